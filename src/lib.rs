@@ -1,0 +1,2 @@
+//! **antenne** notices emerging needs and service gaps in the exchange records of welfare
+//! quasi-platforms, and publishes what it finds as protected open data.
