@@ -4,3 +4,6 @@
 pub mod spec;
 
 pub(crate) mod canon;
+
+/// Invented data in the native formats of six platforms, and the truth about it.
+pub mod sample;
