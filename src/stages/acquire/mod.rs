@@ -17,18 +17,13 @@
 //! readers of `conform`: this is the independent side of the books.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use arrow::record_batch::RecordBatch;
-use futures::stream;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::context::{Context, Total};
-use crate::lake::pages::Held;
-use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::lake;
+use crate::lake::pages::{Held, Page};
 use crate::spec::source::{Fetch, TableSpec};
 
 mod count;
@@ -36,12 +31,6 @@ mod listing;
 
 use count::{Count, count_records};
 use listing::{Object, Store};
-
-/// Name of the list of pages.
-pub(crate) const PAGES: &str = "pages";
-
-/// Version of what this stage writes; part of every fingerprint.
-const VERSION: &str = "acquire-1";
 
 /// What went wrong with a source.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +62,6 @@ pub enum Error {
     /// The lake failed.
     #[error("the lake failed while acquiring")]
     Lake(#[source] lake::Error),
-    /// The list of pages could not be read.
-    #[error("the list of pages could not be read or built")]
-    Pages(#[source] arrow::error::ArrowError),
 }
 
 impl Error {
@@ -83,7 +69,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             // A wrong or empty address stays wrong until someone changes the pipeline.
-            Self::Address { .. } | Self::Nothing { .. } | Self::Pages(_) => false,
+            Self::Address { .. } | Self::Nothing { .. } => false,
             // Networks and disks recover.
             Self::Fetch { .. } | Self::Lake(_) => true,
         }
@@ -94,25 +80,6 @@ impl From<lake::Error> for Error {
     fn from(source: lake::Error) -> Self {
         Self::Lake(source)
     }
-}
-
-/// One current page of a platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Page {
-    /// Table of the platform.
-    pub(crate) table: String,
-    /// Address it was fetched from.
-    pub(crate) url: String,
-    /// Entity tag and size, to tell whether it may have changed.
-    pub(crate) tag: String,
-    /// SHA-256 of its bytes, hexadecimal.
-    pub(crate) sha256: String,
-    /// Bytes.
-    pub(crate) n_bytes: u64,
-    /// Records, counted independently; `None` where no count can be had.
-    pub(crate) n_records: Option<u64>,
-    /// Why there is no count.
-    pub(crate) note: Option<String>,
 }
 
 /// What was done for one platform.
@@ -140,16 +107,15 @@ pub struct Report {
 /// # Errors
 /// Only what concerns all platforms; the failure of one is in the report.
 pub async fn acquire(cx: &Context, platforms: &[String]) -> Result<Report, Error> {
-    let snapshot = cx.lake.snapshot(Zone::Acquired, PAGES).await?;
-    let known = pages_of(cx, snapshot.as_ref()).await?;
+    let known = cx.lake.current_pages().await?;
     let mut report = Report::default();
-    let mut scopes = Vec::new();
+    let mut changed = BTreeMap::new();
     for platform in platforms {
         let before = known.get(platform).cloned().unwrap_or_default();
         match acquire_platform(cx, platform, &before).await {
             Ok((pages, done)) => {
                 if pages != before {
-                    scopes.push(write_pages(cx, platform, &pages).await?);
+                    changed.insert(platform.clone(), pages);
                 }
                 report.sources.insert(platform.clone(), done);
             }
@@ -158,18 +124,8 @@ pub async fn acquire(cx: &Context, platforms: &[String]) -> Result<Report, Error
             }
         }
     }
-    if !scopes.is_empty() {
-        let commit = TableCommit {
-            zone: Zone::Acquired,
-            table: PAGES,
-            run: cx.run,
-            schema: schema(),
-            statistics: &Statistics::default(),
-            scopes,
-            dropped: Vec::new(),
-            at_millis: cx.at_millis(),
-        };
-        cx.lake.commit(commit).await?;
+    if !changed.is_empty() {
+        cx.lake.commit_pages(&changed, cx.run, cx.at_millis()).await?;
     }
     Ok(report)
 }
@@ -241,86 +197,4 @@ fn hex(bytes: &[u8]) -> String {
         let _written = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Columns of `acquired.pages`.
-fn schema() -> SchemaRef {
-    let text = |name| Field::new(name, DataType::Utf8, true);
-    let count = |name| Field::new(name, DataType::Int64, true);
-    Arc::new(Schema::new(vec![
-        text("platform"),
-        text("source_table"),
-        text("url"),
-        text("tag"),
-        text("sha256"),
-        count("n_bytes"),
-        count("n_records"),
-        text("note"),
-    ]))
-}
-
-/// Writes the current pages of a platform.
-async fn write_pages(cx: &Context, platform: &str, pages: &[Page]) -> Result<lake::WrittenScope, Error> {
-    let texts = |value: fn(&Page) -> Option<&str>| Arc::new(pages.iter().map(value).collect::<StringArray>());
-    let counts = |value: fn(&Page) -> Option<u64>| {
-        Arc::new(pages.iter().map(|page| value(page).and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>())
-    };
-    let batch = RecordBatch::try_new(
-        schema(),
-        vec![
-            Arc::new(StringArray::from(vec![platform; pages.len()])),
-            texts(|page| Some(&page.table)),
-            texts(|page| Some(&page.url)),
-            texts(|page| Some(&page.tag)),
-            texts(|page| Some(&page.sha256)),
-            counts(|page| Some(page.n_bytes)),
-            counts(|page| page.n_records),
-            texts(|page| page.note.as_deref()),
-        ],
-    )
-    .map_err(Error::Pages)?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(VERSION.as_bytes());
-    for page in pages {
-        hasher.update(format!("{page:?}\n").as_bytes());
-    }
-    let target = Target {
-        zone: Zone::Acquired,
-        table: PAGES,
-        schema: schema(),
-        statistics: &Statistics::default(),
-    };
-    let scope = Scope {
-        name: platform.to_owned(),
-        fingerprint: hasher.finalize().to_hex().to_string(),
-    };
-    cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await
-}
-
-/// Current pages by platform, in the order of table and address.
-async fn pages_of(cx: &Context, snapshot: Option<&lake::Snapshot>) -> Result<BTreeMap<String, Vec<Page>>, Error> {
-    let mut found: BTreeMap<String, Vec<Page>> = BTreeMap::new();
-    let Some(snapshot) = snapshot else { return Ok(found) };
-    for batch in cx.lake.read_all(Zone::Acquired, PAGES, snapshot).await? {
-        for row in 0..batch.num_rows() {
-            let text = |column: usize| {
-                let values = batch.column(column).as_string::<i32>();
-                values.is_valid(row).then(|| values.value(row).to_owned())
-            };
-            let count = |column: usize| {
-                let values = batch.column(column).as_primitive::<Int64Type>();
-                values.is_valid(row).then(|| u64::try_from(values.value(row)).unwrap_or_default())
-            };
-            found.entry(text(0).unwrap_or_default()).or_default().push(Page {
-                table: text(1).unwrap_or_default(),
-                url: text(2).unwrap_or_default(),
-                tag: text(3).unwrap_or_default(),
-                sha256: text(4).unwrap_or_default(),
-                n_bytes: count(5).unwrap_or_default(),
-                n_records: count(6),
-                note: text(7),
-            });
-        }
-    }
-    Ok(found)
 }
