@@ -8,3 +8,4 @@ pub mod lake;
 pub mod context;
 pub mod engine;
 pub mod stages;
+pub(crate) mod stats;
