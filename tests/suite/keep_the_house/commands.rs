@@ -118,14 +118,12 @@ fn unknown_verb_or_option(house: &House, arguments: &[String]) -> Option<String>
     let mut help = (house.help)(&verbs)?;
     for word in arguments {
         let known = verbs_of(&help);
-        if word.starts_with('-') || known.is_empty() {
+        let takes_verbs = verbs.is_empty() || !known.is_empty();
+        if word.starts_with('-') || !takes_verbs {
             break;
         }
         if !known.contains(word) {
-            return Some(format!(
-                "`antenne {}` has no verb `{word}`",
-                verbs.join(" ")
-            ));
+            return Some(format!("`{}` has no verb `{word}`", full_name(&verbs)));
         }
         verbs.push(word.clone());
         help = (house.help)(&verbs)?;
@@ -134,10 +132,13 @@ fn unknown_verb_or_option(house: &House, arguments: &[String]) -> Option<String>
         .iter()
         .filter(|word| word.starts_with("--") && word.len() > 2);
     let unknown = options.find(|option| !has_option(&help, option))?;
-    Some(format!(
-        "`antenne {}` has no option `{unknown}`",
-        verbs.join(" ")
-    ))
+    Some(format!("`{}` has no option `{unknown}`", full_name(&verbs)))
+}
+
+/// A command as a reader types it.
+fn full_name(verbs: &[String]) -> String {
+    let words = ["antenne"].into_iter().chain(verbs.iter().map(String::as_str));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The verbs listed under `Commands:` in a help text.

@@ -43,9 +43,6 @@ pub(super) const RULES: &[Rule] = &[
             },
             Example {
                 path: "sql/derived/a.sql",
-            },
-            Example {
-                path: "sql/derived/a.sql",
                 pieces: &["left anti join needs using (need_code)\n"],
             },
         ],
