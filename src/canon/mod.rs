@@ -1,0 +1,3 @@
+//! What all of antenne speaks: canonical tables, strict parsers, the identifier gate, keys.
+
+pub(crate) mod tables;

@@ -1,0 +1,6 @@
+//! What people declared: the commons, its pipelines, the headers of its models, and what is wrong
+//! with them.
+
+pub mod diagnostic;
+pub mod source;
+pub mod text;

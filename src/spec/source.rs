@@ -1,0 +1,307 @@
+//! A platform as declared in `pipelines/sources/<platform>.toml`.
+//!
+//! One file says where the platform's exports lie, how they are written, and for every table the
+//! contract of its columns: type, format, whether it is required, which codes are allowed. It
+//! holds facts only; what the rows *mean* is in `sql/conformed/<platform>__<table>.sql`.
+//!
+//! ```toml
+//! title = { it = "Mi fido di noi", en = "Mi fido di noi" }
+//!
+//! [tables.movimenti]
+//! key = ["id_movimento"]
+//! fetch.files = { url = "sample-data/mi_fido_di_noi/movimenti*.csv" }
+//! format.csv = { delimiter = ";", encoding = "windows-1252" }
+//!
+//! [tables.movimenti.columns]
+//! id_movimento = { type = "record", required = true }
+//! data = { type = "date", format = "%d/%m/%Y", required = true }
+//! ```
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::Bilingual;
+
+/// One platform: its agreement and its tables.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Name for readers.
+    pub title: Bilingual,
+    /// Terms under which the platform hands over its records.
+    #[serde(default)]
+    pub agreement: Agreement,
+    /// How much trouble is too much.
+    #[serde(default)]
+    pub limits: Limits,
+    /// When silence of the platform becomes worth a word.
+    #[serde(default)]
+    pub freshness: Freshness,
+    /// Tables by name.
+    pub tables: BTreeMap<String, TableSpec>,
+}
+
+/// Terms of the platform.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agreement {
+    /// Licence or agreement the records come under.
+    pub license: Option<String>,
+    /// Legal basis of the processing.
+    pub legal_basis: Option<String>,
+    /// Whom to write to.
+    pub contact: Option<String>,
+}
+
+/// Limits of a source: beyond them the run ends with exit 4.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Share of rejected rows, in percent, above which the source is reported as failing.
+    pub max_rejected_pct: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_rejected_pct: 5.0,
+        }
+    }
+}
+
+/// Days without new records before a warning and before an error.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Freshness {
+    /// Days after which the source counts as late.
+    pub warn_after_days: u32,
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        Self {
+            warn_after_days: 45,
+        }
+    }
+}
+
+/// One table of a platform.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableSpec {
+    /// Where its pages are.
+    pub fetch: Fetch,
+    /// How its pages are written.
+    pub format: Format,
+    /// Columns that identify a record; empty where rows are facts of their own.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// Column whose greatest value is the valid revision of a record; without it the row that
+    /// comes last wins.
+    pub revision: Option<String>,
+    /// Boolean column that marks a row as the deletion of its record.
+    pub deleted: Option<String>,
+    /// Columns by name, in any order.
+    pub columns: BTreeMap<String, ColumnSpec>,
+}
+
+/// Where the pages of a table are.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Fetch {
+    /// Files in a folder or an object store.
+    Files(Files),
+}
+
+/// Files of a folder or an object store.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// Path below the commons directory, or a URL; `*` stands for any part of the last segment.
+    pub url: String,
+}
+
+/// How pages are written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Format {
+    /// Delimited text with a header line.
+    Csv(CsvFormat),
+    /// A JSON document with its records in an array.
+    Json(JsonFormat),
+    /// One JSON object per line.
+    Ndjson(NdjsonFormat),
+    /// Apache Parquet.
+    Parquet(ParquetFormat),
+    /// A workbook: XLSX or ODS, told apart by its content.
+    Sheet(SheetFormat),
+}
+
+/// Delimited text.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvFormat {
+    /// One ASCII character between fields.
+    pub delimiter: char,
+    /// Encoding by its WHATWG label, for example `utf-8` or `windows-1252`.
+    pub encoding: String,
+}
+
+impl Default for CsvFormat {
+    fn default() -> Self {
+        Self {
+            delimiter: ',',
+            encoding: "utf-8".to_owned(),
+        }
+    }
+}
+
+/// A JSON document.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JsonFormat {
+    /// Dotted path of the array of records; empty when the document is the array.
+    pub records: String,
+    /// Dotted path of the server's own count of the records in the page, if it gives one.
+    pub count: Option<String>,
+}
+
+/// One JSON object per line; no options.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NdjsonFormat {}
+
+/// Apache Parquet; no options.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParquetFormat {}
+
+/// A workbook kept by hand.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SheetFormat {
+    /// Name of the sheet.
+    pub sheet: String,
+    /// One-based row of the (last) header line; rows above it are titles.
+    #[serde(default = "first_row")]
+    pub header_row: u32,
+    /// Rows the header spans, upwards from `header_row`; names of merged cells are joined by a
+    /// space.
+    #[serde(default = "first_row")]
+    pub header_rows: u32,
+}
+
+/// Default of the header settings.
+fn first_row() -> u32 {
+    1
+}
+
+/// Contract of one column.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnSpec {
+    /// What the values are.
+    #[serde(rename = "type")]
+    pub kind: ColumnKind,
+    /// Field of the source, a dotted path for JSON; the column's own name when absent.
+    pub from: Option<String>,
+    /// Dotted path inside a text field that holds JSON.
+    pub json: Option<String>,
+    /// Whether a row without the value is rejected.
+    #[serde(default)]
+    pub required: Presence,
+    /// `strftime` pattern of dates and instants.
+    pub format: Option<String>,
+    /// Decimal separator of decimals and numbers.
+    #[serde(default)]
+    pub decimal: DecimalMark,
+    /// Allowed source codes and what each becomes; a code not listed rejects the row.
+    #[serde(default)]
+    pub codes: BTreeMap<String, String>,
+    /// Texts that mean "no value", besides the empty one.
+    #[serde(default)]
+    pub null: Vec<String>,
+    /// Separator of tags.
+    pub separator: Option<char>,
+    /// Namespace of a record or person key: the same namespace joins tables of one platform.
+    pub namespace: Option<String>,
+    /// What happens to a text that holds a direct identifier.
+    #[serde(default)]
+    pub identifiers: IdentifierPolicy,
+}
+
+/// Whether a value must be there. Written `true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Presence {
+    /// A row without it is rejected.
+    Required,
+    /// A row without it is kept.
+    #[default]
+    Optional,
+}
+
+impl From<bool> for Presence {
+    fn from(required: bool) -> Self {
+        if required { Self::Required } else { Self::Optional }
+    }
+}
+
+/// What the values of a column are, and what they become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// Free text, through the identifier gate → Utf8.
+    Text,
+    /// A code from `codes` → Utf8.
+    Code,
+    /// List of free tags, through the identifier gate → Utf8, lowercase, sorted, joined by `|`.
+    Tags,
+    /// A calendar date → Date32.
+    Date,
+    /// An instant → Timestamp(µs, UTC).
+    Instant,
+    /// A month `YYYY-MM` or a date in it → Date32 of its first day.
+    Month,
+    /// A whole number → Int64.
+    Integer,
+    /// An exact amount with at most two decimals → Decimal128(12, 2).
+    Decimal,
+    /// A measured number → Float64.
+    Number,
+    /// Yes or no, in Italian, English or 0/1 → Boolean.
+    Boolean,
+    /// A duration such as `90`, `1:30`, `1h30` or `90 min` → Int64 minutes.
+    Minutes,
+    /// A comune by Istat code, catastal code or name → Utf8 of six digits.
+    Comune,
+    /// A person's id → Binary of 16 bytes, keyed per platform and epoch; the id is not kept.
+    Person,
+    /// A record's or body's id → Binary of 16 bytes, keyed per platform; the id is not kept.
+    Record,
+}
+
+/// Decimal separator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecimalMark {
+    /// `1234.50`
+    #[default]
+    Point,
+    /// `1.234,50`
+    Comma,
+}
+
+/// What happens to a text that holds a direct identifier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentifierPolicy {
+    /// The row is rejected; the default.
+    #[default]
+    Reject,
+    /// The column names bodies, not persons (a provider, a place): contact data are expected and
+    /// the column is not scanned. Refused on columns of exchanges by `check`.
+    Bodies,
+}
