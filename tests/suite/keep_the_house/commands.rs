@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::house::{File, House};
+use super::house::{File, House, ending};
 use super::rule::{Example, Finding, Look, Rule};
 
 /// What a newcomer may be asked to type beside `make` and `antenne`.
@@ -137,7 +137,9 @@ fn unknown_verb_or_option(house: &House, arguments: &[String]) -> Option<String>
 
 /// A command as a reader types it.
 fn full_name(verbs: &[String]) -> String {
-    let words = ["antenne"].into_iter().chain(verbs.iter().map(String::as_str));
+    let words = ["antenne"]
+        .into_iter()
+        .chain(verbs.iter().map(String::as_str));
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -160,7 +162,7 @@ fn has_option(help: &str, option: &str) -> bool {
 
 /// The commands in the `sh` blocks of a page, each as its words, with its line.
 fn commands_of(file: &File) -> Vec<(usize, Vec<String>)> {
-    if !file.path.ends_with(".md") {
+    if ending(&file.path) != "md" {
         return Vec::new();
     }
     let mut block = "";

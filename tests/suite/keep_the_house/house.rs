@@ -9,13 +9,12 @@ use regex::{Captures, Regex};
 
 use super::rule::Finding;
 
-/// Folders that a build or a run makes; nothing in them belongs to the repository.
-const MADE_FOLDERS: [&str; 8] = [
+/// What a build or a run makes at the root; nothing in it belongs to the repository.
+const MADE_FOLDERS: [&str; 7] = [
     ".git",
     ".venv",
     "lake",
     "mutants.out",
-    "node_modules",
     "releases",
     "reports",
     "target",
@@ -75,6 +74,12 @@ impl File {
     pub(super) fn folder(&self) -> &str {
         self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
+}
+
+/// What stands after the last dot of a path's name; empty if there is none.
+pub(super) fn ending(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
 /// The repository as the rules see it.
@@ -141,7 +146,7 @@ impl House {
             } else {
                 format!("{folder}/{name}")
             };
-            if MADE_FOLDERS.contains(&name.as_str()) {
+            if MADE_FOLDERS.contains(&path.as_str()) || name == "node_modules" {
                 continue;
             }
             if entry.file_type().unwrap().is_dir() {

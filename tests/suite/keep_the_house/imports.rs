@@ -137,10 +137,10 @@ fn stages_that_use_each_other(_: &House, file: &File) -> Vec<Finding> {
     let uses = crate_uses(file).into_iter();
     uses.filter(|(_, used)| used[0] == "stages" && used.get(1) != Some(own))
         .map(|(line, used)| {
-            let used = used.join("::");
+            let name = used.join("::");
             file.finding(
                 line,
-                format!("stage `{own}` uses `{used}`: hand over through the lake"),
+                format!("stage `{own}` uses `{name}`: hand over through the lake"),
             )
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::house::{File, House};
+use super::house::{File, House, ending};
 use super::rule::{Example, Finding, Look, Rule};
 
 /// The most lines `ARCHITECTURE.md` may have.
@@ -112,7 +112,7 @@ fn is_page(file: &File) -> bool {
         "tests/",
         "docs/data-dictionary.md",
     ];
-    file.path.ends_with(".md") && !elsewhere.iter().any(|prefix| file.path.starts_with(prefix))
+    ending(&file.path) == "md" && !elsewhere.iter().any(|prefix| file.path.starts_with(prefix))
 }
 
 /// The lines of a page outside its code blocks, numbered from 1.
@@ -130,15 +130,15 @@ fn lines_of_prose(text: &str) -> Vec<(usize, &str)> {
 
 /// Links to a file or a heading that is not there.
 fn links_that_lead_nowhere(house: &House, file: &File) -> Vec<Finding> {
-    if !file.path.ends_with(".md") {
+    if ending(&file.path) != "md" {
         return Vec::new();
     }
-    let link = Regex::new(r"\]\(<?([^)\s>]+)").unwrap();
+    let target = Regex::new(r"\]\(<?([^)\s>]+)").unwrap();
     let inline_code = Regex::new("`[^`]*`").unwrap();
     let mut findings = Vec::new();
     for (number, line) in lines_of_prose(&file.text) {
         let line = inline_code.replace_all(line, "``");
-        let targets = link.captures_iter(&line).map(|found| found[1].to_owned());
+        let targets = target.captures_iter(&line).map(|found| found[1].to_owned());
         let broken = targets.filter(|target| !leads_somewhere(house, file, target));
         findings
             .extend(broken.map(|target| file.finding(number, format!("`{target}` is not there"))));
@@ -186,10 +186,8 @@ fn resolve(file: &File, link: &str) -> Option<String> {
 fn headings(text: &str) -> Vec<String> {
     let lines = lines_of_prose(text).into_iter();
     lines
-        .filter_map(|(_, line)| {
-            line.starts_with('#')
-                .then(|| line.trim_start_matches('#').trim())
-        })
+        .filter(|(_, line)| line.starts_with('#'))
+        .map(|(_, line)| line.trim_start_matches('#').trim())
         .map(|heading| {
             let kept = heading
                 .chars()

@@ -1,6 +1,6 @@
 //! How the Rust sources are kept: names, lengths, what a test may not say, where a clock may be read.
 
-use super::house::{File, House};
+use super::house::{File, House, ending};
 use super::rule::{Example, Finding, Look, Pattern, Rule};
 
 /// Names that say nothing about what is inside.
@@ -185,7 +185,7 @@ const LONG: &str = match std::str::from_utf8(&[b'\n'; 250]) {
 
 /// Whether a path is a Rust source.
 fn is_rust(path: &str) -> bool {
-    path.ends_with(".rs")
+    ending(path) == "rs"
 }
 
 /// Whether a path is a module that must be handed the time.
@@ -250,11 +250,11 @@ fn declarations_that_take_anything(_: &House, file: &File) -> Vec<Finding> {
         }
         let is_attribute =
             !["", "}"].contains(&line.trim()) && !is_struct && !line.contains("enum ");
-        attributes = if is_attribute {
-            attributes + line
+        if is_attribute {
+            attributes.push_str(line);
         } else {
-            String::new()
-        };
+            attributes.clear();
+        }
     }
     findings
 }

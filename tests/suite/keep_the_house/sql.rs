@@ -1,6 +1,6 @@
 //! How the SQL models are kept, beyond what the SQL linter knows.
 
-use super::house::{File, House};
+use super::house::{File, House, ending};
 use super::rule::{Example, Finding, Look, Pattern, Rule};
 
 /// The rules about SQL models.
@@ -61,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether a path is a model.
 fn is_model(path: &str) -> bool {
-    path.starts_with("sql/") && path.ends_with(".sql")
+    path.starts_with("sql/") && ending(path) == "sql"
 }
 
 /// Models that do not begin with the header comment.
