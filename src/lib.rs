@@ -4,3 +4,7 @@
 pub mod spec;
 
 pub(crate) mod canon;
+pub mod lake;
+pub mod context;
+pub mod engine;
+pub mod stages;
