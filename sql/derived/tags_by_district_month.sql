@@ -90,7 +90,7 @@ tagged_requests as (
     where requests.tags is not null
 ),
 
-labelled_requests as (
+labeled_requests as (
     select
         exchange_id,
         platform,
@@ -123,7 +123,7 @@ words as (
         person_key,
         month,
         tag
-    from labelled_requests
+    from labeled_requests
     where tag <> ''
 ),
 
