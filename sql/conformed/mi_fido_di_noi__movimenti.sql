@@ -66,6 +66,7 @@ select
     movements.nucleo as household,
     movements.modalita as mode,
     movements.canale as access_channel,
+    movements.assistito as assisted_access,
     movements.noto_ai_servizi as known_to_services,
     movements.rete as support_network,
     movements.data as requested_on,
@@ -95,8 +96,7 @@ select
     end as counterpart_comune_code,
     coalesce(categories.welco_area, 'digital_platform') as welco_area,
     coalesce(categories.purpose, 'help') as purpose,
-    case when movements.assistito = 'yes' then 'community_manager' else 'platform' end as mediation,
-    movements.assistito = 'yes' as assisted_access,
+    case when movements.assistito then 'community_manager' else 'platform' end as mediation,
     cast(movements.minuti as double) / 60 as hours_planned,
     case
         when movements.stato = 'completed' then cast(movements.minuti as double) / 60
