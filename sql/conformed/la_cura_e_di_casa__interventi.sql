@@ -72,7 +72,6 @@ select
     interventions.compito as task_complexity,
     interventions.tipo_operatore as performer,
     interventions.canale as access_channel,
-    interventions.segnalato_da_operatore as assisted_access,
     interventions.noto_ai_servizi as known_to_services,
     interventions.fonte_segnalazione as referral_source,
     interventions.rete as support_network,
@@ -98,6 +97,8 @@ select
             then 'given_up_for_cost'
         else interventions.stato_int
     end as state,
+    -- Written only where an operator filed the request.
+    coalesce(interventions.segnalato_da_operatore, false) as assisted_access,
     -- From the platform's scale 1 to 10.
     cast(interventions.gradimento - 1 as double) / 9 as feedback_score
 from interventions
