@@ -60,7 +60,8 @@ select
     cast(events.inizio as date) as started_on,
     cast(events.fine as date) as ended_on,
     case
-        when events.annullato then 'cancelled'
+        -- Written only where an event was called off.
+        when coalesce(events.annullato, false) then 'cancelled'
         when events.inizio <= extracts.taken_at then 'completed'
         else 'requested'
     end as state
