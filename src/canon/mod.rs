@@ -1,4 +1,5 @@
 //! What all of antenne speaks: canonical tables, strict parsers, the identifier gate, keys.
 
+pub(crate) mod cells;
 pub(crate) mod pseudonym;
 pub(crate) mod tables;

@@ -9,6 +9,7 @@ pub(crate) mod tables;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::canon::pseudonym::PseudonymKey;
 use crate::engine::Engine;
@@ -74,6 +75,17 @@ impl Context {
     pub(crate) fn at_millis(&self) -> i64 {
         self.started_at.timestamp_millis()
     }
+}
+
+/// What a stage did with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing it was made from had changed.
+    #[default]
+    Unchanged,
+    /// Written anew.
+    Rebuilt,
 }
 
 /// Somewhere to say how far a stage is. Stages know no terminal.

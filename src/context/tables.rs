@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::compute::concat_batches;
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -15,6 +16,7 @@ use datafusion::datasource::empty::EmptyTable;
 use super::Context;
 use crate::canon::tables::Table;
 use crate::engine::{self, Session};
+use crate::lake::plain::{plain_batch, plain_schema};
 use crate::lake::{self, Zone};
 use crate::spec::reference::{ReferenceKind, ReferenceTable};
 
@@ -89,6 +91,20 @@ pub(crate) struct Opened {
     pub(crate) session: Session,
     /// Hash of the content of each table.
     pub(crate) fingerprints: BTreeMap<String, String>,
+}
+
+impl Opened {
+    /// All rows of the answer to `sql`, in plain types.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the statement fails.
+    pub(crate) async fn plain_rows(&self, label: &str, sql: &str) -> Result<RecordBatch, Error> {
+        let build = |source| Error::Build { table: label.to_owned(), source };
+        let schema = plain_schema(&self.session.columns(label, sql).await.map_err(Error::Engine)?);
+        let rows = self.session.rows(label, sql).await.map_err(Error::Engine)?;
+        let rows = rows.iter().map(|batch| plain_batch(batch, &schema)).collect::<Result<Vec<_>, _>>().map_err(build)?;
+        concat_batches(&schema, &rows).map_err(build)
+    }
 }
 
 impl Context {

@@ -126,6 +126,43 @@ impl EmergingDetector for Ears {
             .filter_map(|(district, month)| self.judge_cell(panel, district, month))
             .collect()
     }
+
+    /// The months of the window are taken as independent: their expectations add up, and so do the
+    /// squares of the baseline's deviation.
+    fn window(
+        &self,
+        panel: &Panel,
+        (district, month): (usize, usize),
+        n_months: usize,
+    ) -> Option<Judgement> {
+        let months = (month + 1).checked_sub(n_months)?..month + 1;
+        if panel.usable_months(district, months.clone()).count() < n_months {
+            return None;
+        }
+        let point = self.last_point(&self.restated(panel, district, month)?)?;
+        let now = panel.exposure(district, month);
+        let scales: Vec<f64> = months
+            .clone()
+            .map(|past| panel.exposure(district, past) / now)
+            .collect();
+        let observed: u64 = months.map(|past| panel.count(district, past)).sum();
+        let expected = point.expected * scales.iter().sum::<f64>();
+        let squares: f64 = scales.iter().map(|scale| scale * scale).sum();
+        let deviation = (point.deviation * squares.sqrt()).max(f64::MIN_POSITIVE);
+        let half_width = normal_quantile(0.975) * deviation;
+        Some(Judgement {
+            district,
+            month,
+            n_window_months: n_months,
+            observed,
+            expected,
+            predicted_low: whole(expected - half_width),
+            predicted_high: whole(expected + half_width),
+            ratio: real(observed) / expected.max(0.5),
+            p: normal_upper_tail((real(observed) - expected) / deviation),
+            exposure: scales.iter().sum::<f64>() * now / real_len(n_months),
+        })
+    }
 }
 
 /// The mean and the sample standard deviation (divisor `n − 1`) of at least two values.

@@ -185,6 +185,16 @@ pub(crate) trait EmergingDetector {
 
     /// Judges the given months, in order of district and then month.
     fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgement>;
+
+    /// The window of exactly so many months that ends in the cell's month, as evidence for readers.
+    ///
+    /// Nothing where the window or the past of the district is not complete enough.
+    fn window(
+        &self,
+        panel: &Panel,
+        cell: (usize, usize),
+        n_months: usize,
+    ) -> Option<Judgement>;
 }
 
 /// A count as a real number.

@@ -70,6 +70,22 @@ impl EmergingDetector for Pooled {
         judgements.sort_by_key(|judgement| (judgement.district, judgement.month));
         judgements
     }
+
+    fn window(
+        &self,
+        panel: &Panel,
+        cell: (usize, usize),
+        n_months: usize,
+    ) -> Option<Judgement> {
+        let method = Self {
+            n_window_months: self.n_window_months.max(n_months),
+            ..*self
+        };
+        let baseline = Baseline::fit(method, panel, cell.1)?;
+        let has_past = baseline.pasts.get(cell.0)?.n_months >= method.min_months;
+        let window = has_past.then(|| baseline.window(panel, cell, n_months))??;
+        Some(window.judgment(cell, 1.0))
+    }
 }
 
 /// What one need's past says, as known in one judged month.
@@ -154,19 +170,7 @@ impl Baseline {
             .collect();
         let n_tried = real_len(windows.len());
         let best = windows.into_iter().min_by(|a, b| a.p.total_cmp(&b.p))?;
-        let (district, month) = cell;
-        Some(Judgement {
-            district,
-            month,
-            n_window_months: best.n_months,
-            observed: best.observed,
-            expected: best.expected,
-            predicted_low: best.law.quantile(0.025),
-            predicted_high: best.law.quantile(0.975),
-            ratio: real(best.observed) / best.expected,
-            p: (best.p * n_tried).min(1.0),
-            exposure: best.exposure,
-        })
+        Some(best.judgment(cell, n_tried))
     }
 
     /// The window of `n_months` that ends in the cell's month, if all of it is usable.
@@ -202,6 +206,24 @@ impl Baseline {
             law,
             p,
         })
+    }
+}
+
+impl Window {
+    /// The window as evidence, its probability paid for the number of windows tried.
+    fn judgment(self, (district, month): (usize, usize), n_tried: f64) -> Judgement {
+        Judgement {
+            district,
+            month,
+            n_window_months: self.n_months,
+            observed: self.observed,
+            expected: self.expected,
+            predicted_low: self.law.quantile(0.025),
+            predicted_high: self.law.quantile(0.975),
+            ratio: real(self.observed) / self.expected,
+            p: (self.p * n_tried).min(1.0),
+            exposure: self.exposure,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use serde::Serialize;
 
 use crate::context::tables::{self, Opened};
-use crate::context::{Context, Total};
+use crate::context::{Action, Context, Total};
 use crate::engine;
 use crate::lake::plain::{plain_batch, plain_schema};
 use crate::lake::{self, Scope, Statistics, TableCommit, Target, WrittenScope, Zone};
@@ -90,16 +90,6 @@ pub struct ModelReport {
     pub action: Action,
     /// Rows it holds now.
     pub n_rows: u64,
-}
-
-/// What a stage did with a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Nothing it was made from had changed.
-    Unchanged,
-    /// Written anew.
-    Rebuilt,
 }
 
 /// Runs every derived model that is not up to date.
