@@ -8,7 +8,7 @@ use chrono::{Days, NaiveDate};
 /// A column is missing or of another type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column `{column}` is missing or not {expected}")]
-pub(crate) struct CellError {
+pub struct CellError {
     /// The column.
     column: String,
     /// What it should hold.

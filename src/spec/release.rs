@@ -19,6 +19,10 @@ pub struct ReleaseSpec {
     pub license: String,
     /// The two axes and the period of the table.
     pub axes: Axes,
+    /// Aspects of signals whose evidence these figures are, for example `rise`: such a signal is
+    /// published only where its cell is.
+    #[serde(default)]
+    pub evidence_for: Vec<String>,
     /// Disclosure control; nothing turns it off.
     pub protect: ProtectPolicy,
 }
@@ -56,12 +60,32 @@ pub struct ProtectPolicy {
     /// Platforms that agreed to be visible alone.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
+    /// Share of a whole above which a part tells something of everyone in it, so that the part is
+    /// withheld. More than 0.9 needs a written reason.
+    #[serde(default = "default_group_share")]
+    pub group_max_share: f64,
+    /// Reason for a `group_max_share` above 0.9.
+    pub group_reason: Option<String>,
+    /// What is said about zeros.
+    #[serde(default)]
+    pub zeros: ZeroPolicy,
     /// Data set whose count this one is a part of: a part is never shown where the whole is
     /// withheld.
     pub of: Option<String>,
     /// Columns with the distinct persons behind the rest of the whole.
     #[serde(default)]
     pub complement_persons: Vec<String>,
+}
+
+/// What a release says about zeros.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ZeroPolicy {
+    /// A zero is printed: nobody asked.
+    #[default]
+    Publish,
+    /// A zero is withheld like a small count, because of the whole it is a part of.
+    Protect,
 }
 
 /// A platform's recorded consent to stand alone behind a count.
@@ -77,6 +101,11 @@ pub struct Waiver {
 /// Default threshold on distinct persons.
 fn default_k() -> u64 {
     10
+}
+
+/// Default share above which a part speaks of everyone.
+fn default_group_share() -> f64 {
+    0.9
 }
 
 /// Default number of platforms behind a count.
@@ -99,6 +128,13 @@ impl ReleaseSpec {
                 "k_persons".to_owned(),
                 format!("`k_persons = {}` has no written reason", self.protect.k_persons),
                 "add `k_reason = \"…\"`, or use 10",
+            ));
+        }
+        if self.protect.group_max_share > 0.9 && self.protect.group_reason.is_none() {
+            found.push((
+                "group_max_share".to_owned(),
+                format!("`group_max_share = {}` has no written reason", self.protect.group_max_share),
+                "add `group_reason = \"…\"`, or use 0.9",
             ));
         }
         if self.protect.persons.is_empty() {
