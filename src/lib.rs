@@ -1,6 +1,8 @@
 //! **antenne** notices emerging needs and service gaps in the exchange records of welfare
 //! quasi-platforms, and publishes what it finds as protected open data.
 
+pub(crate) mod stages;
+
 pub mod spec;
 
 pub(crate) mod canon;

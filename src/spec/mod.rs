@@ -3,4 +3,5 @@
 
 pub mod diagnostic;
 pub mod source;
+pub(crate) mod source_check;
 pub mod text;
