@@ -10,6 +10,8 @@ use bytes::Bytes;
 use futures::stream;
 use object_store::ObjectStoreExt;
 
+use crate::spec::source::CountOf;
+
 use super::{Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone, object_error};
 
 /// Name of the list of pages in the zone `acquired`; not that of their folder.
@@ -129,6 +131,8 @@ pub(crate) struct Page {
     pub(crate) n_bytes: u64,
     /// Records, counted independently; `None` where no count can be had.
     pub(crate) n_records: Option<u64>,
+    /// What that count counts.
+    pub(crate) count_of: CountOf,
     /// Why there is no count.
     pub(crate) note: Option<String>,
 }
@@ -145,6 +149,7 @@ fn list_schema() -> SchemaRef {
         text("sha256"),
         count("n_bytes"),
         count("n_records"),
+        text("count_of"),
         text("note"),
     ]))
 }
@@ -165,6 +170,7 @@ fn list_batch(platform: &str, pages: &[Page]) -> Result<RecordBatch, arrow::erro
             texts(|page| Some(&page.sha256)),
             counts(|page| Some(page.n_bytes)),
             counts(|page| page.n_records),
+            texts(|page| Some(page.count_of.word())),
             texts(|page| page.note.as_deref()),
         ],
     )
@@ -187,7 +193,8 @@ fn page_in(batch: &RecordBatch, row: usize) -> (String, Page) {
         sha256: text(4).unwrap_or_default(),
         n_bytes: count(5).unwrap_or_default(),
         n_records: count(6),
-        note: text(7),
+        count_of: CountOf::from_word(&text(7).unwrap_or_default()),
+        note: text(8),
     };
     (text(0).unwrap_or_default(), page)
 }

@@ -20,7 +20,7 @@ use super::reference::ReferenceSpec;
 use super::release::ReleaseSpec;
 use super::settings::Settings;
 use super::source::SourceSpec;
-use super::source_check::check_source;
+use super::source_check::check_table;
 use crate::canon::tables::Table;
 
 /// A platform's declaration with the text it was read from.
@@ -194,9 +194,8 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
     sources
         .values()
         .flat_map(|source| {
-            check_source(&source.spec)
-                .into_iter()
-                .map(|(needle, message, help)| source.text.diagnostic_at(&needle, message, "here", Some(&help)))
+            let findings = source.spec.tables.iter().flat_map(|(name, table)| check_table(name, table));
+            findings.map(|found| source.text.diagnostic_at(&found.needle, found.message, "here", Some(&found.help)))
         })
         .collect()
 }

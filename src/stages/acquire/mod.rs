@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::context::{Context, Total};
 use crate::lake;
 use crate::lake::pages::{Held, Page};
-use crate::spec::source::{Fetch, TableSpec};
+use crate::spec::source::{CountOf, Fetch, TableSpec};
 
 mod count;
 mod listing;
@@ -172,9 +172,10 @@ async fn fetch(cx: &Context, platform: &str, (table, spec): (&String, &TableSpec
     let bytes = store.fetch(object).await?;
     let sha256 = hex(&Sha256::digest(&bytes));
     let n_bytes = bytes.len() as u64;
-    let (n_records, note) = match count_records(&spec.format, &bytes) {
-        Count::Verified(n_records) => (Some(n_records), None),
-        Count::Unverified { why } => (None, Some(why)),
+    let (n_records, count_of, note) = match count_records(&spec.format, &bytes) {
+        Count::Verified(n_records) => (Some(n_records), CountOf::Page, None),
+        Count::WholeTable(n_records) => (Some(n_records), CountOf::Table, None),
+        Count::Unverified { why } => (None, CountOf::Page, Some(why)),
     };
     if cx.lake.has_page(platform, table, &sha256).await? == Held::Absent {
         cx.lake.keep_page(platform, table, &sha256, bytes).await?;
@@ -186,6 +187,7 @@ async fn fetch(cx: &Context, platform: &str, (table, spec): (&String, &TableSpec
         sha256,
         n_bytes,
         n_records,
+        count_of,
         note,
     })
 }
