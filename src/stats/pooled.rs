@@ -365,9 +365,8 @@ impl Rate {
             let mean = total.exposure * self.at(total.month);
             for row in 0..n_terms {
                 score[row] += terms[row] * (total.cases - mean);
-                for column in 0..n_terms {
-                    information[row][column] += terms[row] * terms[column] * mean;
-                }
+                let columns = information[row].iter_mut().zip(terms).take(n_terms);
+                columns.for_each(|(sum, term)| *sum += terms[row] * term * mean);
             }
         }
         for (row, values) in information.iter_mut().enumerate().skip(n_terms) {
