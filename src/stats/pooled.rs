@@ -120,22 +120,24 @@ impl Baseline {
         (past.observed + self.kappa) / (past.expected + self.kappa)
     }
 
-    /// `φ = Σ (y − m)² / Σ m` over the fitted cells, corrected for the levels fitted, at least 1.
+    /// Pearson's `φ = Σ (y − m)²/m / (n − q)` over the fitted cells, `q` the levels fitted, at least 1.
     fn overdispersion(&self, panel: &Panel, fitted: Range<usize>) -> f64 {
-        let (mut squares, mut means, mut n_cells, mut n_levels) = (0.0, 0.0, 0.0, 4.0);
+        let (mut squares, mut n_cells, mut n_levels) = (0.0, 0.0, 4.0);
         for (district, past) in self.pasts.iter().enumerate() {
             let theta = self.theta(*past);
             for month in panel.usable_months(district, fitted.clone()) {
                 let mean = panel.exposure(district, month) * self.rate.at(month) * theta;
-                squares += (real(panel.count(district, month)) - mean).powi(2);
-                means += mean;
+                squares += (real(panel.count(district, month)) - mean).powi(2) / mean;
                 n_cells += 1.0;
             }
             n_levels += past.expected / (past.expected + self.kappa);
         }
-        let is_defined = means > 0.0 && n_cells > n_levels;
-        let raw = squares / means * n_cells / (n_cells - n_levels);
-        if is_defined { raw.max(1.0) } else { 1.0 }
+        let degrees_left: f64 = n_cells - n_levels;
+        if degrees_left > 0.0 {
+            (squares / degrees_left).max(1.0)
+        } else {
+            1.0
+        }
     }
 
     /// Judges every district that has enough past and whose judged month is usable.
