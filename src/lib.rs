@@ -3,3 +3,6 @@
 
 /// Pure statistics: expectations, intervals, probabilities.
 pub(crate) mod stats;
+
+/// The seven stages of the journey.
+pub(crate) mod stages;
