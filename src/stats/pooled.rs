@@ -9,7 +9,8 @@
 //! E_ds       = exposure_ds · rate(s)                          what the exposure alone explains
 //! θ_d        = (O_d + κ)/(E_d + κ)                            how this district usually differs
 //! m          = E θ                                            expected in the judged window
-//! variance   = φ m + E² (O_d + κ)/(E_d + κ)²                  chance, and not knowing θ for sure
+//! variance   = φ m + E² (O_d + κ)/(E_d + κ)² + m² φ xᵀ(XᵀMX)⁻¹x     chance, and not knowing θ
+//!                                                             and the rate for sure
 //! ```
 //!
 //! `O_d` and `E_d` sum the usable months up to three before the judged one, so that a rise does not
@@ -122,7 +123,8 @@ impl Baseline {
 
     /// Pearson's `φ = Σ (y − m)²/m / (n − q)` over the fitted cells, `q` the levels fitted, at least 1.
     fn overdispersion(&self, panel: &Panel, fitted: Range<usize>) -> f64 {
-        let (mut squares, mut n_cells, mut n_levels) = (0.0, 0.0, 4.0);
+        let (mut squares, mut n_cells) = (0.0, 0.0);
+        let mut n_levels = real_len(self.rate.n_terms);
         for (district, past) in self.pasts.iter().enumerate() {
             let theta = self.theta(*past);
             for month in panel.usable_months(district, fitted.clone()) {
@@ -192,8 +194,10 @@ impl Baseline {
             .sum();
         let past = self.pasts[district];
         let expected = base * self.theta(past);
-        let unknown = (past.observed + self.kappa) / (past.expected + self.kappa).powi(2);
-        let law = CountLaw::new(expected, self.phi * expected + base * base * unknown);
+        let of_level = (past.observed + self.kappa) / (past.expected + self.kappa).powi(2);
+        let of_rate = self.phi * self.rate.log_variance(month);
+        let unknown = base * base * of_level + expected * expected * of_rate;
+        let law = CountLaw::new(expected, self.phi * expected + unknown);
         let p = law.upper_tail(observed);
         let exposure = exposure / real_len(n_months);
         Some(Window {
@@ -303,6 +307,10 @@ struct Rate {
     coefficients: Terms,
     /// The month the trend is counted from.
     origin: f64,
+    /// How many terms are fitted.
+    n_terms: usize,
+    /// The information `XᵀMX` of the fitted totals; 1 on the diagonal of a term not fitted.
+    information: [Terms; N_TERMS],
 }
 
 impl Rate {
@@ -318,12 +326,25 @@ impl Rate {
             .map(|total| real_len(total.month))
             .sum::<f64>();
         let origin = origin / real_len(totals.len());
+        let mut information = [[0.0; N_TERMS]; N_TERMS];
+        for (term, values) in information.iter_mut().enumerate() {
+            values[term] = if term == 0 { cases } else { 1.0 };
+        }
         let flat = Self {
             coefficients: [(cases / exposure).ln(), 0.0, 0.0, 0.0],
             origin,
+            n_terms: 1,
+            information,
         };
         let n_terms = method.n_terms(cases, totals.len());
-        Some(flat.regressed(totals, n_terms).unwrap_or(flat))
+        let shaped = Self { n_terms, ..flat };
+        Some(shaped.regressed(totals).unwrap_or(flat))
+    }
+
+    /// The variance of the log rate in a month for `φ = 1`: `xᵀ (XᵀMX)⁻¹ x`.
+    fn log_variance(&self, month: usize) -> f64 {
+        let terms = self.terms(month);
+        solve(self.information, terms).map_or(0.0, |solution| dot(&solution, &terms))
     }
 
     /// The rate in a month.
@@ -331,19 +352,21 @@ impl Rate {
         dot(&self.terms(month), &self.coefficients).exp()
     }
 
-    /// The terms of a month; the trend is in years.
+    /// The terms of a month, 0 where not fitted; the trend is in years.
     fn terms(&self, month: usize) -> Terms {
         let years = (real_len(month) - self.origin) / 12.0;
         let angle = TAU * real_len(month % 12) / 12.0;
-        [1.0, years, angle.cos(), angle.sin()]
+        let mut terms = [1.0, years, angle.cos(), angle.sin()];
+        terms[self.n_terms..].fill(0.0);
+        terms
     }
 
-    /// Poisson regression on the first `n_terms` terms by Newton steps (IRLS), from this rate on.
+    /// Poisson regression by Newton steps (IRLS), from this rate on.
     ///
     /// Nothing if it does not converge: a separated fit must never carry a flag.
-    fn regressed(mut self, totals: &[Total], n_terms: usize) -> Option<Self> {
+    fn regressed(mut self, totals: &[Total]) -> Option<Self> {
         for _ in 0..25 {
-            let step = self.newton_step(totals, n_terms)?;
+            let step = self.newton_step(totals)?;
             let largest = step.iter().fold(0.0_f64, |most, part| most.max(part.abs()));
             for (coefficient, part) in self.coefficients.iter_mut().zip(step) {
                 *coefficient += part;
@@ -358,22 +381,23 @@ impl Rate {
         None
     }
 
-    /// One step: the information matrix `XᵀMX` against the score `Xᵀ(y − μ)`.
-    fn newton_step(&self, totals: &[Total], n_terms: usize) -> Option<Terms> {
+    /// One step: the information matrix `XᵀMX`, which is kept, against the score `Xᵀ(y − μ)`.
+    fn newton_step(&mut self, totals: &[Total]) -> Option<Terms> {
         let mut information = [[0.0; N_TERMS]; N_TERMS];
         let mut score = [0.0; N_TERMS];
         for total in totals {
             let terms = self.terms(total.month);
             let mean = total.exposure * self.at(total.month);
-            for row in 0..n_terms {
+            for row in 0..N_TERMS {
                 score[row] += terms[row] * (total.cases - mean);
-                let columns = information[row].iter_mut().zip(terms).take(n_terms);
+                let columns = information[row].iter_mut().zip(terms);
                 columns.for_each(|(sum, term)| *sum += terms[row] * term * mean);
             }
         }
-        for (row, values) in information.iter_mut().enumerate().skip(n_terms) {
+        for (row, values) in information.iter_mut().enumerate().skip(self.n_terms) {
             values[row] = 1.0;
         }
+        self.information = information;
         solve(information, score)
     }
 }
@@ -452,11 +476,10 @@ mod tests {
         assert_close(baseline.theta(baseline.pasts[0]), 1.4, 1e-9);
         let window = baseline.window(&panel, (0, 22), 1).unwrap();
         assert_close(window.expected, 1.4, 1e-9);
-        // φ = max(1, …) = 1 here, so the variance is 1.4 + 35/25² = 1.456.
-        assert_eq!(
-            window.law,
-            CountLaw::new(window.expected, window.expected + 35.0 / 625.0)
-        );
+        // φ = 1 here (the counts vary less than chance), and the rate rests on 40 requests, so the
+        // variance is 1.4 + 35/25² + 1.4²/40 = 1.505.
+        let law = CountLaw::new(1.4, 1.4 + 35.0 / 625.0 + 1.4 * 1.4 / 40.0);
+        assert_close(window.p, law.upper_tail(5), 1e-9);
         let found = judgement(&panel, 0, 22);
         assert_eq!((found.observed, found.n_window_months), (5, 1));
         assert_close(found.p, 3.0 * window.law.upper_tail(5), 1e-12);
