@@ -33,10 +33,8 @@ pub(crate) struct Pooled {
     pub(crate) min_months: usize,
     /// Below this many pooled requests the rate is flat.
     pub(crate) min_cases_for_shape: u64,
-    /// The trend is fitted from this many months on.
-    pub(crate) min_months_for_trend: usize,
-    /// The harmonic is fitted from this many months on.
-    pub(crate) min_months_for_season: usize,
+    /// Below this many pooled months too; a trend without its season would be read into the season.
+    pub(crate) min_months_for_shape: usize,
     /// The between-district variance `1/κ` is never taken smaller than this.
     pub(crate) min_between_variance: f64,
 }
@@ -47,8 +45,7 @@ impl Default for Pooled {
             n_window_months: 3,
             min_months: 6,
             min_cases_for_shape: 60,
-            min_months_for_trend: 12,
-            min_months_for_season: 24,
+            min_months_for_shape: 12,
             min_between_variance: 0.01,
         }
     }
@@ -406,13 +403,8 @@ impl Pooled {
     /// How many terms a past of so many cases and months can carry.
     fn n_terms(self, cases: f64, n_months: usize) -> usize {
         let is_sparse = cases < real(self.min_cases_for_shape);
-        if is_sparse || n_months < self.min_months_for_trend {
-            1
-        } else if n_months < self.min_months_for_season {
-            2
-        } else {
-            N_TERMS
-        }
+        let is_short = n_months < self.min_months_for_shape;
+        if is_sparse || is_short { 1 } else { N_TERMS }
     }
 }
 
