@@ -1,11 +1,11 @@
 //! The gate: what a reader can work out from a published table alone.
 //!
 //! This is the attacker, not the protector. It is handed what is printed, numbers and flags, never the
-//! true counts, and shares no algorithm with [`super::flow`] or [`super::suppress`]. First it finds
+//! true counts, and shares no algorithm with `flow` or `suppress`. First it finds
 //! *some* table that fits everything printed (a circulation with lower bounds), then it pushes every
 //! hidden cell up and down from there along level graphs (Dinic 1970). A hidden
 //! cell is at risk when it is known exactly, or when it may be small and is known too closely (see
-//! [`Rule`]).
+//! `Rule`).
 
 use std::collections::VecDeque;
 

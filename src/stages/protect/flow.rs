@@ -1,6 +1,6 @@
 //! How far a hidden cell can move while every visible number stays true.
 //!
-//! The hidden cells are pipes between rows and columns (see [`super::grid`]). To raise a cell by one
+//! The hidden cells are pipes between rows and columns (see `grid`). To raise a cell by one
 //! unit, that unit must come back from its head to its tail through other hidden cells, each of which
 //! then rises or falls by one; a cell can fall only to its floor. The most that can be pushed is a
 //! maximum flow (Ford and Fulkerson 1962), found here along shortest paths (Edmonds and Karp 1972), so

@@ -13,7 +13,7 @@
 //! Statist. Ass. 75:377; Castro 2006), hidden cells being free and others costing their weight; then
 //! the heaviest of the cells so hidden are shown again wherever all remain safe. A cell's safety is kept
 //! as a *proof*: two tables that fit everything visible and differ enough in that cell. In the end the
-//! independent [`super::audit`] must agree, or the table is refused.
+//! independent `audit` must agree, or the table is refused.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -33,7 +33,7 @@ pub(crate) struct Suppression {
     pub(crate) n_secondary: usize,
     /// For each hidden cell, two counts that both agree with everything printed.
     ///
-    /// A reader's own interval is at least this wide; [`super::audit::intervals`] gives it exactly.
+    /// A reader's own interval is at least this wide; `audit::intervals` gives it exactly.
     pub(crate) proven: Vec<(usize, Interval)>,
 }
 
