@@ -52,11 +52,6 @@ impl CountLaw {
         beta_reg(real(y), size, 1.0 - self.mean / self.variance)
     }
 
-    /// `P(Y > y) + P(Y = y)/2`: the mid-p tail, which is not conservative at small counts.
-    pub(crate) fn mid_upper_tail(self, y: u64) -> f64 {
-        f64::midpoint(self.upper_tail(y), self.upper_tail(y + 1))
-    }
-
     /// The smallest `y` with `P(Y ≤ y) ≥ probability`.
     pub(crate) fn quantile(self, probability: f64) -> u64 {
         let reaches = |y: u64| 1.0 - self.upper_tail(y + 1) >= probability;

@@ -9,7 +9,7 @@
 //! C1   b b b b b b b y          C2   b b b b b b b . . y
 //! ```
 //!
-//! There is no season and no trend in it: it is for cold starts, until [`super::pooled`] has a year.
+//! There is no season and no trend in it: it is for cold starts, until `pooled` has a year.
 
 use std::ops::Range;
 

@@ -9,8 +9,8 @@
 //!            the past, fitted                 judged in windows of 1, 2 and 3 months
 //! ```
 //!
-//! Emerging needs go through [`EmergingDetector`], one [`Panel`] per need; gaps through [`proportion`]
-//! and [`survival`]; words the vocabulary lacks through [`novelty`]. [`fdr`] decides over all cells of
+//! Emerging needs go through `EmergingDetector`, one `Panel` per need; gaps through `proportion`
+//! and `survival`; words the vocabulary lacks through `novelty`. `fdr` decides over all cells of
 //! a period together which of the small probabilities may be believed.
 
 use std::ops::Range;

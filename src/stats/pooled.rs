@@ -9,7 +9,8 @@
 //! E_ds       = exposure_ds · rate(s)                          what the exposure alone explains
 //! θ_d        = (O_d + κ)/(E_d + κ)                            how this district usually differs
 //! m          = E θ                                            expected in the judged window
-//! variance   = φ m + E² (O_d + κ)/(E_d + κ)²                  chance, and not knowing θ for sure
+//! variance   = φ m + E² (O_d + κ)/(E_d + κ)² + m² φ xᵀ(XᵀMX)⁻¹x     chance, and not knowing θ
+//!                                                             and the rate for sure
 //! ```
 //!
 //! `O_d` and `E_d` sum the usable months up to three before the judged one, so that a rise does not
@@ -32,10 +33,8 @@ pub(crate) struct Pooled {
     pub(crate) min_months: usize,
     /// Below this many pooled requests the rate is flat.
     pub(crate) min_cases_for_shape: u64,
-    /// The trend is fitted from this many months on.
-    pub(crate) min_months_for_trend: usize,
-    /// The harmonic is fitted from this many months on.
-    pub(crate) min_months_for_season: usize,
+    /// Below this many pooled months too; a trend without its season would be read into the season.
+    pub(crate) min_months_for_shape: usize,
     /// The between-district variance `1/κ` is never taken smaller than this.
     pub(crate) min_between_variance: f64,
 }
@@ -46,8 +45,7 @@ impl Default for Pooled {
             n_window_months: 3,
             min_months: 6,
             min_cases_for_shape: 60,
-            min_months_for_trend: 12,
-            min_months_for_season: 24,
+            min_months_for_shape: 12,
             min_between_variance: 0.01,
         }
     }
@@ -136,22 +134,25 @@ impl Baseline {
         (past.observed + self.kappa) / (past.expected + self.kappa)
     }
 
-    /// `φ = Σ (y − m)² / Σ m` over the fitted cells, corrected for the levels fitted, at least 1.
+    /// Pearson's `φ = Σ (y − m)²/m / (n − q)` over the fitted cells, `q` the levels fitted, at least 1.
     fn overdispersion(&self, panel: &Panel, fitted: Range<usize>) -> f64 {
-        let (mut squares, mut means, mut n_cells, mut n_levels) = (0.0, 0.0, 0.0, 4.0);
+        let (mut squares, mut n_cells) = (0.0, 0.0);
+        let mut n_levels = real_len(self.rate.n_terms);
         for (district, past) in self.pasts.iter().enumerate() {
             let theta = self.theta(*past);
             for month in panel.usable_months(district, fitted.clone()) {
                 let mean = panel.exposure(district, month) * self.rate.at(month) * theta;
-                squares += (real(panel.count(district, month)) - mean).powi(2);
-                means += mean;
+                squares += (real(panel.count(district, month)) - mean).powi(2) / mean;
                 n_cells += 1.0;
             }
             n_levels += past.expected / (past.expected + self.kappa);
         }
-        let is_defined = means > 0.0 && n_cells > n_levels;
-        let raw = squares / means * n_cells / (n_cells - n_levels);
-        if is_defined { raw.max(1.0) } else { 1.0 }
+        let degrees_left: f64 = n_cells - n_levels;
+        if degrees_left > 0.0 {
+            (squares / degrees_left).max(1.0)
+        } else {
+            1.0
+        }
     }
 
     /// Judges every district that has enough past and whose judged month is usable.
@@ -194,8 +195,10 @@ impl Baseline {
             .sum();
         let past = self.pasts[district];
         let expected = base * self.theta(past);
-        let unknown = (past.observed + self.kappa) / (past.expected + self.kappa).powi(2);
-        let law = CountLaw::new(expected, self.phi * expected + base * base * unknown);
+        let of_level = (past.observed + self.kappa) / (past.expected + self.kappa).powi(2);
+        let of_rate = self.phi * self.rate.log_variance(month);
+        let unknown = base * base * of_level + expected * expected * of_rate;
+        let law = CountLaw::new(expected, self.phi * expected + unknown);
         let p = law.upper_tail(observed);
         let exposure = exposure / real_len(n_months);
         Some(Window {
@@ -323,6 +326,10 @@ struct Rate {
     coefficients: Terms,
     /// The month the trend is counted from.
     origin: f64,
+    /// How many terms are fitted.
+    n_terms: usize,
+    /// The information `XᵀMX` of the fitted totals; 1 on the diagonal of a term not fitted.
+    information: [Terms; N_TERMS],
 }
 
 impl Rate {
@@ -338,12 +345,25 @@ impl Rate {
             .map(|total| real_len(total.month))
             .sum::<f64>();
         let origin = origin / real_len(totals.len());
+        let mut information = [[0.0; N_TERMS]; N_TERMS];
+        for (term, values) in information.iter_mut().enumerate() {
+            values[term] = if term == 0 { cases } else { 1.0 };
+        }
         let flat = Self {
             coefficients: [(cases / exposure).ln(), 0.0, 0.0, 0.0],
             origin,
+            n_terms: 1,
+            information,
         };
         let n_terms = method.n_terms(cases, totals.len());
-        Some(flat.regressed(totals, n_terms).unwrap_or(flat))
+        let shaped = Self { n_terms, ..flat };
+        Some(shaped.regressed(totals).unwrap_or(flat))
+    }
+
+    /// The variance of the log rate in a month for `φ = 1`: `xᵀ (XᵀMX)⁻¹ x`.
+    fn log_variance(&self, month: usize) -> f64 {
+        let terms = self.terms(month);
+        solve(self.information, terms).map_or(0.0, |solution| dot(&solution, &terms))
     }
 
     /// The rate in a month.
@@ -351,19 +371,21 @@ impl Rate {
         dot(&self.terms(month), &self.coefficients).exp()
     }
 
-    /// The terms of a month; the trend is in years.
+    /// The terms of a month, 0 where not fitted; the trend is in years.
     fn terms(&self, month: usize) -> Terms {
         let years = (real_len(month) - self.origin) / 12.0;
         let angle = TAU * real_len(month % 12) / 12.0;
-        [1.0, years, angle.cos(), angle.sin()]
+        let mut terms = [1.0, years, angle.cos(), angle.sin()];
+        terms[self.n_terms..].fill(0.0);
+        terms
     }
 
-    /// Poisson regression on the first `n_terms` terms by Newton steps (IRLS), from this rate on.
+    /// Poisson regression by Newton steps (IRLS), from this rate on.
     ///
     /// Nothing if it does not converge: a separated fit must never carry a flag.
-    fn regressed(mut self, totals: &[Total], n_terms: usize) -> Option<Self> {
+    fn regressed(mut self, totals: &[Total]) -> Option<Self> {
         for _ in 0..25 {
-            let step = self.newton_step(totals, n_terms)?;
+            let step = self.newton_step(totals)?;
             let largest = step.iter().fold(0.0_f64, |most, part| most.max(part.abs()));
             for (coefficient, part) in self.coefficients.iter_mut().zip(step) {
                 *coefficient += part;
@@ -378,23 +400,23 @@ impl Rate {
         None
     }
 
-    /// One step: the information matrix `XᵀMX` against the score `Xᵀ(y − μ)`.
-    fn newton_step(&self, totals: &[Total], n_terms: usize) -> Option<Terms> {
+    /// One step: the information matrix `XᵀMX`, which is kept, against the score `Xᵀ(y − μ)`.
+    fn newton_step(&mut self, totals: &[Total]) -> Option<Terms> {
         let mut information = [[0.0; N_TERMS]; N_TERMS];
         let mut score = [0.0; N_TERMS];
         for total in totals {
             let terms = self.terms(total.month);
             let mean = total.exposure * self.at(total.month);
-            for row in 0..n_terms {
+            for row in 0..N_TERMS {
                 score[row] += terms[row] * (total.cases - mean);
-                for column in 0..n_terms {
-                    information[row][column] += terms[row] * terms[column] * mean;
-                }
+                let columns = information[row].iter_mut().zip(terms);
+                columns.for_each(|(sum, term)| *sum += terms[row] * term * mean);
             }
         }
-        for (row, values) in information.iter_mut().enumerate().skip(n_terms) {
+        for (row, values) in information.iter_mut().enumerate().skip(self.n_terms) {
             values[row] = 1.0;
         }
+        self.information = information;
         solve(information, score)
     }
 }
@@ -403,13 +425,8 @@ impl Pooled {
     /// How many terms a past of so many cases and months can carry.
     fn n_terms(self, cases: f64, n_months: usize) -> usize {
         let is_sparse = cases < real(self.min_cases_for_shape);
-        if is_sparse || n_months < self.min_months_for_trend {
-            1
-        } else if n_months < self.min_months_for_season {
-            2
-        } else {
-            N_TERMS
-        }
+        let is_short = n_months < self.min_months_for_shape;
+        if is_sparse || is_short { 1 } else { N_TERMS }
     }
 }
 
@@ -473,11 +490,10 @@ mod tests {
         assert_close(baseline.theta(baseline.pasts[0]), 1.4, 1e-9);
         let window = baseline.window(&panel, (0, 22), 1).unwrap();
         assert_close(window.expected, 1.4, 1e-9);
-        // φ = max(1, …) = 1 here, so the variance is 1.4 + 35/25² = 1.456.
-        assert_eq!(
-            window.law,
-            CountLaw::new(window.expected, window.expected + 35.0 / 625.0)
-        );
+        // φ = 1 here (the counts vary less than chance), and the rate rests on 40 requests, so the
+        // variance is 1.4 + 35/25² + 1.4²/40 = 1.505.
+        let law = CountLaw::new(1.4, 1.4 + 35.0 / 625.0 + 1.4 * 1.4 / 40.0);
+        assert_close(window.p, law.upper_tail(5), 1e-9);
         let found = judgement(&panel, 0, 22);
         assert_eq!((found.observed, found.n_window_months), (5, 1));
         assert_close(found.p, 3.0 * window.law.upper_tail(5), 1e-12);

@@ -1,18 +1,23 @@
 //! Shares and when they are out of line: unmet requests here against elsewhere, or against the past.
 //!
 //! A share of two in three means little and a share of two hundred in three hundred means much. The
-//! Wilson (1927) interval says how far a share can be trusted; the funnel of Spiegelhalter (2005,
-//! Statist. Med. 24:1185) says whether it lies further from a reference than chance *and* the usual
-//! differences between districts explain, the latter being the over-dispersion `φ`, the mean of the
-//! squared z-scores after winsorising the outermost tenth at either end.
+//! Wilson (1927) interval says how far a share can be trusted. Whether it lies above a reference, which
+//! is itself only a share of so many requests, is judged in two ways, and the more cautious one counts:
+//!
+//! - exactly: given the reference's events and trials and Jeffreys' prior, the next share is
+//!   beta-binomial (Gelman et al. 2013, *Bayesian Data Analysis*, section 2.4);
+//! - as in the funnel of Spiegelhalter (2005, Statist. Med. 24:1185): a z-score, divided by `√φ`, where
+//!   the over-dispersion `φ` is the mean squared z-score of all districts, the outermost tenth at either
+//!   end winsorised. It takes out the usual differences between districts.
 
-use statrs::function::beta::beta_reg;
+use statrs::function::beta::ln_beta;
+use statrs::function::factorial::ln_binomial;
 
 use super::ears::{normal_quantile, normal_upper_tail};
 use super::{real, real_len};
 
 /// Events among trials, such as unmet requests among requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Share {
     /// How many events.
     pub(crate) n_events: u64,
@@ -57,46 +62,97 @@ impl Share {
         ))
     }
 
-    /// The z-score `(p − p₀)/√(p₀(1−p₀)/n)` against a reference strictly between 0 and 1.
-    pub(crate) fn z_score(self, reference: f64) -> Option<f64> {
-        let deviation = (reference * (1.0 - reference) / real(self.n_trials)).sqrt();
-        let is_defined = self.n_trials > 0 && deviation > 0.0;
-        is_defined.then(|| (real(self.n_events) / real(self.n_trials) - reference) / deviation)
+    /// Both shares together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            n_events: self.n_events + other.n_events,
+            n_trials: self.n_trials + other.n_trials,
+        }
     }
 
-    /// `P(X ≥ events)` for `X` binomial at the reference share: `I_{p₀}(events, trials − events + 1)`.
-    pub(crate) fn exact_upper_tail(self, reference: f64) -> f64 {
-        if self.n_events == 0 || reference >= 1.0 {
-            return 1.0;
+    /// What is left of a total once this share is taken out of it.
+    fn left_of(self, total: Self) -> Self {
+        Self {
+            n_events: total.n_events.saturating_sub(self.n_events),
+            n_trials: total.n_trials.saturating_sub(self.n_trials),
         }
-        if self.n_events > self.n_trials || reference <= 0.0 {
-            return 0.0;
-        }
-        beta_reg(
-            real(self.n_events),
-            real(self.n_trials - self.n_events) + 1.0,
-            reference,
-        )
+    }
+
+    /// The share with Jeffreys' prior of half an event in one trial, strictly between 0 and 1.
+    fn with_prior(self) -> f64 {
+        (real(self.n_events) + 0.5) / (real(self.n_trials) + 1.0)
+    }
+
+    /// The z-score `(p − p₀)/√(p₀(1−p₀)(1/n + 1/n₀))` against a reference, both with trials.
+    fn z_score(self, reference: Self) -> Option<f64> {
+        let (share, level) = (self.value()?, reference.with_prior());
+        reference.value()?;
+        let per_trial = 1.0 / real(self.n_trials) + 1.0 / real(reference.n_trials);
+        Some((share - level) / (level * (1.0 - level) * per_trial).sqrt())
     }
 }
 
-/// Whether a share lies above a reference, given the over-dispersion `φ` among its like.
+/// Whether a share lies above a reference, given the over-dispersion `φ` among its like (1 if none).
 ///
-/// Nothing without trials, or with a reference of 0 or 1, from which no departure can be measured.
-pub(crate) fn test_above(share: Share, reference: f64, phi: f64) -> Option<ShareTest> {
-    let z = share.z_score(reference)? / phi.max(1.0).sqrt();
-    let p =
-        share
-            .exact_upper_tail(reference)
-            .max(if phi > 1.0 { normal_upper_tail(z) } else { 0.0 });
+/// Nothing where either has no trials.
+pub(crate) fn test_above(share: Share, reference: Share, phi: f64) -> Option<ShareTest> {
+    let phi = phi.max(1.0);
+    let z = share.z_score(reference)? / phi.sqrt();
+    let exact = predictive_tail(share, reference);
+    let dispersed = if phi > 1.0 { normal_upper_tail(z) } else { 0.0 };
     Some(ShareTest {
         share: share.value()?,
         interval: share.wilson()?,
-        reference,
-        expected: reference * real(share.n_trials),
+        reference: reference.value()?,
+        expected: reference.with_prior() * real(share.n_trials),
         z,
-        p,
+        p: exact.max(dispersed),
     })
+}
+
+/// Tests each share against all the others together, with the over-dispersion found among them.
+///
+/// The others alone decide what is usual: a district far out of line would otherwise pass for spread
+/// where there are only a few of them. One answer per share; nothing where it, or all the others, have
+/// no trials.
+pub(crate) fn test_against_others(shares: &[Share]) -> Vec<Option<ShareTest>> {
+    (0..shares.len())
+        .map(|tested| {
+            let others = [&shares[..tested], &shares[tested + 1..]].concat();
+            let total = others
+                .iter()
+                .fold(Share::default(), |sum, share| sum.plus(*share));
+            let z_score = |other: &Share| other.z_score(other.left_of(total));
+            let z_scores: Vec<f64> = others.iter().filter_map(z_score).collect();
+            test_above(shares[tested], total, overdispersion(&z_scores))
+        })
+        .collect()
+}
+
+/// `P(X ≥ events)` for the next share, given the reference and Jeffreys' prior.
+fn predictive_tail(share: Share, reference: Share) -> f64 {
+    let alpha = real(reference.n_events) + 0.5;
+    let beta = real(reference.n_trials.saturating_sub(reference.n_events)) + 0.5;
+    beta_binomial_tail(share, alpha, beta)
+}
+
+/// `P(X ≥ x)`, with `P(X = k) = C(n, k) B(k + α, n − k + β)/B(α, β)`.
+///
+/// The shorter of the two tails is summed.
+fn beta_binomial_tail(share: Share, alpha: f64, beta: f64) -> f64 {
+    let Share { n_events, n_trials } = share;
+    let chance = |k: u64| {
+        let ways = ln_binomial(n_trials, k);
+        let weight = ln_beta(real(k) + alpha, real(n_trials - k) + beta) - ln_beta(alpha, beta);
+        (ways + weight).exp()
+    };
+    let is_low = real(n_events) < real(n_trials) * alpha / (alpha + beta);
+    let tail: f64 = if is_low {
+        1.0 - (0..n_events).map(chance).sum::<f64>()
+    } else {
+        (n_events..=n_trials).map(chance).sum()
+    };
+    tail.clamp(0.0, 1.0)
 }
 
 /// The share winsorised at either end before the over-dispersion is measured.
@@ -168,9 +224,45 @@ mod tests {
     }
 
     #[test]
-    fn the_exact_tail_of_a_fair_coin_is_a_sum_of_binomial_terms() {
-        assert_close(share(8, 10).exact_upper_tail(0.5), 56.0 / 1024.0, 1e-10);
-        assert_close(share(0, 10).exact_upper_tail(0.5), 1.0, 1e-12);
+    fn with_a_flat_prior_and_no_past_every_share_is_equally_likely() {
+        // Gelman et al., section 2.4 (Bayes's own example): P(X = k) = 1/(n + 1).
+        for x in 0..=10 {
+            let tail = beta_binomial_tail(share(x, 10), 1.0, 1.0);
+            assert_close(tail, real(11 - x) / 11.0, 1e-9);
+        }
+    }
+
+    #[test]
+    fn against_a_very_long_past_the_tail_is_the_binomial_one() {
+        let fair_coin = share(50_000_000, 100_000_000);
+        assert_close(
+            predictive_tail(share(8, 10), fair_coin),
+            56.0 / 1024.0,
+            1e-5,
+        );
+    }
+
+    #[test]
+    fn a_short_past_makes_a_jump_less_sure() {
+        let long = test_above(share(15, 30), share(200, 1000), 1.0).unwrap();
+        let short = test_above(share(15, 30), share(2, 10), 1.0).unwrap();
+        assert!(long.p < 0.001 && short.p > 0.05);
+    }
+
+    #[test]
+    fn the_one_district_that_leaves_most_requests_unmet_stands_out() {
+        let mut shares = vec![
+            share(18, 100),
+            share(22, 110),
+            share(15, 90),
+            share(21, 100),
+        ];
+        shares.push(share(60, 100));
+        shares.push(share(0, 0));
+        let tests = test_against_others(&shares);
+        assert!(tests[4].unwrap().p < 1e-6);
+        assert!(tests[..4].iter().all(|test| test.unwrap().p > 0.05));
+        assert_eq!(tests[5], None);
     }
 
     #[test]
@@ -188,11 +280,12 @@ mod tests {
 
     #[test]
     fn usual_differences_between_districts_take_the_edge_off_a_test() {
-        let plain = test_above(share(30, 100), 0.2, 1.0).unwrap();
-        let spread = test_above(share(30, 100), 0.2, 4.0).unwrap();
+        let usual = share(20_000_000, 100_000_000);
+        let plain = test_above(share(30, 100), usual, 1.0).unwrap();
+        let spread = test_above(share(30, 100), usual, 4.0).unwrap();
         assert!(plain.p < 0.02 && spread.p > 0.05);
-        assert_close(plain.z, 2.5, 1e-12);
-        assert_close(spread.z, 1.25, 1e-12);
+        assert_close(plain.z, 2.5, 1e-5);
+        assert_close(spread.z, 1.25, 1e-5);
     }
 
     #[test]
@@ -203,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_share_of_nothing_cannot_be_tested() {
-        assert_eq!(test_above(share(0, 0), 0.2, 1.0), None);
-        assert_eq!(test_above(share(1, 2), 0.0, 1.0), None);
+        assert_eq!(test_above(share(0, 0), share(1, 5), 1.0), None);
+        assert_eq!(test_above(share(1, 2), share(0, 0), 1.0), None);
     }
 }

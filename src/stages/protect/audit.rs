@@ -1,11 +1,11 @@
 //! The gate: what a reader can work out from a published table alone.
 //!
 //! This is the attacker, not the protector. It is handed what is printed, numbers and flags, never the
-//! true counts, and shares no algorithm with [`super::flow`] or [`super::suppress`]. First it finds
+//! true counts, and shares no algorithm with `flow` or `suppress`. First it finds
 //! *some* table that fits everything printed (a circulation with lower bounds), then it pushes every
 //! hidden cell up and down from there along level graphs (Dinic 1970). A hidden
 //! cell is at risk when it is known exactly, or when it may be small and is known too closely (see
-//! [`Rule`]).
+//! `Rule`).
 
 use std::collections::VecDeque;
 
@@ -65,7 +65,7 @@ pub(crate) fn audit(published: Published<'_>, rule: Rule) -> Result<Vec<AtRisk>,
     let mut attacker = Attacker::new(published, rule)?;
     let mut at_risk = shown_small(published, rule);
     for pipe in 0..attacker.cells.len() {
-        let Some(interval) = attacker.narrow_interval(pipe, rule.threshold) else {
+        let Some(interval) = attacker.narrow_interval(pipe, rule.threshold()) else {
             continue;
         };
         if !rule.is_safe(interval) {
@@ -106,7 +106,7 @@ fn shown_small(published: Published<'_>, rule: Rule) -> Vec<AtRisk> {
         .enumerate()
         .filter_map(|(cell, shown)| Some((cell, (*shown)?)));
     shown
-        .filter(|(_, count)| *count > 0 && *count < rule.threshold)
+        .filter(|(_, count)| *count > 0 && *count < rule.threshold())
         .map(|(cell, count)| AtRisk {
             cell,
             interval: Interval {
@@ -283,51 +283,66 @@ impl Attacker {
     /// Sends up to `wanted` from one place to another; with `ENDLESS`, stops once no limit is met.
     fn send(&mut self, from: usize, to: usize, wanted: u64) -> Sent {
         let mut amount = 0;
-        while amount < wanted {
-            let levels = self.levels(from, to);
-            if levels[to] == usize::MAX {
-                break;
-            }
-            let mut turns = vec![0; self.leaving.len()];
-            while amount < wanted {
-                let limit = if wanted == ENDLESS {
-                    ENDLESS
-                } else {
-                    wanted - amount
+        loop {
+            let left = if wanted == ENDLESS {
+                ENDLESS
+            } else {
+                wanted - amount
+            };
+            let sent = self.send_along_levels((from, to), left);
+            amount += sent.amount;
+            if sent.is_endless || sent.amount == 0 {
+                return Sent {
+                    amount,
+                    is_endless: sent.is_endless,
                 };
-                match self.advance((from, to), limit, &levels, &mut turns) {
-                    0 => break,
-                    ENDLESS => {
-                        return Sent {
-                            amount,
-                            is_endless: true,
-                        };
-                    }
-                    step => amount += step,
-                }
             }
-        }
-        Sent {
-            amount,
-            is_endless: false,
         }
     }
 
-    /// How many arcs with room each place lies from the first one.
-    fn levels(&self, from: usize, to: usize) -> Vec<usize> {
+    /// Sends along paths of rising levels until no such path has room left.
+    fn send_along_levels(&mut self, ends: (usize, usize), wanted: u64) -> Sent {
+        let levels = self.levels(ends.0);
+        let mut turns = vec![0; self.leaving.len()];
+        let mut amount = 0;
+        loop {
+            let left = if wanted == ENDLESS {
+                ENDLESS
+            } else {
+                wanted - amount
+            };
+            match self.advance(ends, left, &levels, &mut turns) {
+                0 => {
+                    return Sent {
+                        amount,
+                        is_endless: false,
+                    };
+                }
+                ENDLESS => {
+                    return Sent {
+                        amount,
+                        is_endless: true,
+                    };
+                }
+                step => amount += step,
+            }
+        }
+    }
+
+    /// How many arcs with room each place lies from the first one; a place out of reach is endlessly far.
+    fn levels(&self, from: usize) -> Vec<usize> {
         let mut levels = vec![usize::MAX; self.leaving.len()];
         levels[from] = 0;
         let mut waiting = VecDeque::from([from]);
         while let Some(place) = waiting.pop_front() {
-            if place == to {
-                break;
-            }
-            for arc in &self.leaving[place] {
-                let next = self.heads[*arc];
-                if self.rooms[*arc] > 0 && levels[next] == usize::MAX {
-                    levels[next] = levels[place] + 1;
-                    waiting.push_back(next);
-                }
+            let open = self.leaving[place]
+                .iter()
+                .filter(|arc| self.rooms[**arc] > 0);
+            let heads = open.map(|arc| self.heads[*arc]);
+            let new: Vec<usize> = heads.filter(|next| levels[*next] == usize::MAX).collect();
+            for next in new {
+                levels[next] = levels[place] + 1;
+                waiting.push_back(next);
             }
         }
         levels
@@ -346,12 +361,16 @@ impl Attacker {
         }
         while let Some(arc) = self.leaving[place].get(turns[place]).copied() {
             let (next, room) = (self.heads[arc], self.rooms[arc]);
-            if room > 0 && levels[next] == levels[place] + 1 {
-                let sent = self.advance((next, to), wanted.min(room), levels, turns);
-                if sent > 0 {
-                    self.carry(arc, sent);
-                    return sent;
-                }
+            let leads_on = room > 0 && levels[next] == levels[place] + 1;
+            let limit = if leads_on { wanted.min(room) } else { 0 };
+            let sent = if limit > 0 {
+                self.advance((next, to), limit, levels, turns)
+            } else {
+                0
+            };
+            if sent > 0 {
+                self.carry(arc, sent);
+                return sent;
             }
             turns[place] += 1;
         }
@@ -360,18 +379,12 @@ impl Attacker {
 
     /// Uses an arc; one without limit stays so, and an endless amount leaves no trace.
     fn carry(&mut self, arc: usize, amount: u64) {
-        if amount >= ENDLESS {
-            return;
+        let back = arc ^ 1;
+        if amount < ENDLESS && self.rooms[arc] < ENDLESS {
+            self.rooms[arc] -= amount;
         }
-        for (way, is_onward) in [(arc, true), (arc ^ 1, false)] {
-            let room = self.rooms[way];
-            if room < ENDLESS {
-                self.rooms[way] = if is_onward {
-                    room - amount
-                } else {
-                    room + amount
-                };
-            }
+        if amount < ENDLESS && self.rooms[back] < ENDLESS {
+            self.rooms[back] += amount;
         }
     }
 }
@@ -379,7 +392,7 @@ impl Attacker {
 #[cfg(test)]
 mod tests {
     use super::super::flow::{Network, small};
-    use super::super::grid::{TwoWay, Zeros};
+    use super::super::grid::{TwoWay, Zeros, rule};
     use super::*;
     use proptest::prelude::*;
 
@@ -406,10 +419,7 @@ mod tests {
     fn the_handbooks_example_gives_three_to_six_without_the_truth() {
         let (table, hidden) = small::geurts();
         let cells = masked(&table, &hidden);
-        let rule = Rule {
-            threshold: 3,
-            zeros: Zeros::Hidden,
-        };
+        let rule = rule(3, Zeros::Hidden);
         let found = intervals(published(&table, &cells), rule).unwrap();
         assert_eq!(
             found[0],
@@ -428,10 +438,7 @@ mod tests {
         let (table, _) = small::geurts();
         let hidden: Vec<bool> = (0..12).map(|cell| cell == 0).collect();
         let cells = masked(&table, &hidden);
-        let rule = Rule {
-            threshold: 2,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(2, Zeros::Published);
         let found = audit(published(&table, &cells), rule).unwrap();
         assert!(
             found
@@ -444,10 +451,7 @@ mod tests {
     fn a_small_count_that_is_printed_is_found() {
         let (table, _) = small::geurts();
         let cells = masked(&table, &[false; 12]);
-        let rule = Rule {
-            threshold: 3,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(3, Zeros::Published);
         let found = audit(published(&table, &cells), rule).unwrap();
         let dangers: Vec<_> = found.iter().map(|risk| (risk.cell, risk.danger)).collect();
         assert_eq!(
@@ -461,10 +465,7 @@ mod tests {
         let (table, hidden) = small::geurts();
         let mut cells = masked(&table, &hidden);
         cells[2] = Some(8);
-        let rule = Rule {
-            threshold: 3,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(3, Zeros::Published);
         assert_eq!(
             audit(published(&table, &cells), rule),
             Err(AuditError::Contradiction)
@@ -479,10 +480,7 @@ mod tests {
             n_columns: 1,
             cells: &cells,
         };
-        let rule = Rule {
-            threshold: 3,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(3, Zeros::Published);
         assert_eq!(audit(table, rule), Err(AuditError::Contradiction));
     }
 
@@ -493,10 +491,7 @@ mod tests {
             n_columns: 1,
             cells: &[Some(1); 3],
         };
-        let rule = Rule {
-            threshold: 3,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(3, Zeros::Published);
         assert_eq!(
             audit(table, rule),
             Err(AuditError::Length {
@@ -513,10 +508,7 @@ mod tests {
             n_columns: 2,
             cells: &[None; 9],
         };
-        let rule = Rule {
-            threshold: 10,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(10, Zeros::Published);
         let found = intervals(table, rule).unwrap();
         let lows: Vec<u64> = found.iter().map(|(_, interval)| interval.low).collect();
         assert_eq!(lows, vec![1, 1, 2, 1, 1, 2, 2, 2, 4]);
@@ -528,7 +520,7 @@ mod tests {
 
         #[test]
         fn attacker_and_protector_agree_on_every_interval((table, hidden) in small::tables(25)) {
-            let rule = Rule { threshold: 10, zeros: Zeros::Published };
+            let rule = rule(10, Zeros::Published);
             let cells = masked(&table, &hidden);
             let network = Network::new(&table, &hidden, rule.floor());
             let mut unsafe_cells = Vec::new();

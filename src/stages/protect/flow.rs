@@ -1,6 +1,6 @@
 //! How far a hidden cell can move while every visible number stays true.
 //!
-//! The hidden cells are pipes between rows and columns (see [`super::grid`]). To raise a cell by one
+//! The hidden cells are pipes between rows and columns (see `grid`). To raise a cell by one
 //! unit, that unit must come back from its head to its tail through other hidden cells, each of which
 //! then rises or falls by one; a cell can fall only to its floor. The most that can be pushed is a
 //! maximum flow (Ford and Fulkerson 1962), found here along shortest paths (Edmonds and Karp 1972), so
@@ -179,19 +179,22 @@ impl<'a> Network<'a> {
         let mut came_by: Vec<Option<(usize, Direction)>> = vec![None; self.shape.n_places()];
         let mut waiting = VecDeque::from([head]);
         while let Some(place) = waiting.pop_front() {
-            for through in &self.hidden_at[place] {
-                let (way, next) = self.crossing(*through, place);
-                let is_known = next == head || came_by[next].is_some();
-                if is_known
-                    || *through == cell
-                    || self.room(*through, way, shifts.at(*through)) == 0
-                {
-                    continue;
-                }
-                came_by[next] = Some((*through, way));
-                if next == tail {
-                    return Some(self.walk_back(&came_by, tail));
-                }
+            if place == tail {
+                return Some(self.walk_back(&came_by, tail));
+            }
+            let others = self.hidden_at[place]
+                .iter()
+                .copied()
+                .filter(|other| *other != cell);
+            // A row and a column share one cell only, so no place is reached twice from here.
+            let ways_on: Vec<(usize, Direction, usize)> = others
+                .map(|through| (through, self.crossing(through, place)))
+                .filter(|(_, (_, next))| *next != head && came_by[*next].is_none())
+                .filter(|(through, (way, _))| self.room(*through, *way, shifts.at(*through)) > 0)
+                .map(|(through, (way, next))| (through, way, next))
+                .collect();
+            for (through, way, next) in ways_on {
+                came_by[next] = Some((through, way));
                 waiting.push_back(next);
             }
         }
@@ -312,9 +315,12 @@ pub(crate) mod small {
         let n_body = shape.n_rows * shape.n_columns;
         let cell_of = |at: usize| shape.cell(at / shape.n_columns, at % shape.n_columns);
         let choices: Vec<Vec<u64>> = (0..n_body)
-            .map(|at| match hidden[cell_of(at)] {
-                true => (1..=most).collect(),
-                false => vec![table.values()[cell_of(at)]],
+            .map(|at| {
+                if hidden[cell_of(at)] {
+                    (1..=most).collect()
+                } else {
+                    vec![table.values()[cell_of(at)]]
+                }
             })
             .collect();
         let mut turn = vec![0; n_body];

@@ -14,6 +14,8 @@
 //! total         ←        ←       →
 //! ```
 
+use std::num::NonZeroU64;
+
 /// How many rows and columns a table has, its margins apart, and how its cells are numbered.
 ///
 /// Cells are numbered row by row, margins included: the total column is number `n_columns`, the total
@@ -234,12 +236,22 @@ pub(crate) enum Zeros {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rule {
     /// The smallest count that may be shown.
-    pub(crate) threshold: u64,
+    threshold: NonZeroU64,
     /// What is said about zeros.
-    pub(crate) zeros: Zeros,
+    zeros: Zeros,
 }
 
 impl Rule {
+    /// A rule with the smallest count that may be shown, zero apart.
+    pub(crate) fn new(threshold: NonZeroU64, zeros: Zeros) -> Self {
+        Self { threshold, zeros }
+    }
+
+    /// The smallest count that may be shown.
+    pub(crate) fn threshold(self) -> u64 {
+        self.threshold.get()
+    }
+
     /// The least count a hidden cell can have.
     pub(crate) fn floor(self) -> u64 {
         match self.zeros {
@@ -253,8 +265,8 @@ impl Rule {
         let Some(high) = interval.high else {
             return true;
         };
-        let may_be_small = interval.low < self.threshold && high >= 1;
-        let is_wide = high - interval.low >= self.threshold && high >= self.threshold;
+        let may_be_small = interval.low < self.threshold() && high >= 1;
+        let is_wide = high - interval.low >= self.threshold() && high >= self.threshold();
         high > interval.low && (is_wide || !may_be_small)
     }
 }
@@ -308,6 +320,15 @@ fn check_sums(shape: Shape, values: &[u64]) -> Result<(), GridError> {
         }
     }
     Ok(())
+}
+
+/// A rule from a plain number.
+#[cfg(test)]
+pub(crate) const fn rule(threshold: u64, zeros: Zeros) -> Rule {
+    Rule {
+        threshold: NonZeroU64::new(threshold).unwrap(),
+        zeros,
+    }
 }
 
 #[cfg(test)]
@@ -373,10 +394,7 @@ mod tests {
 
     #[test]
     fn the_rule_asks_for_width_only_near_small_counts() {
-        let rule = Rule {
-            threshold: 10,
-            zeros: Zeros::Published,
-        };
+        let rule = rule(10, Zeros::Published);
         let between = |low, high| Interval {
             low,
             high: Some(high),

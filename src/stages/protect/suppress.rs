@@ -13,7 +13,7 @@
 //! Statist. Ass. 75:377; Castro 2006), hidden cells being free and others costing their weight; then
 //! the heaviest of the cells so hidden are shown again wherever all remain safe. A cell's safety is kept
 //! as a *proof*: two tables that fit everything visible and differ enough in that cell. In the end the
-//! independent [`super::audit`] must agree, or the table is refused.
+//! independent `audit` must agree, or the table is refused.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -33,7 +33,7 @@ pub(crate) struct Suppression {
     pub(crate) n_secondary: usize,
     /// For each hidden cell, two counts that both agree with everything printed.
     ///
-    /// A reader's own interval is at least this wide; [`super::audit::intervals`] gives it exactly.
+    /// A reader's own interval is at least this wide; `audit::intervals` gives it exactly.
     pub(crate) proven: Vec<(usize, Interval)>,
 }
 
@@ -177,7 +177,7 @@ impl<'a> Protector<'a> {
         if self.prove(cell) {
             return Ok(());
         }
-        let threshold = self.rule.threshold;
+        let threshold = self.rule.threshold();
         let fall = self.network.room(cell, Direction::Down, 0);
         let hopeful = threshold - fall.min(threshold - 1);
         let attempts = [
@@ -191,9 +191,9 @@ impl<'a> Protector<'a> {
             let wanted = wanted.unwrap_or_else(|| self.missing_rise(cell));
             if let Some(circuit) = self.cheapest_circuit(cell, direction, wanted) {
                 self.hide(&circuit);
-                if self.prove(cell) {
-                    return Ok(());
-                }
+            }
+            if self.prove(cell) {
+                return Ok(());
             }
         }
         Err(Refused {
@@ -204,7 +204,7 @@ impl<'a> Protector<'a> {
 
     /// How far a cell must rise, given how far it can now fall.
     fn missing_rise(&self, cell: usize) -> u64 {
-        let threshold = self.rule.threshold;
+        let threshold = self.rule.threshold();
         threshold - self.network.push(cell, Direction::Down, threshold).amount
     }
 
@@ -222,7 +222,7 @@ impl<'a> Protector<'a> {
 
     /// Looks for a proof of a hidden cell among the cells hidden now.
     fn prove(&mut self, cell: usize) -> bool {
-        let threshold = self.rule.threshold;
+        let threshold = self.rule.threshold();
         let low = self.network.push(cell, Direction::Down, threshold);
         let high = self
             .network
@@ -253,7 +253,7 @@ impl<'a> Protector<'a> {
     fn record(&mut self, cell: usize, proof: Proof) {
         let number = self.proofs.len();
         for (moved, _) in proof.low.iter().chain(&proof.high) {
-            if self.proof_of[*moved].is_none() && proof.spread(*moved) >= self.rule.threshold {
+            if self.proof_of[*moved].is_none() && proof.spread(*moved) >= self.rule.threshold() {
                 self.proof_of[*moved] = Some(number);
             }
         }
@@ -299,12 +299,7 @@ impl<'a> Protector<'a> {
                     .room(*through, *way, search.shifts.at(*through))
             };
             let step = path.iter().map(room).min()?.min(wanted - moved);
-            for (through, way) in path {
-                search.shifts.add(through, way, step);
-                if !self.network.hidden()[through] {
-                    search.chosen.insert(through);
-                }
-            }
+            search.take(&path, step);
             moved += step;
         }
         Some(search.chosen)
@@ -440,24 +435,41 @@ impl<'a> Search<'a> {
         let mut cost_of: Vec<Cost> = vec![(u64::MAX, u64::MAX); n_places];
         let mut came_by = vec![None; n_places];
         cost_of[head] = (0, 0);
-        let mut waiting = BinaryHeap::from([Reverse(((0, 0), head))]);
+        let mut waiting: BinaryHeap<Reverse<(Cost, usize)>> =
+            BinaryHeap::from([Reverse(((0, 0), head))]);
         while let Some(Reverse((cost, place))) = waiting.pop() {
             if place == tail {
                 return Some(network.walk_back(&came_by, tail));
             }
-            if cost > cost_of[place] {
+            let is_stale = cost > cost_of[place];
+            if is_stale {
                 continue;
             }
-            for (through, way, next, price) in self.ways_on(place) {
-                let total = (cost.0.saturating_add(price), cost.1 + 1);
-                if total < cost_of[next] {
-                    cost_of[next] = total;
-                    came_by[next] = Some((through, way));
-                    waiting.push(Reverse((total, next)));
-                }
+            let total = |price: u64| (price.saturating_add(cost.0), cost.1 + 1);
+            let cheaper: Vec<_> = self
+                .ways_on(place)
+                .filter(|(_, _, next, price)| total(*price) < cost_of[*next])
+                .collect();
+            for (through, way, next, price) in cheaper {
+                cost_of[next] = total(price);
+                came_by[next] = Some((through, way));
+                waiting.push(Reverse((total(price), next)));
             }
         }
         None
+    }
+
+    /// Moves an amount along a path and lets its cells be free from now on.
+    fn take(&mut self, path: &[(usize, Direction)], amount: u64) {
+        for (through, way) in path {
+            self.shifts.add(*through, *way, amount);
+        }
+        let hidden = self.protector.network.hidden();
+        let newly_hidden = path
+            .iter()
+            .map(|(through, _)| *through)
+            .filter(|cell| !hidden[*cell]);
+        self.chosen.extend(newly_hidden);
     }
 
     /// The cells with room that lead on from a place: which, which way, where to, at what price.
@@ -485,15 +497,12 @@ impl<'a> Search<'a> {
 mod tests {
     use super::super::audit::{Danger, intervals};
     use super::super::flow::small;
-    use super::super::grid::{Primary, Shape, Zeros};
+    use super::super::grid::{Primary, Shape, Zeros, rule};
     use super::*;
     use proptest::prelude::*;
 
     /// Counts below 10 are withheld and zeros are printed.
-    const TEN: Rule = Rule {
-        threshold: 10,
-        zeros: Zeros::Published,
-    };
+    const TEN: Rule = rule(10, Zeros::Published);
 
     /// A table whose cells from 1 to 9 are primary.
     fn table(shape: Shape, body: &[u64]) -> TwoWay {
@@ -660,10 +669,7 @@ mod tests {
             is_primary,
         )
         .unwrap();
-        let rule = Rule {
-            threshold: 1,
-            zeros: Zeros::Hidden,
-        };
+        let rule = rule(1, Zeros::Hidden);
         assert_eq!(
             at_risk(&table, table.primary(), rule)
                 .into_iter()
@@ -797,7 +803,7 @@ mod tests {
         #[test]
         fn any_cells_chosen_as_primary_are_protected((table, hidden) in small::tables(40)) {
             let table = TwoWay::new(table.shape(), table.values().to_vec(), hidden).unwrap();
-            let rule = Rule { threshold: 3, zeros: Zeros::Published };
+            let rule = rule(3, Zeros::Published);
             match suppress(&table, rule) {
                 Ok(safe) => prop_assert!(at_risk(&table, &safe.hidden, rule).is_empty()),
                 Err(refused) => prop_assert_eq!(refused.reason, Reason::Audit),
