@@ -4,3 +4,5 @@
 pub mod spec;
 
 pub(crate) mod canon;
+
+pub(crate) mod stages;
