@@ -4,5 +4,8 @@
 pub mod spec;
 
 pub(crate) mod canon;
-
-pub(crate) mod stages;
+pub mod lake;
+pub mod context;
+pub mod engine;
+pub mod stages;
+pub(crate) mod stats;

@@ -1,3 +1,4 @@
 //! What all of antenne speaks: canonical tables, strict parsers, the identifier gate, keys.
 
+pub(crate) mod pseudonym;
 pub(crate) mod tables;
