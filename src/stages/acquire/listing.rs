@@ -41,11 +41,21 @@ impl Store {
     /// Opens the store of `url`, which is relative to `base` unless it is absolute.
     pub(super) fn open(base: &FilePath, url: &str) -> Result<Self, Error> {
         let (shown, pattern) = url.rsplit_once('/').unwrap_or((".", url));
-        let absolute = if url.contains("://") { Url::parse(shown).ok() } else { folder_url(base, shown) };
-        let Some(absolute) = absolute else {
-            return Err(Error::Nothing { url: url.to_owned() });
+        let absolute = if url.contains("://") {
+            Url::parse(shown).ok()
+        } else {
+            folder_url(base, shown)
         };
-        let (store, folder) = object_store::parse_url(&absolute).map_err(|source| Error::Address { url: url.to_owned(), source })?;
+        let Some(absolute) = absolute else {
+            return Err(Error::Nothing {
+                url: url.to_owned(),
+            });
+        };
+        let (store, folder) =
+            object_store::parse_url(&absolute).map_err(|source| Error::Address {
+                url: url.to_owned(),
+                source,
+            })?;
         Ok(Self {
             store: Arc::from(store),
             folder,
@@ -57,7 +67,10 @@ impl Store {
     /// Objects that match, sorted by address.
     pub(super) async fn list(&self) -> Result<Vec<Object>, Error> {
         let listed = self.store.list_with_delimiter(Some(&self.folder)).await;
-        let listed = listed.map_err(|source| Error::Fetch { url: self.shown.clone(), source })?;
+        let listed = listed.map_err(|source| Error::Fetch {
+            url: self.shown.clone(),
+            source,
+        })?;
         let mut found: Vec<Object> = listed
             .objects
             .into_iter()
@@ -77,7 +90,10 @@ impl Store {
 
     /// Bytes of an object.
     pub(super) async fn fetch(&self, object: &Object) -> Result<Bytes, Error> {
-        let failed = |source| Error::Fetch { url: object.url.clone(), source };
+        let failed = |source| Error::Fetch {
+            url: object.url.clone(),
+            source,
+        };
         let found = self.store.get(&object.location).await.map_err(failed)?;
         let parts: Vec<Bytes> = found.into_stream().try_collect().await.map_err(failed)?;
         Ok(match <[Bytes; 1]>::try_from(parts) {
@@ -97,9 +113,13 @@ fn folder_url(base: &FilePath, folder: &str) -> Option<Url> {
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
     let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
     for part in middle {
         match rest.find(part) {
             Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),

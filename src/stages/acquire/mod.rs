@@ -45,7 +45,9 @@ pub enum Error {
         source: object_store::Error,
     },
     /// Nothing lies at the address.
-    #[error("nothing matches `{url}`; check `fetch.files.url` of the pipeline, or generate the sample with `antenne sample`")]
+    #[error(
+        "nothing matches `{url}`; check `fetch.files.url` of the pipeline, or generate the sample with `antenne sample`"
+    )]
     Nothing {
         /// Address as declared.
         url: String,
@@ -125,16 +127,24 @@ pub async fn acquire(cx: &Context, platforms: &[String]) -> Result<Report, Error
         }
     }
     if !changed.is_empty() {
-        cx.lake.commit_pages(&changed, cx.run, cx.at_millis()).await?;
+        cx.lake
+            .commit_pages(&changed, cx.run, cx.at_millis())
+            .await?;
     }
     Ok(report)
 }
 
 /// Fetches the pages of one platform; answers all its current pages.
-async fn acquire_platform(cx: &Context, platform: &str, before: &[Page]) -> Result<(Vec<Page>, SourceReport), Error> {
+async fn acquire_platform(
+    cx: &Context,
+    platform: &str,
+    before: &[Page],
+) -> Result<(Vec<Page>, SourceReport), Error> {
     let mut report = SourceReport::default();
-    let mut pages: BTreeMap<(String, String), Page> =
-        before.iter().map(|page| ((page.table.clone(), page.url.clone()), page.clone())).collect();
+    let mut pages: BTreeMap<(String, String), Page> = before
+        .iter()
+        .map(|page| ((page.table.clone(), page.url.clone()), page.clone()))
+        .collect();
     let Some(source) = cx.commons.sources.get(platform) else {
         return Ok((before.to_vec(), report));
     };
@@ -143,10 +153,16 @@ async fn acquire_platform(cx: &Context, platform: &str, before: &[Page]) -> Resu
         let store = Store::open(&cx.commons.root, &files.url)?;
         let objects = store.list().await?;
         if objects.is_empty() && !before.iter().any(|page| page.table == *table) {
-            return Err(Error::Nothing { url: files.url.clone() });
+            return Err(Error::Nothing {
+                url: files.url.clone(),
+            });
         }
         let total = objects.iter().map(|object| object.size).sum();
-        cx.progress.begin("acquire", &format!("{platform}.{table}"), Total::Bytes(total));
+        cx.progress.begin(
+            "acquire",
+            &format!("{platform}.{table}"),
+            Total::Bytes(total),
+        );
         let mut n_fetched = 0_u64;
         for object in objects {
             let at = (table.clone(), object.url.clone());
@@ -158,7 +174,8 @@ async fn acquire_platform(cx: &Context, platform: &str, before: &[Page]) -> Resu
             let page = fetch(cx, platform, (table, spec), &store, &object).await?;
             n_fetched += 1;
             report.n_bytes += page.n_bytes;
-            cx.progress.advance(page.n_records.unwrap_or_default(), page.n_bytes);
+            cx.progress
+                .advance(page.n_records.unwrap_or_default(), page.n_bytes);
             pages.insert(at, page);
         }
         report.n_fetched += n_fetched;
@@ -168,7 +185,13 @@ async fn acquire_platform(cx: &Context, platform: &str, before: &[Page]) -> Resu
 }
 
 /// Fetches one page and keeps it.
-async fn fetch(cx: &Context, platform: &str, (table, spec): (&String, &TableSpec), store: &Store, object: &Object) -> Result<Page, Error> {
+async fn fetch(
+    cx: &Context,
+    platform: &str,
+    (table, spec): (&String, &TableSpec),
+    store: &Store,
+    object: &Object,
+) -> Result<Page, Error> {
     let bytes = store.fetch(object).await?;
     let sha256 = hex(&Sha256::digest(&bytes));
     let n_bytes = bytes.len() as u64;
@@ -195,8 +218,10 @@ async fn fetch(cx: &Context, platform: &str, (table, spec): (&String, &TableSpec
 /// Lowercase hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _written = write!(text, "{byte:02x}");
+            text
+        })
 }

@@ -9,11 +9,20 @@ pub(crate) fn check_statement(table: &str, grain: &[String], check: &str) -> Str
         return format!("select case when count(*) = 0 then 1 else 0 end from {table}");
     }
     if let Some(columns) = arguments(check, "unique") {
-        let columns = if columns == "grain" { grain.join(", ") } else { columns.to_owned() };
-        return format!("select count(*) from (select {columns} from {table} group by {columns} having count(*) > 1) as twice");
+        let columns = if columns == "grain" {
+            grain.join(", ")
+        } else {
+            columns.to_owned()
+        };
+        return format!(
+            "select count(*) from (select {columns} from {table} group by {columns} having count(*) > 1) as twice"
+        );
     }
     if let Some(columns) = arguments(check, "not_null") {
-        let absent: Vec<String> = columns.split(',').map(|column| format!("{} is null", column.trim())).collect();
+        let absent: Vec<String> = columns
+            .split(',')
+            .map(|column| format!("{} is null", column.trim()))
+            .collect();
         return format!("select count(*) from {table} where {}", absent.join(" or "));
     }
     format!("select count(*) from {table} where not ({check})")
@@ -33,9 +42,15 @@ mod tests {
     fn each_check_becomes_a_count_of_rows_at_fault() {
         let grain = ["a".to_owned(), "b".to_owned()];
         let unique = check_statement("derived.t", &grain, "unique(grain)");
-        assert!(unique.contains("group by a, b having count(*) > 1"), "{unique}");
+        assert!(
+            unique.contains("group by a, b having count(*) > 1"),
+            "{unique}"
+        );
         let present = check_statement("derived.t", &grain, "not_null(a, c)");
-        assert!(present.ends_with("where a is null or c is null"), "{present}");
+        assert!(
+            present.ends_with("where a is null or c is null"),
+            "{present}"
+        );
         let free = check_statement("derived.t", &grain, "n <= m");
         assert!(free.ends_with("where not (n <= m)"), "{free}");
     }

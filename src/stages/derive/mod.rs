@@ -61,7 +61,9 @@ pub enum Error {
         source: arrow::error::ArrowError,
     },
     /// A check found rows that should not be; the table keeps its earlier content.
-    #[error("model `{model}` fails its check `{check}` on {n_rows} row(s); the table keeps its earlier content")]
+    #[error(
+        "model `{model}` fails its check `{check}` on {n_rows} row(s); the table keeps its earlier content"
+    )]
     Check {
         /// The model.
         model: String,
@@ -105,20 +107,29 @@ pub async fn derive(cx: &Context) -> Result<Vec<ModelReport>, Error> {
         cx.progress.advance(1, 0);
         report.push(done);
     }
-    let n_rebuilt = report.iter().filter(|done| done.action == Action::Rebuilt).count();
-    cx.progress.end(&format!("{n_rebuilt} of {total} model(s) rebuilt"));
+    let n_rebuilt = report
+        .iter()
+        .filter(|done| done.action == Action::Rebuilt)
+        .count();
+    cx.progress
+        .end(&format!("{n_rebuilt} of {total} model(s) rebuilt"));
     Ok(report)
 }
 
 /// Rebuilds one model unless it is up to date.
 async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
-    let opened = cx.open(&model.inputs).await.map_err(|source| Error::Inputs {
-        model: model.name.clone(),
-        source,
-    })?;
+    let opened = cx
+        .open(&model.inputs)
+        .await
+        .map_err(|source| Error::Inputs {
+            model: model.name.clone(),
+            source,
+        })?;
     let fingerprint = fingerprint(model, &opened.fingerprints);
     let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
-    if let Some(before) = before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint)) {
+    if let Some(before) =
+        before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint))
+    {
         return Ok(ModelReport {
             model: model.name.clone(),
             action: Action::Unchanged,
@@ -149,7 +160,12 @@ async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
 /// Hash of all that a model's rows are made from.
 fn fingerprint(model: &Model, inputs: &BTreeMap<String, String>) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [VERSION, &model.normalized_sql(), &model.header.grain.join(","), &model.header.checks.join("\n")] {
+    for part in [
+        VERSION,
+        &model.normalized_sql(),
+        &model.header.grain.join(","),
+        &model.header.checks.join("\n"),
+    ] {
         hasher.update(part.as_bytes());
         hasher.update(b"\0");
     }
@@ -161,12 +177,28 @@ fn fingerprint(model: &Model, inputs: &BTreeMap<String, String>) -> String {
 }
 
 /// Runs the statement and writes its rows in the order of the grain; nothing is visible yet.
-async fn write_aside(cx: &Context, model: &Model, opened: &Opened, fingerprint: String) -> Result<(SchemaRef, WrittenScope), Error> {
-    let failed = |source| Error::Query { model: model.name.clone(), source };
+async fn write_aside(
+    cx: &Context,
+    model: &Model,
+    opened: &Opened,
+    fingerprint: String,
+) -> Result<(SchemaRef, WrittenScope), Error> {
+    let failed = |source| Error::Query {
+        model: model.name.clone(),
+        source,
+    };
     let sql = in_grain_order(model);
-    let answer = opened.session.columns(&model.name, &sql).await.map_err(failed)?;
+    let answer = opened
+        .session
+        .columns(&model.name, &sql)
+        .await
+        .map_err(failed)?;
     let schema = plain_schema(&answer);
-    let stream = opened.session.stream(&model.name, &sql).await.map_err(failed)?;
+    let stream = opened
+        .session
+        .stream(&model.name, &sql)
+        .await
+        .map_err(failed)?;
     let rows = plain_rows(stream, model.name.clone(), Arc::clone(&schema));
     let target = Target {
         zone: Zone::Derived,
@@ -187,7 +219,11 @@ fn in_grain_order(model: &Model) -> String {
     if model.header.grain.is_empty() {
         return model.sql.clone();
     }
-    format!("select * from ({}) as answer order by {}", model.sql, model.header.grain.join(", "))
+    format!(
+        "select * from ({}) as answer order by {}",
+        model.sql,
+        model.header.grain.join(", ")
+    )
 }
 
 /// Rows in the types a table holds.
@@ -197,25 +233,49 @@ fn plain_rows(
     schema: SchemaRef,
 ) -> impl Stream<Item = Result<RecordBatch, Error>> + Send {
     stream.map(move |batch| {
-        let batch = batch.map_err(|source| Error::Query { model: model.clone(), source })?;
-        plain_batch(&batch, &schema).map_err(|source| Error::Columns { model: model.clone(), source })
+        let batch = batch.map_err(|source| Error::Query {
+            model: model.clone(),
+            source,
+        })?;
+        plain_batch(&batch, &schema).map_err(|source| Error::Columns {
+            model: model.clone(),
+            source,
+        })
     })
 }
 
 /// Runs the checks of a model over rows that are not visible yet.
-async fn check(cx: &Context, model: &Model, opened: &Opened, (schema, written): (&SchemaRef, &WrittenScope)) -> Result<(), Error> {
-    let failed = |source| Error::Query { model: model.name.clone(), source };
+async fn check(
+    cx: &Context,
+    model: &Model,
+    opened: &Opened,
+    (schema, written): (&SchemaRef, &WrittenScope),
+) -> Result<(), Error> {
+    let failed = |source| Error::Query {
+        model: model.name.clone(),
+        source,
+    };
     let provider = cx
         .lake
         .provider_of(Zone::Derived, model.stem(), schema, &written.files)
         .map_err(|source| Error::Inputs {
             model: model.name.clone(),
-            source: tables::Error::Open { table: model.name.clone(), source },
+            source: tables::Error::Open {
+                table: model.name.clone(),
+                source,
+            },
         })?;
-    opened.session.register(Zone::Derived.name(), model.stem(), provider).map_err(failed)?;
+    opened
+        .session
+        .register(Zone::Derived.name(), model.stem(), provider)
+        .map_err(failed)?;
     for check in &model.header.checks {
         let sql = check_statement(&model.name, &model.header.grain, check);
-        let rows = opened.session.rows(&model.name, &sql).await.map_err(failed)?;
+        let rows = opened
+            .session
+            .rows(&model.name, &sql)
+            .await
+            .map_err(failed)?;
         let n_rows = first_count(&rows);
         if n_rows > 0 {
             return Err(Error::Check {
@@ -232,7 +292,12 @@ async fn check(cx: &Context, model: &Model, opened: &Opened, (schema, written): 
 fn first_count(rows: &[RecordBatch]) -> u64 {
     rows.iter()
         .find(|batch| batch.num_rows() > 0)
-        .and_then(|batch| batch.column(0).as_primitive_opt::<Int64Type>().map(|values| values.value(0)))
+        .and_then(|batch| {
+            batch
+                .column(0)
+                .as_primitive_opt::<Int64Type>()
+                .map(|values| values.value(0))
+        })
         .and_then(|count| u64::try_from(count).ok())
         .unwrap_or_default()
 }
@@ -240,5 +305,10 @@ fn first_count(rows: &[RecordBatch]) -> u64 {
 /// Names of the tables all derived models read, without the models themselves.
 pub(crate) fn outside_inputs(models: &[Model]) -> BTreeSet<String> {
     let own: BTreeSet<&String> = models.iter().map(|model| &model.name).collect();
-    models.iter().flat_map(|model| &model.inputs).filter(|input| !own.contains(input)).cloned().collect()
+    models
+        .iter()
+        .flat_map(|model| &model.inputs)
+        .filter(|input| !own.contains(input))
+        .cloned()
+        .collect()
 }
