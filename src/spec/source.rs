@@ -164,8 +164,36 @@ impl Default for CsvFormat {
 pub struct JsonFormat {
     /// Dotted path of the array of records; empty when the document is the array.
     pub records: String,
-    /// Dotted path of the server's own count of the records in the page, if it gives one.
+    /// Dotted path of the server's own count of the records, if it gives one.
     pub count: Option<String>,
+    /// What that count counts.
+    pub count_of: CountOf,
+}
+
+/// What a count given by the platform counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CountOf {
+    /// The records of the page it stands in.
+    #[default]
+    Page,
+    /// The records of all pages of the table; every page gives the same.
+    Table,
+}
+
+impl CountOf {
+    /// Word in the list of pages.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Table => "table",
+        }
+    }
+
+    /// What the word stands for; anything unknown counts a page.
+    pub(crate) fn from_word(word: &str) -> Self {
+        if word == "table" { Self::Table } else { Self::Page }
+    }
 }
 
 /// One JSON object per line; no options.
@@ -191,6 +219,9 @@ pub struct SheetFormat {
     /// space.
     #[serde(default = "first_row")]
     pub header_rows: u32,
+    /// Cell where the workbook gives its own count of the records, for example `B2`, or
+    /// `Indice!B3` on another sheet.
+    pub count: Option<String>,
 }
 
 /// Default of the header settings.
@@ -223,8 +254,14 @@ pub struct ColumnSpec {
     /// Texts that mean "no value", besides the empty one.
     #[serde(default)]
     pub null: Vec<String>,
-    /// Separator of tags.
+    /// Separator of tags; a comma when absent. The members of a JSON array need none.
     pub separator: Option<char>,
+    /// Least value of a number; a smaller one rejects the row.
+    pub min: Option<f64>,
+    /// Greatest value of a number; a greater one rejects the row.
+    pub max: Option<f64>,
+    /// Column of the same type that must not be later than this one.
+    pub not_before: Option<String>,
     /// Namespace of a record or person key: the same namespace joins tables of one platform.
     pub namespace: Option<String>,
     /// What happens to a text that holds a direct identifier.

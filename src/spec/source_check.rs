@@ -1,0 +1,291 @@
+//! What a table's contract must say to make sense, beyond what its TOML types hold.
+//!
+//! Every mistake is found before any page is read; each comes with the text to mark in the file.
+
+use super::source::{ColumnKind, ColumnSpec, Format, IdentifierPolicy, TableSpec};
+
+/// One mistake of a contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Text of the file to mark.
+    pub(crate) needle: String,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) help: String,
+}
+
+/// Makes a finding.
+fn finding(needle: &str, message: String, help: &str) -> Finding {
+    Finding {
+        needle: needle.to_owned(),
+        message,
+        help: help.to_owned(),
+    }
+}
+
+/// One rule for a column.
+type Rule = fn(&str, &ColumnSpec, &TableSpec) -> Option<Finding>;
+
+/// Rules for every column, in the order of their findings.
+const COLUMN_RULES: [Rule; 8] = [
+    date_has_format,
+    format_has_place,
+    code_has_codes,
+    separator_has_tags,
+    namespace_has_key,
+    policy_has_text,
+    bounds_have_numbers,
+    order_has_dates,
+];
+
+/// Every mistake in the contract of one table.
+pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
+    let mut findings = check_identity(name, table);
+    for (column, spec) in &table.columns {
+        findings.extend(COLUMN_RULES.iter().filter_map(|rule| rule(column, spec, table)));
+    }
+    findings.extend(check_format(table));
+    if table.columns.is_empty() {
+        let message = format!("table `{name}` has no columns");
+        let help = "declare the columns to take under `[tables.….columns]`";
+        findings.push(finding(name, message, help));
+    }
+    findings
+}
+
+/// Key, revision and deletion name columns of the right types.
+fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for key in table.key.iter().filter(|key| !table.columns.contains_key(*key)) {
+        findings.push(not_a_column("key", key, name));
+    }
+    if let Some(revision) = &table.revision {
+        findings.extend(check_role(name, table, ("revision", revision), is_ordered));
+    }
+    if let Some(deleted) = &table.deleted {
+        let is_flag = |kind: ColumnKind| kind == ColumnKind::Boolean;
+        findings.extend(check_role(name, table, ("deleted", deleted), is_flag));
+    }
+    let needs_key = table.revision.as_ref().or(table.deleted.as_ref());
+    if let (Some(column), true) = (needs_key, table.key.is_empty()) {
+        let message = format!("table `{name}` has revisions or deletions but no key");
+        let help = "name the columns that identify a record in `key`";
+        findings.push(finding(column, message, help));
+    }
+    findings
+}
+
+/// A role is taken by a column of a fitting type.
+fn check_role(
+    name: &str,
+    table: &TableSpec,
+    role: (&str, &str),
+    fits: fn(ColumnKind) -> bool,
+) -> Option<Finding> {
+    let (role, column) = role;
+    let Some(spec) = table.columns.get(column) else {
+        return Some(not_a_column(role, column, name));
+    };
+    if fits(spec.kind) {
+        return None;
+    }
+    let message = format!("column `{column}` cannot be the `{role}` of table `{name}`");
+    let help = match role {
+        "revision" => "use a column of type integer, date, instant or month",
+        _ => "use a column of type boolean",
+    };
+    Some(finding(column, message, help))
+}
+
+/// A role names a column that is not there.
+fn not_a_column(role: &str, column: &str, table: &str) -> Finding {
+    let message = format!("`{role}` of table `{table}` names `{column}`, which is not a column");
+    finding(column, message, "declare the column or correct its name")
+}
+
+/// Whether values of a kind have an order by which revisions can stand.
+fn is_ordered(kind: ColumnKind) -> bool {
+    matches!(kind, ColumnKind::Integer | ColumnKind::Date | ColumnKind::Instant | ColumnKind::Month)
+}
+
+/// Whether values of a kind are moments.
+fn is_moment(kind: ColumnKind) -> bool {
+    matches!(kind, ColumnKind::Date | ColumnKind::Instant | ColumnKind::Month)
+}
+
+/// Whether values of a kind are texts that pass the identifier gate.
+fn is_gated(kind: ColumnKind) -> bool {
+    matches!(kind, ColumnKind::Text | ColumnKind::Tags)
+}
+
+/// Dates of untyped formats have a pattern.
+fn date_has_format(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
+    let is_typed = matches!(table.format, Format::Parquet(_) | Format::Sheet(_));
+    let lacks = spec.kind == ColumnKind::Date && spec.format.is_none() && !is_typed;
+    lacks.then(|| {
+        let message = format!("date `{name}` has no format");
+        finding(name, message, "add `format`, for example `\"%d/%m/%Y\"` or `\"%Y-%m-%d\"`")
+    })
+}
+
+/// Patterns stand on moments only, and have directives.
+fn format_has_place(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    let format = spec.format.as_ref()?;
+    if !is_moment(spec.kind) {
+        let message = format!("column `{name}` has a format but is no date, instant or month");
+        return Some(finding(name, message, "remove `format`, or change `type`"));
+    }
+    let needed: &[&str] = match spec.kind {
+        ColumnKind::Month => &["%m", "%b", "%B", "%-m", "%F"],
+        _ => &["%d", "%e", "%-d", "%F"],
+    };
+    let lacks = !needed.iter().any(|directive| format.contains(directive));
+    lacks.then(|| {
+        let message = format!("format `{format}` of `{name}` does not say which day or month it is");
+        finding(format, message, "use directives of strftime: `%d`, `%m`, `%Y`, `%H`, `%M`, `%S`")
+    })
+}
+
+/// Codes have a list, and only codes have one.
+fn code_has_codes(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    let is_code = spec.kind == ColumnKind::Code;
+    if is_code && spec.codes.is_empty() {
+        let message = format!("code `{name}` has no list of codes");
+        let help = "add `codes = { \"A\" = \"a\", … }`: what the source writes and what it becomes";
+        return Some(finding(name, message, help));
+    }
+    (!is_code && !spec.codes.is_empty()).then(|| {
+        let message = format!("column `{name}` has codes but is not of type code");
+        finding(name, message, "remove `codes`, or set `type = \"code\"`")
+    })
+}
+
+/// A separator stands on tags only.
+fn separator_has_tags(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    (spec.separator.is_some() && spec.kind != ColumnKind::Tags).then(|| {
+        let message = format!("column `{name}` has a separator but is not of type tags");
+        finding(name, message, "remove `separator`, or set `type = \"tags\"`")
+    })
+}
+
+/// A namespace stands on record and person keys only.
+fn namespace_has_key(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    let is_key = matches!(spec.kind, ColumnKind::Person | ColumnKind::Record);
+    (spec.namespace.is_some() && !is_key).then(|| {
+        let message = format!("column `{name}` has a namespace but is no record or person");
+        finding(name, message, "remove `namespace`, or set `type = \"record\"`")
+    })
+}
+
+/// A policy for identifiers stands on texts only.
+fn policy_has_text(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    let is_set = spec.identifiers != IdentifierPolicy::Reject;
+    (is_set && !is_gated(spec.kind)).then(|| {
+        let message = format!("column `{name}` has a policy for identifiers but is no text");
+        finding(name, message, "remove `identifiers`: only text and tags are scanned")
+    })
+}
+
+/// Bounds stand on numbers, the least first.
+fn bounds_have_numbers(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    if spec.min.is_none() && spec.max.is_none() {
+        return None;
+    }
+    let is_number = matches!(
+        spec.kind,
+        ColumnKind::Integer | ColumnKind::Decimal | ColumnKind::Number | ColumnKind::Minutes
+    );
+    if !is_number {
+        let message = format!("column `{name}` has bounds but is no number");
+        return Some(finding(name, message, "remove `min` and `max`, or change `type`"));
+    }
+    let is_empty = matches!((spec.min, spec.max), (Some(least), Some(most)) if least > most);
+    is_empty.then(|| {
+        let message = format!("no value of `{name}` can be within its bounds");
+        finding(name, message, "make `min` at most `max`")
+    })
+}
+
+/// An order of dates names another column of the same type.
+fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
+    let other = spec.not_before.as_ref()?;
+    let is_sound = table
+        .columns
+        .get(other)
+        .is_some_and(|column| column.kind == spec.kind && is_moment(spec.kind));
+    (!is_sound).then(|| {
+        let message = format!("`{name}` cannot be compared with `{other}`");
+        finding(other, message, "`not_before` names another date, instant or month column of the same type")
+    })
+}
+
+/// The format's own settings make sense.
+fn check_format(table: &TableSpec) -> Vec<Finding> {
+    match &table.format {
+        Format::Csv(csv) if !csv.delimiter.is_ascii() => {
+            let message = format!("delimiter `{}` is not an ASCII character", csv.delimiter);
+            vec![finding("delimiter", message, "use `,`, `;`, `|` or a tab")]
+        }
+        Format::Csv(csv) if encoding_rs::Encoding::for_label(csv.encoding.as_bytes()).is_none() => {
+            let message = format!("encoding `{}` is not known", csv.encoding);
+            vec![finding(&csv.encoding, message, "use a WHATWG label such as `utf-8` or `windows-1252`")]
+        }
+        Format::Sheet(sheet) if sheet.header_row == 0 || !(1..=sheet.header_row).contains(&sheet.header_rows) => {
+            let message = "the header does not fit above its last row".to_owned();
+            vec![finding("header_row", message, "rows are counted from 1, and `header_rows` upwards from `header_row`")]
+        }
+        Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) | Format::Sheet(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages about a table written in TOML.
+    fn messages(toml: &str) -> Vec<String> {
+        let table: TableSpec = toml::from_str(toml).unwrap();
+        check_table("t", &table).into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn a_sound_table_has_no_findings() {
+        let toml = r#"
+            key = ["id"]
+            revision = "versione"
+            deleted = "eliminato"
+            fetch.files = { url = "t.csv" }
+            format.csv = { delimiter = ";" }
+            [columns]
+            id = { type = "record", required = true }
+            versione = { type = "integer", min = 1, max = 9 }
+            eliminato = { type = "boolean" }
+            dal = { type = "date", format = "%d/%m/%Y" }
+            al = { type = "date", format = "%d/%m/%Y", not_before = "dal" }
+            tipo = { type = "code", codes = { A = "a" } }
+            tag = { type = "tags", separator = "|" }
+        "#;
+        assert_eq!(messages(toml), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_mistake_is_found_at_once() {
+        let toml = r#"
+            key = ["manca"]
+            revision = "testo"
+            deleted = "no"
+            fetch.files = { url = "t.csv" }
+            format.csv = { encoding = "klingon" }
+            [columns]
+            testo = { type = "text", format = "%Y", min = 1, separator = "," }
+            dal = { type = "date" }
+            anno = { type = "date", format = "%Y", not_before = "testo" }
+            tipo = { type = "code" }
+            ore = { type = "number", min = 3, max = 2, codes = { a = "b" } }
+            chi = { type = "integer", namespace = "x", identifiers = "bodies" }
+        "#;
+        let found = messages(toml);
+        assert_eq!(found.len(), 15, "{found:#?}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Native formats: the bytes of one page become rows of raw fields, each with its place.
+//!
+//! A reader is asked for fields by name and hands over their values row by row, borrowed from the
+//! page wherever they can be. A record that cannot be taken apart (a ragged line, a cut JSON
+//! object) is handed over as broken, with a reason: it is data. A page that cannot be read at all
+//! is an error, and then no row of it has been handed over, or the caller takes back those that
+//! were.
+//!
+//! ```text
+//! "id;ore\r\n7;1,5\r\n8"   fields ["ore"]   →   place 2: ["1,5"]   place 3: broken ragged_row
+//! ```
+
+use thiserror::Error;
+
+use crate::spec::source::Format;
+
+mod csv;
+mod json;
+mod ndjson;
+mod parquet;
+pub(crate) mod paths;
+pub(crate) mod sheet;
+pub(crate) mod value;
+
+pub(crate) use value::Value;
+
+/// Separator of the members of a list inside a text: the unit separator of ASCII.
+pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
+
+/// Why a whole page cannot be read.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The encoding has no such label.
+    #[error("encoding `{label}` is not known")]
+    UnknownEncoding {
+        /// Label as declared.
+        label: String,
+    },
+    /// The header line of delimited text cannot be read.
+    #[error("the header line cannot be read")]
+    CsvHeader {
+        /// What the reader found.
+        source: ::csv::Error,
+    },
+    /// The delimiter is not one ASCII character.
+    #[error("delimiter `{delimiter}` is not an ASCII character")]
+    Delimiter {
+        /// Delimiter as declared.
+        delimiter: char,
+    },
+    /// Bytes that are not UTF-8.
+    #[error("the page is not UTF-8 text")]
+    NotUtf8 {
+        /// Where it stops being so.
+        source: std::str::Utf8Error,
+    },
+    /// A JSON document that does not parse, for example because it was cut.
+    #[error("the page is not a whole JSON document")]
+    NotJson {
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// The records are not where the contract says.
+    #[error("the page has no array of records at `{path}`")]
+    NoRecords {
+        /// Dotted path of the contract.
+        path: String,
+    },
+    /// Not a Parquet file.
+    #[error("the page is not a whole Parquet file")]
+    NotParquet {
+        /// What the reader found.
+        source: ::parquet::errors::ParquetError,
+    },
+    /// A batch of a Parquet file cannot be read.
+    #[error("rows of the Parquet file cannot be read")]
+    ParquetRows {
+        /// What the reader found.
+        source: arrow::error::ArrowError,
+    },
+    /// A Parquet column of a type that no contract can name.
+    #[error("column `{column}` has type `{data_type}`, which no contract can read")]
+    ParquetType {
+        /// Column.
+        column: String,
+        /// Its Arrow type.
+        data_type: String,
+    },
+    /// Not a workbook.
+    #[error("the page is not a workbook")]
+    NotWorkbook {
+        /// What the reader found.
+        source: calamine::Error,
+    },
+    /// A workbook without the sheet.
+    #[error("the workbook has no sheet `{sheet}`")]
+    NoSheet {
+        /// Sheet of the contract.
+        sheet: String,
+        /// What the reader found.
+        source: calamine::Error,
+    },
+}
+
+/// One row of a page.
+#[derive(Debug)]
+pub(crate) struct RawRow<'r> {
+    /// One-based line (text), row (tables, sheets) or place in the array (JSON).
+    pub(crate) place: u64,
+    /// What it holds.
+    pub(crate) record: Record<'r>,
+}
+
+/// A row taken apart, or the reason why it cannot be.
+#[derive(Debug)]
+pub(crate) enum Record<'r> {
+    /// Values of the fields asked for, in that order.
+    Fields(&'r [Value<'r>]),
+    /// A record that cannot be taken apart; the code of the rule.
+    Broken(&'static str),
+}
+
+/// Takes the rows of a page one by one.
+pub(crate) type Sink<'s> = dyn FnMut(RawRow<'_>) + 's;
+
+/// What was read of a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PageRead {
+    /// Rows handed over, broken ones included.
+    pub(crate) n_rows: u64,
+    /// Fields asked for that the header does not name; always empty for JSON.
+    pub(crate) missing_fields: Vec<String>,
+}
+
+/// Reads one page and hands the values of `fields` to `sink`, row by row.
+pub(crate) fn read_page(
+    format: &Format,
+    fields: &[String],
+    bytes: &[u8],
+    sink: &mut Sink<'_>,
+) -> Result<PageRead, Error> {
+    match format {
+        Format::Csv(options) => csv::read(options, fields, bytes, sink),
+        Format::Json(options) => json::read(options, fields, bytes, sink),
+        Format::Ndjson(_) => ndjson::read(fields, bytes, sink),
+        Format::Parquet(_) => parquet::read(fields, bytes, sink),
+        Format::Sheet(options) => sheet::read(options, fields, bytes, sink),
+    }
+}
+
+/// Where each field stands in a header, and which fields it lacks.
+fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>, PageRead) {
+    let find = |field: &String| header.iter().position(|name| name.as_ref() == field);
+    let places: Vec<_> = fields.iter().map(find).collect();
+    let absent = fields.iter().zip(&places).filter(|(_, place)| place.is_none());
+    let read = PageRead {
+        n_rows: 0,
+        missing_fields: absent.map(|(field, _)| field.clone()).collect(),
+    };
+    (places, read)
+}
+
+/// Bytes without the byte order mark of UTF-8.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// Bytes as text.
+fn as_text(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(without_mark(bytes)).map_err(|source| Error::NotUtf8 { source })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,363 @@
+//! A contract made ready: patterns compiled, fields numbered, JSON paths grouped by their text.
+
+use crate::canon::comune::ComuneIndex;
+use crate::canon::text::amount::Mark;
+use crate::canon::text::moment::Pattern;
+use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Format, Presence};
+use crate::stages::conform::formats::Value;
+use crate::stages::conform::formats::paths::{PathTree, Shape};
+
+use super::cells::{Cell, Staging};
+use super::settle::Identity;
+use super::{Error, KeyRing, TableRef};
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone, Copy)]
+enum Input {
+    /// A field of the row.
+    Field(usize),
+    /// A path inside a JSON text: group and slot in it.
+    Json(usize, usize),
+}
+
+/// Whether a bare number may be a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Serials {
+    /// In a sheet it is a serial of days.
+    Days,
+    /// Elsewhere it is no date.
+    Refused,
+}
+
+/// A column's contract made ready.
+#[derive(Debug)]
+pub(super) struct ColumnPlan<'c> {
+    /// Name.
+    pub(super) name: &'c str,
+    /// Contract.
+    pub(super) spec: &'c ColumnSpec,
+    /// Whether a row without the value is refused: as declared, and for keys.
+    presence: Presence,
+    /// Pattern of dates, instants and months.
+    pub(super) pattern: Option<Pattern>,
+    /// Decimal mark.
+    pub(super) mark: Mark,
+    /// Domain of a pseudonym.
+    pub(super) domain: String,
+    /// Whether a bare number may be a date.
+    pub(super) serials: Serials,
+    /// Column that must not be later.
+    not_before: Option<usize>,
+    /// Where the value comes from.
+    input: Input,
+}
+
+/// A field whose text holds JSON.
+#[derive(Debug)]
+struct JsonGroup {
+    /// The field.
+    field: usize,
+    /// Paths asked for.
+    tree: PathTree,
+    /// How many they are.
+    n_paths: usize,
+}
+
+/// Values taken out of one JSON text; `None` if it does not parse.
+type JsonValues<'v> = Option<Vec<Value<'v>>>;
+
+/// A table's contract made ready.
+#[derive(Debug)]
+pub(super) struct Plan<'c> {
+    /// The table.
+    pub(super) table: TableRef<'c>,
+    /// The list of comuni.
+    pub(super) comuni: &'c ComuneIndex,
+    /// Key of pseudonyms.
+    pub(super) keys: KeyRing<'c>,
+    /// Columns in the order of their names.
+    pub(super) columns: Vec<ColumnPlan<'c>>,
+    /// Fields to ask the page for.
+    pub(super) fields: Vec<String>,
+    /// Fields that hold JSON.
+    groups: Vec<JsonGroup>,
+    /// Columns of the key.
+    key: Vec<usize>,
+    /// Column of the revision.
+    revision: Option<usize>,
+    /// Column of the tombstone mark.
+    deleted: Option<usize>,
+}
+
+/// A row that met its contract.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadRow {
+    /// Key of its record.
+    pub(super) key: u128,
+    /// Its revision.
+    pub(super) revision: i64,
+    /// Hash of its content.
+    pub(super) content: u128,
+    /// Whether it is kept in the columns: all rows but tombstones.
+    pub(super) held: bool,
+}
+
+/// Rule and field a row breaks.
+pub(super) type Breach<'p> = (&'static str, &'p str);
+
+impl<'c> Plan<'c> {
+    /// Makes a contract ready.
+    pub(super) fn new(
+        table: TableRef<'c>,
+        comuni: &'c ComuneIndex,
+        keys: KeyRing<'c>,
+    ) -> Result<Self, Error> {
+        let spec = table.spec;
+        let names: Vec<&str> = spec.columns.keys().map(String::as_str).collect();
+        let place = |name: &String| names.iter().position(|known| known == name);
+        let key: Vec<usize> = spec.key.iter().filter_map(place).collect();
+        let (fields, groups, inputs) = inputs(&table);
+        let mut columns = Vec::new();
+        for ((name, column), input) in spec.columns.iter().zip(inputs) {
+            columns.push(ColumnPlan {
+                name,
+                spec: column,
+                presence: if spec.key.contains(name) { Presence::Required } else { column.required },
+                pattern: pattern(&table, name, column)?,
+                mark: match column.decimal {
+                    DecimalMark::Point => Mark::Point,
+                    DecimalMark::Comma => Mark::Comma,
+                },
+                domain: domain(column),
+                serials: match spec.format {
+                    Format::Sheet(_) => Serials::Days,
+                    Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) => {
+                        Serials::Refused
+                    }
+                },
+                not_before: column.not_before.as_ref().and_then(place),
+                input,
+            });
+        }
+        Ok(Self {
+            table,
+            comuni,
+            keys,
+            columns,
+            fields,
+            groups,
+            key,
+            revision: spec.revision.as_ref().and_then(place),
+            deleted: spec.deleted.as_ref().and_then(place),
+        })
+    }
+
+    /// Whether rows are records.
+    pub(super) fn identity(&self) -> Identity {
+        if self.key.is_empty() { Identity::None } else { Identity::Keyed }
+    }
+
+    /// Reads a row into the staging space, or gives the first rule it breaks.
+    pub(super) fn read_row(
+        &self,
+        values: &[Value<'_>],
+        staging: &mut Staging,
+    ) -> Result<ReadRow, Breach<'c>> {
+        let json = self.json_values(values);
+        let row = RawCells {
+            values,
+            json: &json,
+        };
+        staging.clear();
+        let is_tombstone = match self.deleted.and_then(|place| self.columns.get(place)) {
+            Some(column) => self.read_cell(column, row, staging)? == Cell::Flag(true),
+            None => false,
+        };
+        staging.clear();
+        for (place, column) in self.columns.iter().enumerate() {
+            let is_read = !is_tombstone || self.identifies(place);
+            let cell = if is_read { self.read_cell(column, row, staging)? } else { Cell::Null };
+            staging.cells.push(cell);
+        }
+        self.check_order(&staging.cells)?;
+        Ok(self.identify(staging, !is_tombstone))
+    }
+
+    /// Whether a tombstone has this column.
+    fn identifies(&self, place: usize) -> bool {
+        self.key.contains(&place) || self.revision == Some(place) || self.deleted == Some(place)
+    }
+
+    /// Reads one cell and checks that a required value is there.
+    fn read_cell(
+        &self,
+        column: &ColumnPlan<'c>,
+        row: RawCells<'_>,
+        staging: &mut Staging,
+    ) -> Result<Cell, Breach<'c>> {
+        let field = column.name;
+        let value = match column.input {
+            Input::Field(place) => row.values.get(place),
+            Input::Json(group, slot) => match row.json.get(group) {
+                Some(None) => return Err(("invalid_json", field)),
+                Some(Some(slots)) => slots.get(slot),
+                None => None,
+            },
+        };
+        let cell = self.read_value(column, value.unwrap_or(&Value::Absent), staging);
+        match cell {
+            Ok(Cell::Null) if column.presence == Presence::Required => {
+                Err(("missing_required", field))
+            }
+            Ok(cell) => Ok(cell),
+            Err(rule) => Err((rule, field)),
+        }
+    }
+
+    /// Checks that no column is before the one it must follow.
+    fn check_order(&self, cells: &[Cell]) -> Result<(), Breach<'c>> {
+        for (column, cell) in self.columns.iter().zip(cells) {
+            let other = column.not_before.and_then(|place| cells.get(place));
+            if let (Cell::Integer(this), Some(Cell::Integer(other))) = (cell, other)
+                && this < other
+            {
+                return Err(("date_order", column.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes the staged row into its identity.
+    fn identify(&self, staging: &mut Staging, held: bool) -> ReadRow {
+        let revision = self.revision.and_then(|place| staging.cells.get(place));
+        let revision = match revision {
+            Some(Cell::Integer(revision)) => *revision,
+            _ => i64::MIN,
+        };
+        staging.bytes.clear();
+        for cell in &staging.cells {
+            cell.write(&staging.texts, &mut staging.bytes);
+        }
+        let content = staging.hash();
+        ReadRow {
+            key: self.hash_key(staging),
+            revision,
+            content,
+            held,
+        }
+    }
+
+    /// The key of the staged row: a pseudonym as it is, anything else hashed.
+    fn hash_key(&self, staging: &mut Staging) -> u128 {
+        if let [place] = self.key.as_slice()
+            && let Some(Cell::Key(key)) = staging.cells.get(*place)
+        {
+            return u128::from_be_bytes(*key);
+        }
+        staging.bytes.clear();
+        for place in &self.key {
+            if let Some(cell) = staging.cells.get(*place) {
+                cell.write(&staging.texts, &mut staging.bytes);
+            }
+        }
+        staging.hash()
+    }
+
+    /// Values inside the fields that hold JSON.
+    fn json_values<'r>(&self, values: &'r [Value<'_>]) -> Vec<JsonValues<'r>> {
+        let read = |group: &JsonGroup| {
+            let mut slots = vec![Value::Absent; group.n_paths];
+            let text = match values.get(group.field) {
+                Some(Value::Text(text)) => text.trim(),
+                Some(Value::Owned(text)) => text.trim(),
+                Some(Value::Absent) | None => "",
+                Some(_) => return None,
+            };
+            if text.is_empty() {
+                return Some(slots);
+            }
+            let shape: Result<Shape, _> = group.tree.read(text, &mut slots);
+            shape.is_ok().then_some(slots)
+        };
+        self.groups.iter().map(read).collect()
+    }
+}
+
+/// Raw values of a row, and those inside its JSON texts.
+#[derive(Debug, Clone, Copy)]
+struct RawCells<'r> {
+    /// Values of the fields.
+    values: &'r [Value<'r>],
+    /// Values inside JSON texts, by group.
+    json: &'r [JsonValues<'r>],
+}
+
+/// Fields to ask for, the JSON texts among them, and where each column finds its value.
+fn inputs(table: &TableRef<'_>) -> (Vec<String>, Vec<JsonGroup>, Vec<Input>) {
+    let mut fields: Vec<String> = Vec::new();
+    let mut paths: Vec<(usize, Vec<&str>)> = Vec::new();
+    let mut inputs = Vec::new();
+    for (name, column) in &table.spec.columns {
+        let from = column.from.as_ref().unwrap_or(name);
+        let field = place_of(&mut fields, from);
+        inputs.push(match &column.json {
+            None => Input::Field(field),
+            Some(path) => json_input(&mut paths, field, path),
+        });
+    }
+    let groups = paths.iter().map(|(field, paths)| JsonGroup {
+        field: *field,
+        tree: PathTree::new(paths),
+        n_paths: paths.len(),
+    });
+    (fields, groups.collect(), inputs)
+}
+
+/// Place of a field, added if it is new.
+fn place_of(fields: &mut Vec<String>, name: &str) -> usize {
+    let known = fields.iter().position(|field| field == name);
+    known.unwrap_or_else(|| {
+        fields.push(name.to_owned());
+        fields.len() - 1
+    })
+}
+
+/// Group and slot of a path inside a JSON text, added if they are new.
+fn json_input<'p>(groups: &mut Vec<(usize, Vec<&'p str>)>, field: usize, path: &'p str) -> Input {
+    let known = groups.iter().position(|(known, _)| *known == field);
+    let group = known.unwrap_or_else(|| {
+        groups.push((field, Vec::new()));
+        groups.len() - 1
+    });
+    let mut slot = 0;
+    if let Some((_, paths)) = groups.get_mut(group) {
+        slot = paths.iter().position(|known| *known == path).unwrap_or(paths.len());
+        if slot == paths.len() {
+            paths.push(path);
+        }
+    }
+    Input::Json(group, slot)
+}
+
+/// The pattern of a column of dates, instants or months.
+fn pattern(table: &TableRef<'_>, name: &str, column: &ColumnSpec) -> Result<Option<Pattern>, Error> {
+    let pattern = column.format.as_deref().map(Pattern::new).transpose();
+    let pattern = pattern.map_err(|directive| Error::Contract {
+        table: table.name.to_owned(),
+        column: name.to_owned(),
+        message: format!("`{directive}` is not a directive of date patterns"),
+    })?;
+    Ok(match column.kind {
+        ColumnKind::Date => pattern.or_else(|| Some(Pattern::iso_date())),
+        _ => pattern,
+    })
+}
+
+/// Domain of a column's pseudonyms.
+fn domain(column: &ColumnSpec) -> String {
+    let own = column.namespace.as_deref();
+    match column.kind {
+        ColumnKind::Person => own.map_or_else(|| "person".to_owned(), |name| format!("person:{name}")),
+        _ => own.unwrap_or("record").to_owned(),
+    }
+}

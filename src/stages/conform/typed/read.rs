@@ -1,0 +1,245 @@
+//! One raw value to one typed cell, by the contract of its column.
+
+use crate::canon::identifiers;
+use crate::canon::text::amount::{self, Mark};
+use crate::canon::text::moment::{self, DAY_MICROS};
+use crate::canon::text::{Reason, boolean, duration, integer};
+use crate::spec::source::{ColumnKind, IdentifierPolicy};
+use crate::stages::conform::formats::sheet::serial_days;
+use crate::stages::conform::formats::{LIST_SEPARATOR, Value};
+
+use super::cells::{Cell, Staging};
+use super::plan::{ColumnPlan, Plan, Serials};
+
+/// Most comuni remembered: beyond, each is looked up again.
+const MOST_COMUNI: usize = 100_000;
+
+/// A cell, or the code of the rule the value breaks.
+type Outcome = Result<Cell, &'static str>;
+
+impl Plan<'_> {
+    /// Reads a value by the contract of its column.
+    pub(super) fn read_value(
+        &self,
+        column: &ColumnPlan<'_>,
+        value: &Value<'_>,
+        staging: &mut Staging,
+    ) -> Outcome {
+        match value {
+            Value::Absent => return Ok(Cell::Null),
+            Value::Unreadable => return Err("unreadable_value"),
+            _ => {}
+        }
+        let mut scratch = std::mem::take(&mut staging.scratch);
+        let outcome = match typed(column, value) {
+            Some(outcome) => outcome,
+            None => self.read_text(column, value, &mut scratch, staging),
+        };
+        staging.scratch = scratch;
+        let cell = outcome?;
+        if is_outside(column, &cell) {
+            return Err(Reason::OutOfRange.code());
+        }
+        Ok(cell)
+    }
+
+    /// Reads the text of a value.
+    fn read_text(
+        &self,
+        column: &ColumnPlan<'_>,
+        value: &Value<'_>,
+        scratch: &mut String,
+        staging: &mut Staging,
+    ) -> Outcome {
+        // A typed number is written with a point, whatever mark the page's texts have.
+        let mark = match value {
+            Value::Integer(_) | Value::Number(_) => Mark::Point,
+            _ => column.mark,
+        };
+        let text = value.text(scratch).trim();
+        if text.is_empty() || column.spec.null.iter().any(|null| null == text) {
+            return Ok(Cell::Null);
+        }
+        let read = match column.spec.kind {
+            ColumnKind::Text => return free_text(column, text, staging),
+            ColumnKind::Tags => return tags(column, text, staging),
+            ColumnKind::Code => return code(column, text, staging),
+            ColumnKind::Comune => return self.comune(text, staging),
+            ColumnKind::Person | ColumnKind::Record => return Ok(self.pseudonym(column, text)),
+            ColumnKind::Date => date(column, text),
+            ColumnKind::Month => month(column, text),
+            ColumnKind::Instant => instant(column, text),
+            ColumnKind::Integer => integer(text).map(Cell::Integer),
+            ColumnKind::Minutes => duration::minutes(text).map(Cell::Integer),
+            ColumnKind::Decimal => amount::cents(text, mark).map(Cell::Cents),
+            ColumnKind::Number => amount::number(text, mark).map(Cell::Number),
+            ColumnKind::Boolean => boolean(text).map(Cell::Flag),
+        };
+        read.map_err(Reason::code)
+    }
+
+    /// The pseudonym of an id.
+    fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
+        let epoch = match column.spec.kind {
+            ColumnKind::Person => self.keys.epoch,
+            _ => 0,
+        };
+        let key = self.keys.key.key(&column.domain, self.table.platform, epoch, id);
+        Cell::Key(key)
+    }
+
+    /// The Istat code of a comune, remembered for the next row.
+    fn comune(&self, text: &str, staging: &mut Staging) -> Outcome {
+        if !staging.comuni.contains_key(text) {
+            if staging.comuni.len() >= MOST_COMUNI {
+                staging.comuni.clear();
+            }
+            let found = self.comuni.find(text).map(str::to_owned);
+            staging.comuni.insert(text.to_owned(), found);
+        }
+        let start = staging.texts.len();
+        match staging.comuni.get(text) {
+            Some(Ok(code)) => {
+                staging.texts.push_str(code);
+                Ok(Cell::Text(start, staging.texts.len()))
+            }
+            Some(Err(reason)) => Err(reason.code()),
+            None => Err(Reason::UnknownComune.code()),
+        }
+    }
+}
+
+/// Reads a value that has the column's type already; `None` if its text must be read.
+fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
+    if !column.spec.null.is_empty() {
+        return None;
+    }
+    let cell = match (column.spec.kind, value) {
+        (ColumnKind::Date, Value::Days(days)) => Cell::Integer(i64::from(*days)),
+        (ColumnKind::Date, Value::Micros(micros)) => Cell::Integer(micros.div_euclid(DAY_MICROS)),
+        (ColumnKind::Month, Value::Days(days)) => first_of_month(*days),
+        (ColumnKind::Month, Value::Micros(micros)) => {
+            first_of_month(i32::try_from(micros.div_euclid(DAY_MICROS)).ok()?)
+        }
+        (ColumnKind::Instant, Value::Micros(micros)) => Cell::Integer(*micros),
+        (ColumnKind::Instant, Value::Days(days)) => Cell::Integer(i64::from(*days) * DAY_MICROS),
+        (ColumnKind::Date | ColumnKind::Month | ColumnKind::Instant, Value::Integer(serial)) => {
+            return bare_serial(column, *serial);
+        }
+        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => Cell::Integer(*number),
+        (ColumnKind::Number, Value::Number(number)) => Cell::Number(*number),
+        (ColumnKind::Boolean, Value::Flag(flag)) => Cell::Flag(*flag),
+        _ => return None,
+    };
+    Some(Ok(cell))
+}
+
+/// The first day of the month that holds a day.
+fn first_of_month(days: i32) -> Cell {
+    Cell::Integer(i64::from(moment::month_of(days)))
+}
+
+/// A number in a column of dates: in a sheet, days since the start of its calendar.
+fn bare_serial(column: &ColumnPlan<'_>, serial: i64) -> Option<Outcome> {
+    let days = match column.serials {
+        Serials::Days => serial_days(serial)?,
+        Serials::Refused => return None,
+    };
+    Some(Ok(match column.spec.kind {
+        ColumnKind::Month => first_of_month(days),
+        ColumnKind::Instant => Cell::Integer(i64::from(days) * DAY_MICROS),
+        _ => Cell::Integer(i64::from(days)),
+    }))
+}
+
+/// A date by the column's pattern.
+fn date(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
+    let pattern = column.pattern.as_ref().ok_or(Reason::BadDate)?;
+    pattern.days(text).map(|days| Cell::Integer(i64::from(days)))
+}
+
+/// A month by the column's pattern, or in ISO 8601.
+fn month(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
+    let first = match &column.pattern {
+        Some(pattern) => pattern.month(text),
+        None => moment::iso_month(text),
+    };
+    first.map(|days| Cell::Integer(i64::from(days)))
+}
+
+/// An instant by the column's pattern, or in ISO 8601.
+fn instant(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
+    let micros = match &column.pattern {
+        Some(pattern) => pattern.micros(text),
+        None => moment::iso_micros(text),
+    };
+    micros.map(Cell::Integer)
+}
+
+/// The code that the source's code becomes.
+fn code(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outcome {
+    let code = column.spec.codes.get(text).ok_or("unknown_code")?;
+    Ok(staging.keep(code))
+}
+
+/// A free text, if it names nobody; white space and control characters are made single spaces.
+fn free_text(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outcome {
+    gate(column, text)?;
+    if text.contains(char::is_control) {
+        let plain = text.replace(char::is_control, " ");
+        return Ok(staging.keep(&plain));
+    }
+    Ok(staging.keep(text))
+}
+
+/// Refuses a text that holds a direct identifier, unless the column is about bodies.
+fn gate(column: &ColumnPlan<'_>, text: &str) -> Result<(), &'static str> {
+    match column.spec.identifiers {
+        IdentifierPolicy::Bodies => Ok(()),
+        IdentifierPolicy::Reject => match identifiers::find(text) {
+            Some(kind) => Err(kind.code()),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Tags in lowercase, sorted, once each, joined by `|`.
+fn tags(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outcome {
+    gate(column, text)?;
+    let separator = column.spec.separator.unwrap_or(',');
+    let parts = text.split([separator, LIST_SEPARATOR]);
+    let mut tags: Vec<String> = parts
+        .map(|tag| tag.trim().to_lowercase().replace('|', " "))
+        .filter(|tag| !tag.is_empty())
+        .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    match tags.as_slice() {
+        [] => Ok(Cell::Null),
+        tags => Ok(staging.keep(&tags.join("|"))),
+    }
+}
+
+/// Whether a number is outside the bounds of its column.
+fn is_outside(column: &ColumnPlan<'_>, cell: &Cell) -> bool {
+    let (least, most) = (column.spec.min, column.spec.max);
+    if least.is_none() && most.is_none() {
+        return false;
+    }
+    let number = match cell {
+        Cell::Integer(number) => approximate(i128::from(*number)),
+        Cell::Cents(cents) => approximate(*cents) / 100.0,
+        Cell::Number(number) => *number,
+        Cell::Null | Cell::Text(..) | Cell::Flag(_) | Cell::Key(_) => return false,
+    };
+    least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most)
+}
+
+/// A whole number as a float, for a comparison with declared bounds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bounds are small numbers; beyond 2^53 a rounded value is on the same side of them"
+)]
+fn approximate(number: i128) -> f64 {
+    number as f64
+}
