@@ -35,6 +35,3 @@ pub mod spec;
 pub mod canon;
 /// The statistics, as plain functions.
 pub(crate) mod stats;
-
-/// The seven stages of the journey.
-pub(crate) mod stages;
