@@ -233,7 +233,7 @@ fn needs<'a>(source: Source<'a>, code: &'a str, quarters: &[String]) -> Needs<'a
                 .any(|cell| !matches!(cell, Cell::NotCovered | Cell::Published(0)))
         {
             found.shown.push(need);
-        } else if cells.iter().any(|cell| *cell == Cell::Published(0)) {
+        } else if cells.contains(&Cell::Published(0)) {
             found.zero.push(need);
         } else {
             found.uncovered.push(need);
