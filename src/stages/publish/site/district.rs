@@ -80,12 +80,14 @@ fn facts(source: Source<'_>, one: &District) -> Markup {
     html! {
         section aria-labelledby="profile" {
             h2 id="profile" { (source.say("Il profilo", "Profile")) }
-            dl class="facts" {
-                @for (term, text, value, places) in fact_list(source, &profile) {
-                    @if let Some(value) = value {
-                        div {
-                            dt { (term) @if !text.is_empty() { span class="small" { " " (text) } } }
-                            dd { (decimal(source.language, value, places)) }
+            @if source.view.profiles.contains_key(&one.code) {
+                dl class="facts" {
+                    @for (term, text, value, places) in fact_list(source, &profile) {
+                        @if let Some(value) = value {
+                            div {
+                                dt { (term) @if !text.is_empty() { span class="small" { " " (text) } } }
+                                dd { (decimal(source.language, value, places)) }
+                            }
                         }
                     }
                 }
