@@ -84,7 +84,7 @@ impl Share {
     }
 
     /// The z-score `(p − p₀)/√(p₀(1−p₀)(1/n + 1/n₀))` against a reference, both with trials.
-    fn z_score(self, reference: Self) -> Option<f64> {
+    pub(crate) fn z_score(self, reference: Self) -> Option<f64> {
         let (share, level) = (self.value()?, reference.with_prior());
         reference.value()?;
         let per_trial = 1.0 / real(self.n_trials) + 1.0 / real(reference.n_trials);

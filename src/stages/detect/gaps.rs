@@ -13,7 +13,7 @@ use crate::context::tables::Opened;
 use crate::stats::fdr::benjamini_hochberg;
 use crate::stats::proportion::{Share, overdispersion, test_above};
 use crate::stats::real;
-use crate::stats::survival::{Wait, WaitEnd, kaplan_meier, share_served_by, wait_quantile};
+use crate::stats::survival::{Step, Wait, WaitEnd, kaplan_meier, share_served_by, wait_quantile};
 
 /// The model with what became of the requests.
 const OUTCOMES: &str = "derived.unmet_by_district_need_month";
@@ -111,8 +111,8 @@ struct Tested<'a> {
     cell: &'a Cell,
     /// What was seen.
     outcomes: Outcomes,
-    /// Share expected.
-    reference: f64,
+    /// What is usual for it.
+    reference: Share,
     /// z-score without over-dispersion.
     z: f64,
 }
@@ -123,7 +123,7 @@ fn judge_shares(quarter: &str, now: &BTreeMap<Cell, Outcomes>, pasts: &[&BTreeMa
         .iter()
         .filter(|(_, outcomes)| outcomes.share().n_trials >= MIN_DECIDED)
         .filter_map(|(cell, outcomes)| {
-            let reference = reference_share(cell, pasts)?;
+            let reference = reference_share(cell, pasts);
             let z = outcomes.share().z_score(reference)?;
             Some(Tested { cell, outcomes: *outcomes, reference, z })
         })
@@ -143,7 +143,7 @@ fn judge_shares(quarter: &str, now: &BTreeMap<Cell, Outcomes>, pasts: &[&BTreeMa
 }
 
 /// Share of the same need over all districts in the past, or of all needs where it is too rare.
-fn reference_share(cell: &Cell, pasts: &[&BTreeMap<Cell, Outcomes>]) -> Option<f64> {
+fn reference_share(cell: &Cell, pasts: &[&BTreeMap<Cell, Outcomes>]) -> Share {
     let sum = |keep: &dyn Fn(&Cell) -> bool| {
         pasts
             .iter()
@@ -153,7 +153,7 @@ fn reference_share(cell: &Cell, pasts: &[&BTreeMap<Cell, Outcomes>]) -> Option<f
     };
     let same_need = sum(&|other| other.1 == cell.1);
     let sums = if same_need.share().n_trials >= 100 { same_need } else { sum(&|_| true) };
-    sums.share().value()
+    sums.share()
 }
 
 /// The signal of an unmet share.
@@ -254,11 +254,12 @@ fn judge_wait(cell: &Cell, waits: &BTreeMap<String, Vec<Wait>>, quarter: &str, p
     let (reference_days, steps) = (reference.days?, kaplan_meier(now));
     let median = wait_quantile(&steps, 0.5);
     // As many should be served within the reference median as were in the past: about half.
-    let share_then = share_served_by(&kaplan_meier(&past), rounded_days(reference_days));
-    let share_now = share_served_by(&steps, rounded_days(reference_days));
-    let n_waits = now.len() as u64;
-    let late = Share { n_events: rounded((1.0 - share_now) * real(n_waits)), n_trials: n_waits };
-    let p_value = late.exact_upper_tail(1.0 - share_then);
+    let late = |steps: &[Step], n_waits: u64| {
+        let share = 1.0 - share_served_by(steps, rounded_days(reference_days));
+        Share { n_events: rounded(share * real(n_waits)), n_trials: n_waits }
+    };
+    let late_then = late(&kaplan_meier(&past), past.len() as u64);
+    let p_value = test_above(late(&steps, now.len() as u64), late_then, 1.0)?.p;
     let (first, last) = months_of(quarter);
     Some(Signal {
         aspect: Aspect::LongWait,

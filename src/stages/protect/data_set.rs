@@ -1,6 +1,7 @@
 //! One data set: its counts by period, who stands behind them, and what becomes of each cell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
@@ -193,13 +194,12 @@ impl Counted {
         let values = cells.iter().map(|cell| cell.value).collect();
         let weights = (0..shape.n_cells()).map(|cell| weight(shape, cell, cells[cell].value)).collect();
         let table = TwoWay::new(shape, values, primary).and_then(|table| table.with_weights(weights)).map_err(|error| error.to_string())?;
-        let rule = Rule {
-            threshold: spec.protect.k_persons,
-            zeros: match spec.protect.zeros {
-                ZeroPolicy::Publish => Zeros::Published,
-                ZeroPolicy::Protect => Zeros::Hidden,
-            },
+        let zeros = match spec.protect.zeros {
+            ZeroPolicy::Publish => Zeros::Published,
+            ZeroPolicy::Protect => Zeros::Hidden,
         };
+        let threshold = NonZeroU64::new(spec.protect.k_persons).unwrap_or(NonZeroU64::MIN);
+        let rule = Rule::new(threshold, zeros);
         let done = suppress(&table, rule).map_err(|refused| self.explain(shape, &refused.cells, &refused.reason.to_string()))?;
         let statuses = done.hidden.iter().zip(meanings).map(|(hidden, meaning)| if *hidden { Status::Suppressed } else { meaning });
         Ok((statuses.collect(), done.n_primary as u64, done.n_secondary as u64))
