@@ -113,7 +113,7 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
     let faults = Faults::new(FAMILY_LIKE.name, "eventi", RATES);
     let mut store = Store { site, faults, late: BTreeMap::new(), n_events: 0 };
     for month in 0..N_MONTHS {
-        let name = format!("{}.ndjson", site.calendar.month(month));
+        let name = format!("{}.ndjson.gz", site.calendar.month(month));
         let mut file = Appended::create(&events.join(name))?;
         let listed = listed(site, &shores, month, &mut draw);
         let n_events = listed.len();
@@ -124,7 +124,7 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         site.progress.wrote(n_events);
     }
     for (quarter, lines) in &store.late {
-        let name = format!("late-{}.ndjson", site.calendar.month(*quarter));
+        let name = format!("late-{}.ndjson.gz", site.calendar.month(*quarter));
         let mut file = Appended::create(&events.join(name))?;
         for line in lines {
             file.line(line)?;

@@ -4,18 +4,48 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::Error;
 
 /// Items on a full page.
 const PAGE_LENGTH: usize = 500;
 
-/// A file that is appended to.
+/// Where the bytes of a file go.
+#[derive(Debug)]
+enum Sink {
+    /// As they are.
+    Plain(BufWriter<File>),
+    /// Through gzip, without a time in its header.
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
+}
+
+impl Sink {
+    /// The place to write to.
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(file) => file,
+            Self::Gzip(file) => file.as_mut(),
+        }
+    }
+
+    /// Writes out what is still in memory.
+    fn close(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(mut file) => file.flush(),
+            Self::Gzip(file) => file.finish()?.flush(),
+        }
+    }
+}
+
+/// A file that is appended to, compressed if its name ends in `.gz`.
 #[derive(Debug)]
 pub(crate) struct Appended {
     /// Its path, for the error message.
     path: PathBuf,
     /// The open file.
-    file: BufWriter<File>,
+    file: Sink,
 }
 
 impl Appended {
@@ -23,12 +53,19 @@ impl Appended {
     pub(crate) fn create(path: &Path) -> Result<Self, Error> {
         let file = File::create(path)
             .map_err(|source| Error::WriteFile { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 16, file) })
+        let plain = BufWriter::with_capacity(1 << 16, file);
+        let file = if path.extension().is_some_and(|extension| extension == "gz") {
+            Sink::Gzip(Box::new(GzEncoder::new(plain, Compression::default())))
+        } else {
+            Sink::Plain(plain)
+        };
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file
+            .writer()
             .write_all(bytes)
             .map_err(|source| Error::WriteFile { path: self.path.clone(), source })
     }
@@ -40,10 +77,9 @@ impl Appended {
     }
 
     /// Writes out what is still in memory.
-    pub(crate) fn close(mut self) -> Result<(), Error> {
-        self.file
-            .flush()
-            .map_err(|source| Error::WriteFile { path: self.path.clone(), source })
+    pub(crate) fn close(self) -> Result<(), Error> {
+        let Self { path, file } = self;
+        file.close().map_err(|source| Error::WriteFile { path, source })
     }
 }
 
@@ -89,7 +125,7 @@ impl Pages {
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(text));
         let n_pages = n_items.div_ceil(PAGE_LENGTH).max(1);
         for page in 1..=n_pages {
-            let mut file = Appended::create(&folder.join(format!("page-{page:05}.json")))?;
+            let mut file = Appended::create(&folder.join(format!("page-{page:05}.json.gz")))?;
             file.write(b"{\"items\":[")?;
             for (place, line) in lines.by_ref().take(PAGE_LENGTH).enumerate() {
                 file.write(&b",\n"[usize::from(place == 0)..])?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use calamine::{Data, Ods, Reader, Xlsx, open_workbook};
@@ -49,6 +50,13 @@ fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
     counts.get(name).copied().unwrap_or(0)
 }
 
+/// A file's bytes, inflated if its name ends in `.gz`.
+fn inflated(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).unwrap();
+    plain
+}
+
 /// All files below a folder with their bytes, by relative path.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -78,7 +86,7 @@ fn items(folder: &Path) -> (Vec<String>, u64) {
     let mut texts = Vec::new();
     let mut total = 0;
     for bytes in files(folder).values() {
-        let page: Value = serde_json::from_slice(bytes).unwrap();
+        let page: Value = serde_json::from_slice(&inflated(bytes)).unwrap();
         total = page["total"].as_u64().unwrap();
         texts.extend(page["items"].as_array().unwrap().iter().map(Value::to_string));
     }
@@ -173,7 +181,7 @@ fn the_lines_of_family_like_hold_what_the_truth_says() {
     let table = sample.table("eventi");
     let lines: Vec<String> = files(&sample.path("family_like/eventi"))
         .into_values()
-        .flat_map(|bytes| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|bytes| String::from_utf8(inflated(&bytes)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
         .collect();
     assert_eq!(wide(lines.len()), table.n_rows);
     assert_eq!(n_repeated(&lines), table.n_duplicates);

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::canon::gzip;
 use crate::context::{Context, Total};
 use crate::lake;
 use crate::lake::pages::{Held, Page};
@@ -195,7 +196,7 @@ async fn fetch(
     let bytes = store.fetch(object).await?;
     let sha256 = hex(&Sha256::digest(&bytes));
     let n_bytes = bytes.len() as u64;
-    let (n_records, count_of, note) = match count_records(&spec.format, &bytes) {
+    let (n_records, count_of, note) = match counted(spec, &bytes) {
         Count::Verified(n_records) => (Some(n_records), CountOf::Page, None),
         Count::WholeTable(n_records) => (Some(n_records), CountOf::Table, None),
         Count::Unverified { why } => (None, CountOf::Page, Some(why)),
@@ -213,6 +214,14 @@ async fn fetch(
         count_of,
         note,
     })
+}
+
+/// Counts the records of a page, inflated if it came as gzip.
+fn counted(spec: &TableSpec, bytes: &bytes::Bytes) -> Count {
+    match gzip::plain(bytes) {
+        Ok(plain) => count_records(&spec.format, &plain),
+        Err(source) => Count::Unverified { why: format!("the gzip page is damaged: {source}") },
+    }
 }
 
 /// Lowercase hexadecimal digits.

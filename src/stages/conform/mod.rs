@@ -19,6 +19,7 @@ use arrow::record_batch::RecordBatch;
 use futures::stream;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
+use crate::canon::gzip;
 use crate::context::tables;
 use crate::context::{Context, Total};
 use crate::engine;
@@ -56,6 +57,17 @@ pub enum Error {
         /// Why not.
         #[source]
         source: typed::Error,
+    },
+    /// A compressed page is damaged.
+    #[error("source table `{table}`: page `{url}` cannot be inflated")]
+    Compressed {
+        /// Platform and table.
+        table: String,
+        /// Address the page was fetched from.
+        url: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
@@ -238,7 +250,12 @@ impl Reader<'_> {
         let built = |source| Error::Typed { table: name.to_owned(), source };
         let mut conformer = TableConformer::new(at, self.comuni, keys).map_err(built)?;
         for (sequence, page) in pages.iter().enumerate() {
-            let bytes = self.cx.lake.page(self.platform, table, &page.sha256).await?;
+            let kept = self.cx.lake.page(self.platform, table, &page.sha256).await?;
+            let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
+                table: name.to_owned(),
+                url: page.url.clone(),
+                source,
+            })?;
             let at = PageRef {
                 sha256: &page.sha256,
                 url: &page.url,
