@@ -267,7 +267,11 @@ pub enum Presence {
 
 impl From<bool> for Presence {
     fn from(required: bool) -> Self {
-        if required { Self::Required } else { Self::Optional }
+        if required {
+            Self::Required
+        } else {
+            Self::Optional
+        }
     }
 }
 

@@ -153,7 +153,9 @@ fn count_json(options: &JsonFormat, bytes: &[u8]) -> Count {
         return unverified("the page is not a whole JSON document");
     };
     let pointer = format!("/{}", path.replace('.', "/"));
-    let count = document.pointer(&pointer).and_then(serde_json::Value::as_u64);
+    let count = document
+        .pointer(&pointer)
+        .and_then(serde_json::Value::as_u64);
     match (count, options.count_of) {
         (None, _) => unverified(format!("the page has no count at `{path}`")),
         (Some(n_records), CountOf::Page) => Count::Verified(n_records),
@@ -206,7 +208,10 @@ fn written_count(book: &mut Sheets<Cursor<&[u8]>>, options: &SheetFormat, cell: 
         return unverified(format!("the workbook has no sheet `{sheet}`"));
     };
     let count = cell_place(place).and_then(|place| whole_number(&cells, place));
-    count.map_or_else(|| unverified(format!("cell `{cell}` holds no count")), Count::Verified)
+    count.map_or_else(
+        || unverified(format!("cell `{cell}` holds no count")),
+        Count::Verified,
+    )
 }
 
 /// Row and column, from zero, of a cell such as `B12`.
@@ -217,7 +222,10 @@ fn cell_place(cell: &str) -> Option<(u32, u32)> {
         let value = u32::from(letter.to_ascii_uppercase() - b'A') + 1;
         column.checked_mul(26)?.checked_add(value)
     })?;
-    Some((row.parse::<u32>().ok()?.checked_sub(1)?, column.checked_sub(1)?))
+    Some((
+        row.parse::<u32>().ok()?.checked_sub(1)?,
+        column.checked_sub(1)?,
+    ))
 }
 
 /// The whole number in a cell.
@@ -264,7 +272,10 @@ mod tests {
 
     #[test]
     fn lines_of_json_are_counted_without_blank_ones() {
-        let count = count_records(&Format::Ndjson(crate::spec::source::NdjsonFormat {}), b"{}\n\n{}\r\n  \n{");
+        let count = count_records(
+            &Format::Ndjson(crate::spec::source::NdjsonFormat {}),
+            b"{}\n\n{}\r\n  \n{",
+        );
         assert_eq!(count, Count::Verified(3));
     }
 
@@ -279,18 +290,42 @@ mod tests {
         };
         let page = br#"{"items":[{}],"meta":{"total":7}}"#;
         let path = Some("meta.total");
-        assert_eq!(count_records(&options(path, CountOf::Page), page), Count::Verified(7));
-        assert_eq!(count_records(&options(path, CountOf::Table), page), Count::WholeTable(7));
-        assert!(matches!(count_records(&options(None, CountOf::Page), page), Count::Unverified { .. }));
-        assert!(matches!(count_records(&options(path, CountOf::Page), b"{"), Count::Unverified { .. }));
+        assert_eq!(
+            count_records(&options(path, CountOf::Page), page),
+            Count::Verified(7)
+        );
+        assert_eq!(
+            count_records(&options(path, CountOf::Table), page),
+            Count::WholeTable(7)
+        );
+        assert!(matches!(
+            count_records(&options(None, CountOf::Page), page),
+            Count::Unverified { .. }
+        ));
+        assert!(matches!(
+            count_records(&options(path, CountOf::Page), b"{"),
+            Count::Unverified { .. }
+        ));
     }
 
     #[test]
     fn a_count_of_the_table_is_taken_once_and_only_if_all_pages_agree() {
-        assert_eq!(total(&[Count::Verified(2), Count::Verified(3)]), Count::Verified(5));
-        assert_eq!(total(&[Count::WholeTable(7), Count::WholeTable(7)]), Count::Verified(7));
-        assert!(matches!(total(&[Count::WholeTable(7), Count::WholeTable(8)]), Count::Unverified { .. }));
-        assert!(matches!(total(&[Count::Verified(7), unverified("x")]), Count::Unverified { .. }));
+        assert_eq!(
+            total(&[Count::Verified(2), Count::Verified(3)]),
+            Count::Verified(5)
+        );
+        assert_eq!(
+            total(&[Count::WholeTable(7), Count::WholeTable(7)]),
+            Count::Verified(7)
+        );
+        assert!(matches!(
+            total(&[Count::WholeTable(7), Count::WholeTable(8)]),
+            Count::Unverified { .. }
+        ));
+        assert!(matches!(
+            total(&[Count::Verified(7), unverified("x")]),
+            Count::Unverified { .. }
+        ));
         assert_eq!(total(&[]), Count::Verified(0));
     }
 

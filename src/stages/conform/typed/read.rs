@@ -84,7 +84,10 @@ impl Plan<'_> {
             ColumnKind::Person => self.keys.epoch,
             _ => 0,
         };
-        let key = self.keys.key.key(&column.domain, self.table.platform, epoch, id);
+        let key = self
+            .keys
+            .key
+            .key(&column.domain, self.table.platform, epoch, id);
         Cell::Key(key)
     }
 
@@ -126,7 +129,9 @@ fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
         (ColumnKind::Date | ColumnKind::Month | ColumnKind::Instant, Value::Integer(serial)) => {
             return bare_serial(column, *serial);
         }
-        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => Cell::Integer(*number),
+        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => {
+            Cell::Integer(*number)
+        }
         (ColumnKind::Number, Value::Number(number)) => Cell::Number(*number),
         (ColumnKind::Boolean, Value::Flag(flag)) => Cell::Flag(*flag),
         _ => return None,
@@ -155,7 +160,9 @@ fn bare_serial(column: &ColumnPlan<'_>, serial: i64) -> Option<Outcome> {
 /// A date by the column's pattern.
 fn date(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
     let pattern = column.pattern.as_ref().ok_or(Reason::BadDate)?;
-    pattern.days(text).map(|days| Cell::Integer(i64::from(days)))
+    pattern
+        .days(text)
+        .map(|days| Cell::Integer(i64::from(days)))
 }
 
 /// A month by the column's pattern, or in ISO 8601.
