@@ -140,21 +140,43 @@ impl ComuneIndex {
     }
 
     /// The one place left after the provincia is looked at.
-    fn only_one(&self, mut places: Vec<usize>, provincia: Option<&str>) -> Result<usize, Reason> {
-        if let Some(provincia) = provincia {
-            let wanted = words(provincia);
-            let is_there = |row: &ComuneRow| {
-                let sigla = sigla(&row.code).map(str::to_lowercase);
-                wanted.as_slice() == sigla.as_slice() || words(&row.provincia) == wanted
-            };
-            places.retain(|place| self.rows.get(*place).is_some_and(is_there));
-        }
-        match places.as_slice() {
+    ///
+    /// A wrong provincia of the list is forgiven where the name is nobody else's: people write
+    /// `San Colombano al Lambro (LO)`. One the list lacks is not: its comuni are not known here.
+    fn only_one(&self, places: Vec<usize>, provincia: Option<&str>) -> Result<usize, Reason> {
+        let there = provincia.map(|provincia| self.in_provincia(&places, provincia));
+        let left = match there {
+            None => places,
+            Some(there) if !there.is_empty() => there,
+            Some(_) if self.covers(provincia.unwrap_or_default()) => places,
+            Some(_) => Vec::new(),
+        };
+        match left.as_slice() {
             [] => Err(Reason::UnknownComune),
             [place] => Ok(*place),
             _ => Err(Reason::AmbiguousComune),
         }
     }
+
+    /// Those of the places that are in a provincia.
+    fn in_provincia(&self, places: &[usize], provincia: &str) -> Vec<usize> {
+        let wanted = words(provincia);
+        let is_there =
+            |place: &&usize| self.rows.get(**place).is_some_and(|row| is_in(row, &wanted));
+        places.iter().filter(is_there).copied().collect()
+    }
+
+    /// Whether the list has a comune in a provincia.
+    fn covers(&self, provincia: &str) -> bool {
+        let wanted = words(provincia);
+        self.rows.iter().any(|row| is_in(row, &wanted))
+    }
+}
+
+/// Whether a comune is in the provincia with this name or sigla.
+fn is_in(row: &ComuneRow, wanted: &[String]) -> bool {
+    let sigla = sigla(&row.code).map(str::to_lowercase);
+    wanted == sigla.as_slice() || words(&row.provincia) == wanted
 }
 
 /// Sigla of the provincia, by the first three digits of the Istat code.
@@ -265,6 +287,7 @@ mod tests {
             ("Sant’Angelo  Lodigiano", "098050"),
             ("Livo (TN)", "022106"),
             ("Lodi (lodi)", "098031"),
+            ("San Colombano al Lambro (LO)", "015191"),
             ("Livo (Como)", "013130"),
             ("Bozen", "021008"),
             ("Bolzano/Bozen", "021008"),

@@ -1,7 +1,12 @@
 //! What people declared: the commons, its pipelines, the headers of its models, and what is wrong
 //! with them.
 
+pub mod commons;
 pub mod diagnostic;
+pub mod model;
+pub mod reference;
+pub mod release;
+pub mod settings;
 pub mod source;
 pub(crate) mod source_check;
 pub mod text;

@@ -181,6 +181,21 @@ pub enum CountOf {
     Table,
 }
 
+impl CountOf {
+    /// Word in the list of pages.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Table => "table",
+        }
+    }
+
+    /// What the word stands for; anything unknown counts a page.
+    pub(crate) fn from_word(word: &str) -> Self {
+        if word == "table" { Self::Table } else { Self::Page }
+    }
+}
+
 /// One JSON object per line; no options.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

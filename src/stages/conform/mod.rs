@@ -1,6 +1,290 @@
-//! **conform**: pages as fetched become typed tables, or rejects with a reason.
+//! Brings pages to the canonical tables, or rejects their rows with a reason.
+//!
+//! Two steps, for each platform whose pages or contract changed:
+//!
+//! 1. **typed reading**: each page is read by its format, each row judged by the contract of its
+//!    table. A row ends as exactly one of accepted, rejected, duplicate, superseded, erased; the
+//!    sum is compared with the count that `acquire` took independently. Ids become keyed
+//!    pseudonyms here, before anything is written. The result is `source.<platform>__<table>`.
+//! 2. **mapping**: `sql/conformed/<platform>__<table>.sql` turns typed rows into rows of a
+//!    canonical table such as `conformed.exchanges`.
+//!
+//! Both write scopes, so a platform that did not change is not touched.
 
-/// Native formats: a page becomes raw rows.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray};
+use arrow::record_batch::RecordBatch;
+use futures::stream;
+
+use crate::canon::comune::{ComuneIndex, ComuneRow};
+use crate::context::tables;
+use crate::context::{Context, Total};
+use crate::engine;
+use crate::lake::pages::Page;
+use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::spec::source::{SourceSpec, TableSpec};
+
+mod books;
 pub(crate) mod formats;
-/// Contracts: raw rows become typed rows and books.
+mod mapping;
 pub(crate) mod typed;
+
+pub use books::{BookLine, Closed};
+use books::{Ledger, line_of};
+pub use mapping::MappingReport;
+use typed::{KeyRing, PageRef, TableConformer, TableRef};
+
+/// Version of what this stage writes; part of every fingerprint.
+const VERSION: &str = "conform-1";
+
+/// Name of the only scope of a typed table.
+const WHOLE: &str = "all";
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A page cannot be read at all.
+    #[error("source table `{table}`: page `{url}` cannot be read")]
+    Page {
+        /// Platform and table.
+        table: String,
+        /// Address the page was fetched from.
+        url: String,
+        /// Why not.
+        #[source]
+        source: typed::Error,
+    },
+    /// The typed rows do not make a table.
+    #[error("source table `{table}` cannot be built")]
+    Typed {
+        /// Platform and table.
+        table: String,
+        /// Why not.
+        #[source]
+        source: typed::Error,
+    },
+    /// A mapping failed.
+    #[error("mapping `{model}` failed")]
+    Mapping {
+        /// The mapping.
+        model: String,
+        /// Why.
+        #[source]
+        source: engine::Error,
+    },
+    /// A mapping does not fit its canonical table.
+    #[error("mapping `{model}`: {message}")]
+    Misfit {
+        /// The mapping.
+        model: String,
+        /// What does not fit.
+        message: String,
+    },
+    /// A table could not be opened.
+    #[error("cannot open the tables of `{model}`")]
+    Inputs {
+        /// Who reads them.
+        model: String,
+        /// Why not.
+        #[source]
+        source: tables::Error,
+    },
+    /// The books of rejects or counts could not be built.
+    #[error("the books cannot be built")]
+    Books(#[source] arrow::error::ArrowError),
+    /// The lake failed.
+    #[error("the lake failed while conforming")]
+    Lake(#[source] lake::Error),
+}
+
+impl From<lake::Error> for Error {
+    fn from(source: lake::Error) -> Self {
+        Self::Lake(source)
+    }
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Books of every source table.
+    pub books: Vec<BookLine>,
+    /// What each mapping did.
+    pub mappings: Vec<MappingReport>,
+    /// Platforms that failed, with the reason; the others went on.
+    pub failed: BTreeMap<String, Error>,
+}
+
+/// Conforms the platforms named.
+///
+/// # Errors
+/// Only what concerns all platforms; the failure of one is in the report.
+pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error> {
+    let pages = cx.lake.current_pages().await?;
+    let (comuni, reference) = comune_index(cx)?;
+    let mut ledger = Ledger::load(cx).await?;
+    let mut report = Report::default();
+    for platform in platforms {
+        let Some(source) = cx.commons.sources.get(platform) else { continue };
+        let reader = Reader {
+            cx,
+            platform,
+            comuni: &comuni,
+            reference: &reference,
+        };
+        let pages = pages.get(platform).map_or(&[][..], Vec::as_slice);
+        if let Err(error) = reader.read_tables(&source.spec, pages, &mut ledger).await {
+            report.failed.insert(platform.clone(), error);
+        }
+    }
+    ledger.commit(cx).await?;
+    report.mappings = mapping::map_all(cx, platforms, &mut report.failed).await?;
+    report.books = ledger.into_lines();
+    Ok(report)
+}
+
+/// The books as of the last run, without conforming anything.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
+    Ok(Ledger::load(cx).await?.into_lines())
+}
+
+/// The reference list of comuni and the hash of its file.
+fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
+    const NAME: &str = "comuni";
+    let failed = |source| Error::Inputs { model: "reference.comuni".to_owned(), source };
+    let spec = cx.commons.reference.tables.get(NAME).ok_or_else(|| {
+        failed(tables::Error::Missing { table: format!("reference.{NAME}") })
+    })?;
+    let (batch, fingerprint) = cx.reference_rows(NAME, spec).map_err(failed)?;
+    let column = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let columns = [column("comune_code"), column("name"), column("provincia_code"), column("codice_catastale")];
+    let [Some(code), Some(name), Some(provincia), Some(catastale)] = columns else {
+        return Err(failed(tables::Error::Missing {
+            table: "reference.comuni with comune_code, name, provincia_code and codice_catastale".to_owned(),
+        }));
+    };
+    let rows = (0..batch.num_rows()).map(|row| ComuneRow {
+        code: code.value(row).to_owned(),
+        name: name.value(row).to_owned(),
+        provincia: provincia.value(row).to_owned(),
+        codice_catastale: catastale.value(row).to_owned(),
+    });
+    Ok((ComuneIndex::new(rows), fingerprint))
+}
+
+/// Reads the tables of one platform.
+struct Reader<'a> {
+    /// Context of the run.
+    cx: &'a Context,
+    /// The platform.
+    platform: &'a str,
+    /// Reference list of comuni.
+    comuni: &'a ComuneIndex,
+    /// Hash of that list.
+    reference: &'a str,
+}
+
+impl Reader<'_> {
+    /// Reads every table of the platform that is not up to date.
+    async fn read_tables(&self, source: &SourceSpec, pages: &[Page], ledger: &mut Ledger) -> Result<(), Error> {
+        for (table, spec) in &source.tables {
+            let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
+            let name = format!("{}__{table}", self.platform);
+            let fingerprint = self.fingerprint(spec, &pages);
+            let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
+            let is_current = before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint));
+            if is_current && ledger.holds(&name, &fingerprint) {
+                continue;
+            }
+            self.read_table(&name, (table, spec), &pages, fingerprint, ledger).await?;
+        }
+        Ok(())
+    }
+
+    /// Hash of all a typed table is made from.
+    fn fingerprint(&self, spec: &TableSpec, pages: &[&Page]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let settings = &self.cx.commons.settings.secrets;
+        // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
+        let key = self.cx.key.key("fingerprint", self.platform, settings.epoch, "");
+        for part in [VERSION, self.reference, &format!("{spec:?}"), &format!("{key:?}")] {
+            hasher.update(part.as_bytes());
+            hasher.update(b"\0");
+        }
+        for page in pages {
+            hasher.update(format!("{} {} {:?}\n", page.url, page.sha256, page.n_records).as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Reads one table and makes it visible; its books go into the ledger.
+    async fn read_table(
+        &self,
+        name: &str,
+        (table, spec): (&str, &TableSpec),
+        pages: &[&Page],
+        fingerprint: String,
+        ledger: &mut Ledger,
+    ) -> Result<(), Error> {
+        let total = pages.iter().map(|page| page.n_bytes).sum();
+        self.cx.progress.begin("conform", name, Total::Bytes(total));
+        let at = TableRef { platform: self.platform, name: table, spec };
+        let keys = KeyRing { key: &self.cx.key, epoch: self.cx.commons.settings.secrets.epoch };
+        let built = |source| Error::Typed { table: name.to_owned(), source };
+        let mut conformer = TableConformer::new(at, self.comuni, keys).map_err(built)?;
+        for (sequence, page) in pages.iter().enumerate() {
+            let bytes = self.cx.lake.page(self.platform, table, &page.sha256).await?;
+            let at = PageRef {
+                sha256: &page.sha256,
+                url: &page.url,
+                sequence: sequence as u64,
+            };
+            conformer.push_page(at, &bytes).map_err(|source| Error::Page {
+                table: name.to_owned(),
+                url: page.url.clone(),
+                source,
+            })?;
+            self.cx.progress.advance(page.n_records.unwrap_or_default(), page.n_bytes);
+        }
+        let conformed = conformer.finish().map_err(built)?;
+        let line = line_of(self.platform, table, pages, &conformed.books);
+        self.cx.progress.end(&line.summary());
+        self.write_typed(name, conformed.batch, &fingerprint).await?;
+        ledger.record(name, fingerprint, line, conformed.rejects);
+        Ok(())
+    }
+
+    /// Writes and commits a typed table.
+    async fn write_typed(&self, name: &str, batch: RecordBatch, fingerprint: &str) -> Result<(), Error> {
+        let schema = lake::plain::plain_schema(&batch.schema());
+        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).map_err(Error::Books)?;
+        let target = Target {
+            zone: Zone::Source,
+            table: name,
+            schema: Arc::clone(&schema),
+            statistics: &Statistics::default(),
+        };
+        let scope = Scope {
+            name: WHOLE.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        };
+        let written = self.cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await?;
+        let commit = TableCommit {
+            zone: Zone::Source,
+            table: name,
+            run: self.cx.run,
+            schema,
+            statistics: &Statistics::default(),
+            scopes: vec![written],
+            dropped: Vec::new(),
+            at_millis: self.cx.at_millis(),
+        };
+        self.cx.lake.commit(commit).await?;
+        Ok(())
+    }
+}
+

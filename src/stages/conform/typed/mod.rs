@@ -297,6 +297,5 @@ impl Rows {
 }
 
 #[cfg(test)]
-mod perf;
 #[cfg(test)]
 mod tests;

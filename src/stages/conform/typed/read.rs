@@ -56,7 +56,7 @@ impl Plan<'_> {
             Value::Integer(_) | Value::Number(_) => Mark::Point,
             _ => column.mark,
         };
-        let text = value.text(scratch).trim();
+        let text = trimmed(value.text(scratch));
         if text.is_empty() || column.spec.null.iter().any(|null| null == text) {
             return Ok(Cell::Null);
         }
@@ -109,6 +109,14 @@ impl Plan<'_> {
             Some(Err(reason)) => Err(reason.code()),
             None => Err(Reason::UnknownComune.code()),
         }
+    }
+}
+
+/// A text without white space around it; most texts have none, and ASCII ends say so at once.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 

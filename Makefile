@@ -1,0 +1,54 @@
+# The commands of the repository; `make help` lists them.
+# `run` and `test` need cargo and a C compiler; only `check` needs Python, and only for tools it installs itself.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO ?= cargo
+PYTHON ?= python3
+# The number of exchanges of `make bench`.
+N ?= 2000000
+
+# Written when the tools of `check` are installed as `requirements-dev.txt` says.
+TOOLS := .venv/installed
+
+.PHONY: bench check clean format help run test tools
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## build, then the whole journey on the sample commons in this folder
+	$(CARGO) build --locked
+	$(CARGO) run --locked --quiet -- run
+
+test: ## every test: units, models, jobs of people, architecture, examples in the docs
+	$(CARGO) test --locked
+
+check: $(TOOLS) ## spelling, formats, lints, documentation; installs its own tools into .venv
+	.venv/bin/typos
+	.venv/bin/taplo fmt --check
+	$(CARGO) fmt --check
+	.venv/bin/sqlfluff lint sql
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+format: $(TOOLS) ## rewrite Rust and TOML in the layout that `check` wants
+	$(CARGO) fmt
+	.venv/bin/taplo fmt
+
+bench: ## time and memory of the journey on N invented exchanges (N=2000000)
+	benches/journey $(N)
+
+tools: $(TOOLS) ## install the tools of `check` into .venv
+
+clean: ## remove what builds and runs made: target, lake, releases, reports, .venv
+	rm -rf target lake releases reports .venv
+
+$(TOOLS): requirements-dev.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo 'make check needs Python 3 with venv (Debian and Ubuntu: apt-get install python3-venv)' >&2; \
+	    exit 2; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@

@@ -1,0 +1,142 @@
+/* model
+description.it = "Pannello completo per la rilevazione: richieste, esposizione e copertura."
+description.en = "Complete panel for detection: requests, exposure and coverage."
+grain = ["district_code", "need_code", "month"]
+checks = [
+    "unique(grain)",
+    "n_requests >= 0",
+    "n_active_members >= 0",
+    "not_null(is_covered)",
+]
+
+[columns.district_code]
+role = "key"
+it = "Ambito; OUTSIDE per i comuni fuori da ogni ambito."
+en = "District; OUTSIDE for comuni in no district."
+
+[columns.need_code]
+role = "key"
+it = "Bisogno SIUSS; NEW se il vocabolario non ha la parola."
+en = "SIUSS need; NEW when the vocabulary has no word."
+
+[columns.month]
+role = "key"
+it = "Mese, come suo primo giorno."
+en = "Month, as its first day."
+
+[columns.n_active_members]
+role = "count"
+unit = "persons"
+it = "Persone attive sulle piattaforme che servono il bisogno."
+en = "Active members of the platforms that serve the need."
+
+[columns.n_requests]
+role = "count"
+unit = "requests"
+it = "Richieste; zero dove non ce ne sono."
+en = "Requests; zero where there are none."
+
+[columns.is_covered]
+role = "code"
+it = "Se quelle piattaforme coprono l'ambito in quel mese."
+en = "Whether those platforms cover the district in that month."
+*/
+with exchanges as (
+    select
+        platform,
+        district_code,
+        need_code
+    from derived._exchanges
+    where counts_as = 'request'
+),
+
+demand as (
+    select
+        district_code,
+        need_code,
+        month,
+        n_requests
+    from derived.demand_by_district_need_month
+),
+
+activity as (
+    select
+        platform,
+        district_code,
+        month,
+        n_active_members
+    from derived.activity_by_platform_district_month
+),
+
+coverage as (
+    select
+        platform,
+        district_code,
+        month,
+        status
+    from derived.coverage_by_platform_district_month
+),
+
+-- A platform serves a need if anyone ever asked it for it, in any district: judging by the
+-- district itself would let the outcome choose its own exposure.
+platform_needs as (
+    select
+        platform,
+        need_code
+    from exchanges
+    group by platform, need_code
+),
+
+platform_districts as (
+    select
+        platform,
+        district_code
+    from exchanges
+    group by platform, district_code
+),
+
+served_months as (
+    select
+        platform_needs.need_code,
+        coverage.district_code,
+        coverage.month,
+        coalesce(activity.n_active_members, 0) as n_active_members,
+        case when coverage.status in ('covered', 'partly') then 1 else 0 end as is_covered
+    from coverage
+    inner join platform_districts
+        on
+            coverage.platform = platform_districts.platform
+            and coverage.district_code = platform_districts.district_code
+    inner join platform_needs
+        on coverage.platform = platform_needs.platform
+    left join activity
+        on
+            coverage.platform = activity.platform
+            and coverage.district_code = activity.district_code
+            and coverage.month = activity.month
+),
+
+exposures as (
+    select
+        district_code,
+        need_code,
+        month,
+        sum(n_active_members) as n_active_members,
+        min(is_covered) as is_covered
+    from served_months
+    group by district_code, need_code, month
+)
+
+select
+    exposures.district_code,
+    exposures.need_code,
+    exposures.month,
+    exposures.n_active_members,
+    coalesce(demand.n_requests, 0) as n_requests,
+    exposures.is_covered = 1 as is_covered
+from exposures
+left join demand
+    on
+        exposures.district_code = demand.district_code
+        and exposures.need_code = demand.need_code
+        and exposures.month = demand.month

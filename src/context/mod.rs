@@ -1,0 +1,133 @@
+//! What every stage is handed: the commons, the lake, the engine, the run's clock and number, the
+//! key of the pseudonyms, and somewhere to say how far it is.
+//!
+//! Nothing below reads a clock, the environment or a random source: what a stage needs of them is
+//! in here, so that two runs over the same inputs write the same bytes.
+
+pub(crate) mod tables;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::canon::pseudonym::PseudonymKey;
+use crate::engine::Engine;
+use crate::lake::Lake;
+use crate::spec::commons::Commons;
+
+/// What every stage is handed.
+#[derive(Clone)]
+pub struct Context {
+    /// What people declared.
+    pub commons: Arc<Commons>,
+    /// Where tables lie.
+    pub lake: Lake,
+    /// Builds query sessions.
+    pub engine: Engine,
+    /// Number of the run, greater than that of every earlier run of the lake.
+    pub run: u64,
+    /// When the run started.
+    pub started_at: DateTime<Utc>,
+    /// Key of the pseudonyms.
+    pub(crate) key: PseudonymKey,
+    /// Where progress goes.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Context")
+            .field("root", &self.commons.root)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The secrets of a run could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The secret is not the key it should be.
+    #[error("the pseudonym key is not 64 hexadecimal digits; make one with `openssl rand -hex 32`")]
+    NotAKey,
+}
+
+/// Reads a pseudonym key from its 64 hexadecimal digits.
+///
+/// # Errors
+/// [`SecretError::NotAKey`] for anything else; the text itself is never shown.
+pub(crate) fn parse_key(text: &str) -> Result<PseudonymKey, SecretError> {
+    let digits = text.trim();
+    let mut key = [0_u8; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return Err(SecretError::NotAKey);
+    }
+    for (index, byte) in key.iter_mut().enumerate() {
+        let pair = digits.get(index * 2..index * 2 + 2).ok_or(SecretError::NotAKey)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_not_hex| SecretError::NotAKey)?;
+    }
+    Ok(PseudonymKey::new(key))
+}
+
+impl Context {
+    /// When the run started, in milliseconds since 1970.
+    pub(crate) fn at_millis(&self) -> i64 {
+        self.started_at.timestamp_millis()
+    }
+}
+
+/// What a stage did with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing it was made from had changed.
+    #[default]
+    Unchanged,
+    /// Written anew.
+    Rebuilt,
+}
+
+/// Somewhere to say how far a stage is. Stages know no terminal.
+pub trait Progress: Send + Sync {
+    /// A piece of work begins; `total` is in the unit of [`Self::advance`], zero when unknown.
+    fn begin(&self, stage: &'static str, item: &str, total: Total);
+    /// So much more of it is done.
+    fn advance(&self, n_rows: u64, n_bytes: u64);
+    /// The piece of work ended; `summary` says what came of it.
+    fn end(&self, summary: &str);
+}
+
+/// How much there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many rows.
+    Rows(u64),
+    /// Not known beforehand.
+    Unknown,
+}
+
+/// Progress that goes nowhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _stage: &'static str, _item: &str, _total: Total) {}
+    fn advance(&self, _n_rows: u64, _n_bytes: u64) {}
+    fn end(&self, _summary: &str) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_64_hexadecimal_digits() {
+        assert!(parse_key(&"0a".repeat(32)).is_ok());
+        assert!(parse_key("0a").is_err());
+        assert!(parse_key(&"zz".repeat(32)).is_err());
+        assert!(parse_key(&"é".repeat(32)).is_err());
+    }
+}

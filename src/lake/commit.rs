@@ -1,0 +1,180 @@
+//! Making written scopes visible: one commit per table and run, exactly once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow::datatypes::SchemaRef;
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::DeltaTableError;
+
+use super::table::{FINGERPRINTS, Snapshot, removal};
+use super::write::{Statistics, WrittenScope};
+use super::{Error, Lake, Zone};
+
+/// A commit to be made.
+#[derive(Debug)]
+pub(crate) struct TableCommit<'a> {
+    /// Zone of the table.
+    pub(crate) zone: Zone,
+    /// Name of the table.
+    pub(crate) table: &'a str,
+    /// Number of the run, at most one commit of which is made.
+    pub(crate) run: u64,
+    /// Columns of the table.
+    pub(crate) schema: SchemaRef,
+    /// Columns with statistics.
+    pub(crate) statistics: &'a Statistics,
+    /// Scopes that take the place of those of the same name.
+    pub(crate) scopes: Vec<WrittenScope>,
+    /// Scopes that cease to exist.
+    pub(crate) dropped: Vec<String>,
+    /// When the run started, milliseconds since 1970.
+    pub(crate) at_millis: i64,
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The table changed.
+    Committed,
+    /// This run had already committed; nothing was done.
+    AlreadyDone,
+}
+
+impl Lake {
+    /// Commits written scopes.
+    ///
+    /// # Errors
+    /// [`Error::Log`] when the log cannot be written or another writer came first.
+    pub(crate) async fn commit(&self, commit: TableCommit<'_>) -> Result<Outcome, Error> {
+        let label = format!("{}.{}", commit.zone.name(), commit.table);
+        let failed = |source: DeltaTableError| Error::Log {
+            act: "write",
+            table: label.clone(),
+            source: Box::new(source),
+        };
+        match self.snapshot(commit.zone, commit.table).await? {
+            None => self.create(&commit, &label).await.map_err(failed),
+            Some(snapshot) => self.replace(&commit, &snapshot).await.map_err(failed),
+        }
+    }
+
+    /// First commit of a table.
+    async fn create(&self, commit: &TableCommit<'_>, label: &str) -> Result<Outcome, DeltaTableError> {
+        let fields = kernel_schema(&commit.schema)?;
+        let mut columns: Vec<&str> = commit.statistics.0.iter().map(String::as_str).collect();
+        columns.sort_unstable();
+        let fingerprints = fingerprints(&BTreeMap::new(), commit);
+        CreateBuilder::new()
+            .with_log_store(self.log_store(commit.zone, commit.table)?)
+            .with_table_name(label)
+            .with_columns(fields.fields().cloned())
+            .with_configuration_property(deltalake_core::TableProperty::DataSkippingStatsColumns, Some(columns.join(",")))
+            .with_actions(additions(commit))
+            .with_commit_properties(
+                CommitProperties::default()
+                    .with_application_transaction(transaction(commit))
+                    .with_metadata([(FINGERPRINTS.to_owned(), fingerprints)]),
+            )
+            .await?;
+        Ok(Outcome::Committed)
+    }
+
+    /// A later commit: the files of the scopes named leave, the new ones come.
+    async fn replace(&self, commit: &TableCommit<'_>, snapshot: &Snapshot) -> Result<Outcome, DeltaTableError> {
+        let log_store = self.log_store(commit.zone, commit.table)?;
+        let state = snapshot.table.snapshot()?;
+        let done = state.transaction_version(log_store.as_ref(), app_id(commit)).await?;
+        let run = i64::try_from(commit.run).unwrap_or(i64::MAX);
+        if done.is_some_and(|done| done >= run) {
+            return Ok(Outcome::AlreadyDone);
+        }
+        let mut actions = removals(commit, snapshot);
+        if snapshot.schema.fields() != commit.schema.fields() {
+            let schema = kernel_schema(&commit.schema)?;
+            actions.push(Action::Metadata(state.metadata().clone().with_schema(&schema)?));
+        }
+        actions.extend(additions(commit));
+        let metadata = HashMap::from([(FINGERPRINTS.to_owned(), fingerprints(&snapshot.fingerprints, commit))]);
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Overwrite,
+            partition_by: None,
+            predicate: None,
+        };
+        let properties = CommitProperties::default()
+            .with_application_transaction(transaction(commit))
+            .with_max_retries(0)
+            .with_metadata(metadata);
+        CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(state as &dyn TableReference), log_store, operation)
+            .await?;
+        Ok(Outcome::Committed)
+    }
+}
+
+/// Delta schema of an Arrow schema.
+fn kernel_schema(schema: &SchemaRef) -> Result<StructType, DeltaTableError> {
+    schema
+        .as_ref()
+        .try_into_kernel()
+        .map_err(|source| DeltaTableError::Arrow { source })
+}
+
+/// Name under which a run writes a table.
+fn app_id(commit: &TableCommit<'_>) -> String {
+    format!("antenne/{}.{}", commit.zone.name(), commit.table)
+}
+
+/// The mark that makes the commit happen once per run.
+fn transaction(commit: &TableCommit<'_>) -> Transaction {
+    Transaction::new_with_last_update(app_id(commit), i64::try_from(commit.run).unwrap_or(i64::MAX), Some(commit.at_millis))
+}
+
+/// Files that come.
+fn additions(commit: &TableCommit<'_>) -> Vec<Action> {
+    commit
+        .scopes
+        .iter()
+        .flat_map(|scope| &scope.files)
+        .map(|file| {
+            Action::Add(Add {
+                path: file.path.clone(),
+                size: i64::try_from(file.size).unwrap_or(i64::MAX),
+                modification_time: commit.at_millis,
+                data_change: true,
+                stats: Some(format!("{{\"numRecords\":{}}}", file.n_rows)),
+                ..Add::default()
+            })
+        })
+        .collect()
+}
+
+/// Files that leave: those of replaced or dropped scopes, unless the same file comes again.
+fn removals(commit: &TableCommit<'_>, snapshot: &Snapshot) -> Vec<Action> {
+    let comes_again = |path: &str| commit.scopes.iter().flat_map(|scope| &scope.files).any(|file| file.path == path);
+    let leaves = |scope: &str| {
+        commit.scopes.iter().any(|written| written.scope.name == scope) || commit.dropped.iter().any(|dropped| dropped == scope)
+    };
+    snapshot
+        .files
+        .iter()
+        .filter(|file| leaves(file.scope()) && !comes_again(&file.path))
+        .filter_map(|file| removal(snapshot, &file.path))
+        .collect()
+}
+
+/// Fingerprints after the commit.
+fn fingerprints(before: &BTreeMap<String, String>, commit: &TableCommit<'_>) -> serde_json::Value {
+    let mut after = before.clone();
+    for dropped in &commit.dropped {
+        after.remove(dropped);
+    }
+    for written in &commit.scopes {
+        after.insert(written.scope.name.clone(), written.scope.fingerprint.clone());
+    }
+    serde_json::to_value(after).unwrap_or_default()
+}

@@ -1,0 +1,276 @@
+//! Where tables lie: a folder or a bucket with one Delta table per table.
+//!
+//! ```text
+//! <lake>/acquired/pages/<platform>/<table>/<sha256>     pages as fetched, byte for byte
+//! <lake>/<zone>/<table>/_delta_log/…                    what is visible, one commit per run
+//! <lake>/<zone>/<table>/<scope>/<fingerprint>-00000.parquet
+//! ```
+//!
+//! A table is made of *scopes*: parts that are replaced as a whole, such as the rows of one
+//! platform. The scope stands in the path of its files and not in a partition column, so the
+//! files are plain Parquet with every column inside. A scope carries the fingerprint of all it was
+//! made from; writing a scope whose fingerprint has not changed writes nothing.
+//!
+//! A reader sees the state of the last commit, never a half-written one: files that no commit
+//! names do not exist for it.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use url::Url;
+
+mod commit;
+pub(crate) mod pages;
+pub(crate) mod plain;
+mod provider;
+mod table;
+mod write;
+
+pub(crate) use commit::{Outcome, TableCommit};
+pub use table::{File, Snapshot};
+pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
+
+/// A zone of the lake: what one stage of the journey fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Zone {
+    /// Pages as fetched and the list of them.
+    Acquired,
+    /// Typed reading of the platforms' own tables.
+    Source,
+    /// Canonical tables.
+    Conformed,
+    /// Models.
+    Derived,
+    /// Signals with their evidence.
+    Detected,
+    /// Tables that are safe to print.
+    Protected,
+}
+
+impl Zone {
+    /// Every zone, in the order of the journey.
+    pub const ALL: [Self; 6] = [
+        Self::Acquired,
+        Self::Source,
+        Self::Conformed,
+        Self::Derived,
+        Self::Detected,
+        Self::Protected,
+    ];
+
+    /// Folder of the lake and schema in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acquired => "acquired",
+            Self::Source => "source",
+            Self::Conformed => "conformed",
+            Self::Derived => "derived",
+            Self::Detected => "detected",
+            Self::Protected => "protected",
+        }
+    }
+}
+
+/// What went wrong with the lake.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address of the lake is not one an object store understands.
+    #[error("cannot open the lake at `{url}`")]
+    Open {
+        /// Address as declared.
+        url: String,
+        /// Why not.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The folder of the lake could not be made.
+    #[error("cannot make the folder of the lake `{path}`")]
+    MakeFolder {
+        /// The folder.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address of the lake is not a URL.
+    #[error("`{url}` is not an address of a lake")]
+    Address {
+        /// Address as declared.
+        url: String,
+    },
+    /// An object could not be read or written.
+    #[error("cannot {act} `{path}` in the lake")]
+    Object {
+        /// What was tried.
+        act: &'static str,
+        /// The object.
+        path: String,
+        /// Why not.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The log of a table could not be read or written.
+    #[error("cannot {act} the log of table `{table}`")]
+    Log {
+        /// What was tried.
+        act: &'static str,
+        /// The table.
+        table: String,
+        /// Why not.
+        #[source]
+        source: Box<deltalake_core::DeltaTableError>,
+    },
+    /// Rows could not be written as Parquet.
+    #[error("cannot write rows of table `{table}` as Parquet")]
+    Parquet {
+        /// The table.
+        table: String,
+        /// Why not.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// A schema has a type the log cannot express.
+    #[error("table `{table}` has a column type that the lake cannot hold")]
+    Schema {
+        /// The table.
+        table: String,
+        /// Why not.
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+    /// The table was written by something else, in a way this reader would misread.
+    #[error("table `{table}` uses deletion vectors or partitions, which antenne does not write")]
+    Foreign {
+        /// The table.
+        table: String,
+    },
+}
+
+/// An open lake.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// Store with `/` at its root.
+    store: Arc<dyn ObjectStore>,
+    /// Address of the lake's folder, ends with `/`.
+    root: Url,
+    /// Path of the lake's folder inside the store.
+    prefix: Path,
+}
+
+impl Lake {
+    /// Opens the lake at `url`, a folder relative to `base` or an absolute URL.
+    ///
+    /// # Errors
+    /// [`Error::Address`] and [`Error::Open`] for an address that cannot be used.
+    pub fn open(base: &std::path::Path, url: &str) -> Result<Self, Error> {
+        let root = address(base, url)?;
+        let (store, prefix) = object_store::parse_url(&root).map_err(|source| Error::Open {
+            url: root.to_string(),
+            source,
+        })?;
+        table::register_scheme(&root);
+        Ok(Self {
+            store: Arc::from(store),
+            root,
+            prefix,
+        })
+    }
+
+    /// Store of the lake, for readers that register it under [`Self::root`].
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Address of the lake's folder.
+    pub(crate) fn root(&self) -> &Url {
+        &self.root
+    }
+
+    /// Names of the tables of a zone, sorted.
+    pub(crate) async fn tables(&self, zone: Zone) -> Result<Vec<String>, Error> {
+        let folder = self.prefix.clone().join(zone.name());
+        let listed = self
+            .store
+            .list_with_delimiter(Some(&folder))
+            .await
+            .map_err(|source| Error::Object {
+                act: "list",
+                path: folder.to_string(),
+                source,
+            })?;
+        let mut names: Vec<String> = listed
+            .common_prefixes
+            .iter()
+            .filter_map(|path| path.filename().map(str::to_owned))
+            .filter(|name| name != pages::FOLDER)
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads a small object such as a run report.
+    pub(crate) async fn read(&self, path: &str) -> Result<Option<bytes::Bytes>, Error> {
+        let location = self.path(path);
+        match self.store.get(&location).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(|source| object_error("read", &location, source)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(object_error("read", &location, source)),
+        }
+    }
+
+    /// Writes a small object whole: a reader sees the old one or the new one.
+    pub(crate) async fn write(&self, path: &str, content: bytes::Bytes) -> Result<(), Error> {
+        let location = self.path(path);
+        self.store
+            .put(&location, content.into())
+            .await
+            .map(|_done| ())
+            .map_err(|source| object_error("write", &location, source))
+    }
+
+    /// Names of the objects directly below `folder`, sorted.
+    pub(crate) async fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let location = self.path(folder);
+        let mut names: Vec<String> = self
+            .store
+            .list(Some(&location))
+            .try_filter_map(|object| async move { Ok(object.location.filename().map(str::to_owned)) })
+            .try_collect()
+            .await
+            .map_err(|source| object_error("list", &location, source))?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// Location of `path`, given relative to the lake.
+    fn path(&self, path: &str) -> Path {
+        Path::from_iter(self.prefix.parts().chain(Path::from(path).parts()))
+    }
+}
+
+/// An error about one object.
+fn object_error(act: &'static str, path: &Path, source: object_store::Error) -> Error {
+    Error::Object {
+        act,
+        path: path.to_string(),
+        source,
+    }
+}
+
+/// Absolute address of the lake, with a final `/`; a local folder is made.
+fn address(base: &std::path::Path, url: &str) -> Result<Url, Error> {
+    let unusable = || Error::Address { url: url.to_owned() };
+    if url.contains("://") {
+        let slashed = format!("{}/", url.trim_end_matches('/'));
+        return Url::parse(&slashed).map_err(|_not_a_url| unusable());
+    }
+    let folder = base.join(url);
+    let made = std::fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
+    let folder = made.map_err(|source| Error::MakeFolder {
+        path: folder.display().to_string(),
+        source,
+    })?;
+    Url::from_directory_path(folder).map_err(|()| unusable())
+}

@@ -1,0 +1,1 @@
+//! Run (under construction).

@@ -1,0 +1,263 @@
+//! A SQL model: one plain SQL file that opens with a TOML header.
+//!
+//! ```sql
+//! /* model
+//! description = { it = "Richieste per ambito e mese.", en = "Requests by district and month." }
+//! grain = ["district_code", "month"]
+//! checks = ["unique(grain)", "n_persons <= n_requests"]
+//!
+//! [columns]
+//! district_code = { role = "key", it = "Codice dell'ambito.", en = "District code." }
+//! */
+//! select …
+//! ```
+//!
+//! What a model reads is not declared: it is read from the parsed SQL.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::resolve::resolve_table_references;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::diagnostic::{Diagnostic, SourceText};
+use super::text::Bilingual;
+
+/// Header of a model.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelHeader {
+    /// What one row is.
+    pub description: Bilingual,
+    /// Canonical table the rows go into; only for models of `sql/conformed/`.
+    pub into: Option<String>,
+    /// Columns that identify a row.
+    #[serde(default)]
+    pub grain: Vec<String>,
+    /// What must hold before the table becomes visible.
+    #[serde(default)]
+    pub checks: Vec<String>,
+    /// Role and meaning of every column.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ColumnText>,
+}
+
+/// Role and meaning of a column.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnText {
+    /// What the column is for disclosure control.
+    pub role: Role,
+    /// Unit of the values, if they have one.
+    #[serde(default)]
+    pub unit: String,
+    /// Meaning in Italian.
+    pub it: String,
+    /// Meaning in English.
+    pub en: String,
+}
+
+/// What a column is for disclosure control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Part of the grain.
+    Key,
+    /// A number of things.
+    Count,
+    /// A measured or computed number.
+    Measure,
+    /// Harmless alone, identifying together with others.
+    QuasiIdentifier,
+    /// Points at one person or record.
+    Identifier,
+    /// A listed code.
+    Code,
+}
+
+impl Role {
+    /// Word used in dictionaries.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Count => "count",
+            Self::Measure => "measure",
+            Self::QuasiIdentifier => "quasi_identifier",
+            Self::Identifier => "identifier",
+            Self::Code => "code",
+        }
+    }
+}
+
+/// A model ready to run.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Schema and name, for example `derived.demand_by_district_need_month`.
+    pub name: String,
+    /// What the header says.
+    pub header: ModelHeader,
+    /// The statement.
+    pub sql: String,
+    /// Tables it reads, as `schema.name`.
+    pub inputs: BTreeSet<String>,
+    /// The file, for diagnostics.
+    pub(crate) text: SourceText,
+}
+
+impl Model {
+    /// Reads `text`, the content of `sql/<schema>/<stem>.sql`.
+    pub(crate) fn parse(schema: &str, stem: &str, text: SourceText) -> Result<Self, Diagnostic> {
+        let header_at = header_range(&text)?;
+        let header: ModelHeader = text.parse_toml_part(header_at.clone())?;
+        let body_start = header_at.end + "*/".len();
+        let sql = text.text.get(body_start..).unwrap_or_default().trim().to_owned();
+        let sql = sql.trim_end_matches(';').to_owned();
+        let inputs = inputs_of(&text, body_start, &sql)?;
+        Ok(Self {
+            name: format!("{schema}.{stem}"),
+            header,
+            sql,
+            inputs,
+            text,
+        })
+    }
+
+    /// Name without its schema.
+    pub(crate) fn stem(&self) -> &str {
+        self.name.split_once('.').map_or(&*self.name, |(_, stem)| stem)
+    }
+
+    /// The statement without comments and layout, so that only a change of meaning counts.
+    pub(crate) fn normalized_sql(&self) -> String {
+        DFParser::parse_sql(&self.sql).map_or_else(
+            |_unparsed| self.sql.clone(),
+            |statements| statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";"),
+        )
+    }
+
+    /// A diagnostic that marks `needle` in the file.
+    pub(crate) fn mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
+        self.text.diagnostic_at(needle, message, "here", Some(help))
+    }
+}
+
+/// Bytes of the TOML between `/* model` and `*/`.
+fn header_range(text: &SourceText) -> Result<Range<usize>, Diagnostic> {
+    const OPEN: &str = "/* model";
+    let start = text.text.find(OPEN).map(|start| start + OPEN.len());
+    let end = start.and_then(|start| {
+        let rest = text.text.get(start..)?;
+        rest.find("*/").map(|end| start + end)
+    });
+    match (start, end) {
+        (Some(start), Some(end)) => Ok(start..end),
+        _ => Err(text.diagnostic(
+            0..text.text.lines().next().map_or(0, str::len),
+            "the model has no header",
+            "a header is expected above the statement",
+            Some("open the file with `/* model`, TOML lines, and `*/`"),
+        )),
+    }
+}
+
+/// Tables the statement reads.
+fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<String>, Diagnostic> {
+    let sql_start = text.text.get(start..).and_then(|rest| rest.find(sql)).map_or(start, |at| start + at);
+    let whole = sql_start..sql_start + sql.lines().next().map_or(0, str::len);
+    let statements = DFParser::parse_sql(sql).map_err(|error| {
+        let message = error.to_string();
+        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + 1);
+        text.diagnostic(span, message, "the parser stops here", Some("DataFusion's SQL is expected"))
+    })?;
+    let [statement @ Statement::Statement(_)] = &*statements.into_iter().collect::<Vec<_>>() else {
+        return Err(text.diagnostic(whole, "a model is exactly one `select`", "here", Some("keep one statement in the file")));
+    };
+    let (tables, _ctes) = resolve_table_references(statement, true).map_err(|error| {
+        text.diagnostic(whole, error.to_string(), "here", None)
+    })?;
+    Ok(tables
+        .iter()
+        .map(|table| match table.schema() {
+            Some(schema) => format!("{schema}.{}", table.table()),
+            None => table.table().to_owned(),
+        })
+        .collect())
+}
+
+/// Byte offset of `Line: L, Column: C` in a parser's message.
+fn position_in(sql: &str, message: &str) -> Option<usize> {
+    let (_, rest) = message.split_once("Line: ")?;
+    let (line, rest) = rest.split_once(", Column: ")?;
+    let column: usize = rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()?;
+    let line: usize = line.parse().ok()?;
+    let before: usize = sql.lines().take(line.saturating_sub(1)).map(|text| text.len() + 1).sum();
+    Some((before + column.saturating_sub(1)).min(sql.len().saturating_sub(1)))
+}
+
+/// Models in an order in which each comes after what it reads.
+///
+/// # Errors
+/// The models that read each other in a circle.
+pub(crate) fn in_order(models: Vec<Model>) -> Result<Vec<Model>, Vec<Model>> {
+    let mut waiting = models;
+    let mut ordered: Vec<Model> = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let names: BTreeSet<String> = waiting.iter().map(|model| model.name.clone()).collect();
+        let (ready, blocked): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|model| model.inputs.is_disjoint(&names));
+        if ready.is_empty() {
+            return Err(blocked);
+        }
+        ordered.extend(ready);
+        waiting = blocked;
+    }
+    Ok(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// A model with the given statement.
+    fn model(stem: &str, sql: &str) -> Result<Model, Diagnostic> {
+        let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\n*/\n{sql}\n");
+        Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text))
+    }
+
+    #[test]
+    fn inputs_are_read_from_the_statement_and_ctes_are_not_inputs() {
+        let found = model("a", "with x as (select 1 as n from conformed.exchanges) select n from x").unwrap();
+        assert_eq!(found.inputs, BTreeSet::from(["conformed.exchanges".to_owned()]));
+    }
+
+    #[test]
+    fn models_that_read_each_other_in_a_circle_are_named() {
+        let a = model("a", "select 1 as n from derived.b").unwrap();
+        let b = model("b", "select 1 as n from derived.a").unwrap();
+        assert_eq!(in_order(vec![a, b]).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn a_model_comes_after_what_it_reads() {
+        let a = model("a", "select 1 as n from derived.b").unwrap();
+        let b = model("b", "select 1 as n from conformed.exchanges").unwrap();
+        let names: Vec<_> = in_order(vec![a, b]).unwrap().into_iter().map(|model| model.name).collect();
+        assert_eq!(names, ["derived.b", "derived.a"]);
+    }
+
+    #[test]
+    fn a_broken_statement_is_marked_where_the_parser_stops() {
+        let found = model("a", "select 1 as n\nfrom from").unwrap_err();
+        assert_eq!(found.line_and_column().0, 5, "{found:?}");
+    }
+
+    #[test]
+    fn a_file_without_a_header_says_how_to_write_one() {
+        let found = Model::parse("derived", "a", SourceText::new(Path::new("m.sql"), "select 1")).unwrap_err();
+        assert!(found.help.unwrap().contains("/* model"));
+    }
+}

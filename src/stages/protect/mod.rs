@@ -1,0 +1,240 @@
+//! Applies disclosure control: from counts about people to tables that are safe to print.
+//!
+//! Each data set of `pipelines/releases/` is, in each period, a two-way table with its margins.
+//! A count is withheld when too few persons or platforms stand behind it, when it speaks of
+//! everyone in its whole, or when its whole is withheld. Further counts are then withheld so that
+//! the first ones cannot be computed back, and an independent audit of what would be printed must
+//! agree. Signals follow their evidence: a signal whose count is withheld stays private.
+//!
+//! What cannot be proved safe refuses the release. Nothing turns this off.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use futures::stream;
+use serde::Serialize;
+
+use crate::canon::cells::CellError;
+use crate::context::tables;
+use crate::context::{Action, Context, Total};
+use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::spec::commons::Declared;
+use crate::spec::release::ReleaseSpec;
+
+/// The gate: what a reader can work out from a published table alone.
+pub(crate) mod audit;
+mod data_set;
+/// How far hidden cells can move while every visible number stays true.
+pub(crate) mod flow;
+/// A two-way table with all its margins.
+pub(crate) mod grid;
+mod signals;
+/// Which further cells must be withheld to keep the first ones safe.
+pub(crate) mod suppress;
+
+use data_set::{Coverage, Protected};
+
+/// Version of what this stage writes; part of every fingerprint.
+const VERSION: &str = "protect-1";
+
+/// Name of the only scope of a protected table.
+const WHOLE: &str = "all";
+
+/// Models about places, not persons, which are published as they are.
+pub(crate) const OPEN_MODELS: [&str; 2] = ["coverage_by_platform_district_quarter", "districts"];
+
+/// The model that says which platform covers which district when.
+const COVERAGE: &str = "derived.coverage_by_platform_district_quarter";
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A table could not be read.
+    #[error("cannot read the tables behind data set `{data_set}`")]
+    Inputs {
+        /// The data set.
+        data_set: String,
+        /// Why not.
+        #[source]
+        source: tables::Error,
+    },
+    /// A model does not have a column the declaration names.
+    #[error("data set `{data_set}` does not fit its model")]
+    Column {
+        /// The data set.
+        data_set: String,
+        /// What is missing.
+        #[source]
+        source: CellError,
+    },
+    /// The data set cannot be proved safe: the release is refused.
+    #[error("data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period, or raise no count this small")]
+    Refused {
+        /// The data set.
+        data_set: String,
+        /// The period.
+        period: String,
+        /// The smallest explanation.
+        reason: String,
+    },
+    /// The protected rows do not make a table.
+    #[error("protected table `{data_set}` cannot be built")]
+    Build {
+        /// The table.
+        data_set: String,
+        /// Why not.
+        #[source]
+        source: ArrowError,
+    },
+    /// The lake failed.
+    #[error("the lake failed while protecting")]
+    Lake(#[source] lake::Error),
+}
+
+impl From<lake::Error> for Error {
+    fn from(source: lake::Error) -> Self {
+        Self::Lake(source)
+    }
+}
+
+/// What was done with one data set.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DataSetReport {
+    /// The data set.
+    pub data_set: String,
+    /// Whether it was protected anew.
+    pub action: Action,
+    /// Cells of the complete grid.
+    pub n_cells: u64,
+    /// Cells withheld for themselves.
+    pub n_primary: u64,
+    /// Cells withheld to protect others.
+    pub n_secondary: u64,
+    /// Cells of places no platform covers, or whose source was down.
+    pub n_without_data: u64,
+    /// Cells printed.
+    pub n_published: u64,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// By data set.
+    pub data_sets: Vec<DataSetReport>,
+    /// Signals that are published.
+    pub n_signals_published: u64,
+    /// Signals that stay private, because their evidence is withheld.
+    pub n_signals_withheld: u64,
+}
+
+/// Protects every declared data set and the signals.
+///
+/// # Errors
+/// [`Error::Refused`] when a data set cannot be proved safe.
+pub async fn protect(cx: &Context) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let mut done: BTreeMap<String, Protected> = BTreeMap::new();
+    cx.progress.begin("protect", "data sets", Total::Rows(cx.commons.releases.len() as u64));
+    for (name, declared) in wholes_first(&cx.commons.releases) {
+        let protected = protect_data_set(cx, name, declared, &done).await?;
+        let batch = protected.batch().map_err(|source| Error::Build { data_set: name.clone(), source })?;
+        let mut line = protected.report(name);
+        line.action = write(cx, name, batch).await?;
+        report.data_sets.push(line);
+        done.insert(name.clone(), protected);
+        cx.progress.advance(1, 0);
+    }
+    for name in OPEN_MODELS {
+        copy_open(cx, name).await?;
+    }
+    let (published, n_withheld) = signals::publishable(cx, &done).await?;
+    report.n_signals_published = published.num_rows() as u64;
+    report.n_signals_withheld = n_withheld;
+    write(cx, signals::TABLE, published).await?;
+    cx.progress.end(&format!("{} data set(s), {} signal(s) published, {n_withheld} withheld", done.len(), report.n_signals_published));
+    Ok(report)
+}
+
+/// Data sets in an order in which each comes after its whole.
+fn wholes_first(releases: &BTreeMap<String, Declared<ReleaseSpec>>) -> Vec<(&String, &Declared<ReleaseSpec>)> {
+    let mut ordered: Vec<_> = releases.iter().collect();
+    ordered.sort_by_key(|(name, declared)| (declared.spec.protect.of.is_some(), (*name).clone()));
+    ordered
+}
+
+/// Protects one data set in every period.
+async fn protect_data_set(cx: &Context, name: &str, declared: &Declared<ReleaseSpec>, done: &BTreeMap<String, Protected>) -> Result<Protected, Error> {
+    let spec = &declared.spec;
+    let inputs = BTreeSet::from([spec.table.clone(), COVERAGE.to_owned()]);
+    let failed = |source| Error::Inputs { data_set: name.to_owned(), source };
+    let opened = cx.open(&inputs).await.map_err(failed)?;
+    let select = format!("select * from {} order by {}, {}, {}", spec.table, spec.axes.period, spec.axes.rows, spec.axes.columns);
+    let rows = opened.plain_rows(name, &select).await.map_err(failed)?;
+    let select = format!("select platform, district_code, quarter, status from {COVERAGE} order by platform, district_code, quarter");
+    let coverage = opened.plain_rows(COVERAGE, &select).await.map_err(failed)?;
+    let column = |source| Error::Column { data_set: name.to_owned(), source };
+    let coverage = Coverage::read(&coverage).map_err(column)?;
+    let counted = data_set::Counted::read(spec, &rows).map_err(column)?;
+    let whole = spec.protect.of.as_ref().and_then(|whole| done.get(whole));
+    counted.protect(spec, &coverage, whole).map_err(|(period, reason)| Error::Refused {
+        data_set: name.to_owned(),
+        period,
+        reason,
+    })
+}
+
+/// Copies a model that is about places into the protected zone.
+async fn copy_open(cx: &Context, name: &str) -> Result<(), Error> {
+    let model = format!("derived.{name}");
+    let failed = |source| Error::Inputs { data_set: name.to_owned(), source };
+    let opened = cx.open(&BTreeSet::from([model.clone()])).await.map_err(failed)?;
+    let grain = cx.commons.derived.iter().find(|found| found.name == model).map(|found| found.header.grain.join(", "));
+    let order = grain.filter(|grain| !grain.is_empty()).map(|grain| format!(" order by {grain}")).unwrap_or_default();
+    let rows = opened.plain_rows(&model, &format!("select * from {model}{order}")).await.map_err(failed)?;
+    write(cx, name, rows).await.map(|_action| ())
+}
+
+/// Writes a protected table unless its content is already there.
+async fn write(cx: &Context, name: &str, batch: RecordBatch) -> Result<Action, Error> {
+    let fingerprint = content_hash(&batch).map_err(|source| Error::Build { data_set: name.to_owned(), source })?;
+    let before = cx.lake.snapshot(Zone::Protected, name).await?;
+    if before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint)) {
+        return Ok(Action::Unchanged);
+    }
+    let schema = batch.schema();
+    let statistics = Statistics::default();
+    let target = Target {
+        zone: Zone::Protected,
+        table: name,
+        schema: schema.clone(),
+        statistics: &statistics,
+    };
+    let scope = Scope { name: WHOLE.to_owned(), fingerprint };
+    let written = cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await?;
+    let commit = TableCommit {
+        zone: Zone::Protected,
+        table: name,
+        run: cx.run,
+        schema,
+        statistics: &statistics,
+        scopes: vec![written],
+        dropped: Vec::new(),
+        at_millis: cx.at_millis(),
+    };
+    cx.lake.commit(commit).await?;
+    Ok(Action::Rebuilt)
+}
+
+/// Hash of the content of a table, the same for the same rows.
+fn content_hash(batch: &RecordBatch) -> Result<String, ArrowError> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(VERSION.as_bytes());
+    let mut bytes = Vec::new();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut bytes, &batch.schema())?;
+    writer.write(batch)?;
+    writer.finish()?;
+    drop(writer);
+    hasher.update(&bytes);
+    Ok(hasher.finalize().to_hex().to_string())
+}

@@ -1,0 +1,437 @@
+//! Signals in plain sentences, built from their evidence and from nothing else.
+//!
+//! The model is: "Expected 4–11 (best guess 7), observed 19: about 12 more than expected (2.7×).
+//! Chance of this if nothing changed: 1 in 4,000; of alerts like this about 1 in 10 is false.
+//! Started around March; 88 % of reports are in; adjusted for 30 % more users." A figure that is
+//! not published leaves out its part of the sentence, and never turns into a zero.
+
+use serde_json::Value;
+
+use super::Language;
+use super::numbers::{change, decimal, month, one_in, percent, with_unit};
+use super::view::{Aspect, Evidence, Signal};
+
+/// Below this chance a number would claim more than a model knows.
+const LEAST_CHANCE: f64 = 1e-6;
+
+/// The sentence that says what was seen, where it was expected otherwise.
+pub(crate) fn finding(language: Language, signal: &Signal) -> String {
+    let evidence = &signal.evidence;
+    match signal.aspect {
+        Aspect::Rise | Aspect::Other => rise(language, evidence),
+        Aspect::NewLabel => new_label(language, evidence),
+        Aspect::UnmetShare => unmet_share(language, evidence),
+        Aspect::NoOffer => no_offer(language, evidence),
+        Aspect::LongWait => long_wait(language, evidence),
+    }
+}
+
+/// Said where protection leaves no figure to print.
+fn withheld(language: Language) -> String {
+    let text = language.say(
+        "Le cifre di questo segnale sono riservate, per proteggere le persone.",
+        "The figures of this signal are withheld, to protect persons.",
+    );
+    text.to_owned()
+}
+
+/// The expected range with its unit and best guess: `4–11 richieste (stima 7)`.
+fn expected(language: Language, evidence: &Evidence, unit: &str) -> Option<String> {
+    let places = usize::from(unit.is_empty());
+    let figure = |value| decimal(language, value, places);
+    let guess = evidence.expected.map(figure);
+    let range = evidence.low.zip(evidence.high);
+    let range = range.map(|(low, high)| format!("{}–{}", figure(low), figure(high)));
+    let united = |number: &str| {
+        if unit.is_empty() {
+            number.to_owned()
+        } else {
+            with_unit(number, unit)
+        }
+    };
+    match (range, guess) {
+        (Some(range), Some(guess)) => Some(format!(
+            "{} ({} {guess})",
+            united(&range),
+            language.say("stima", "best guess")
+        )),
+        (range, guess) => range.or(guess).map(|number| united(&number)),
+    }
+}
+
+/// `, contro un intervallo atteso di 8–13 giorni (stima 10)`, if it is known.
+fn against(language: Language, evidence: &Evidence, unit: &str) -> String {
+    match (language, expected(language, evidence, unit)) {
+        (_, None) => String::new(),
+        (Language::Italian, Some(range)) => format!(", contro un intervallo atteso di {range}"),
+        (Language::English, Some(range)) => format!(", against an expected range of {range}"),
+    }
+}
+
+/// `circa 12 in più (2,7 volte)`, for counts.
+fn excess(language: Language, evidence: &Evidence) -> String {
+    let Some(excess) = evidence.excess else {
+        return String::new();
+    };
+    let number = decimal(language, excess.abs(), 0);
+    let more = match (language, excess.is_sign_negative()) {
+        (Language::Italian, false) => format!(": circa {number} in più"),
+        (Language::Italian, true) => format!(": circa {number} in meno"),
+        (Language::English, false) => format!(": about {number} more than expected"),
+        (Language::English, true) => format!(": about {number} fewer than expected"),
+    };
+    format!("{more}{}", times(language, evidence.ratio))
+}
+
+/// ` (2,7 volte)`, if the ratio is known.
+fn times(language: Language, ratio: Option<f64>) -> String {
+    let Some(ratio) = ratio else {
+        return String::new();
+    };
+    let ratio = decimal(language, ratio, 1);
+    match language {
+        Language::Italian => format!(" ({} l’atteso)", with_unit(&ratio, "volte")),
+        Language::English => format!(" ({ratio} times the expected)"),
+    }
+}
+
+/// More requests than expected.
+fn rise(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let observed = decimal(language, observed, 0);
+    let excess = excess(language, evidence);
+    match (
+        language,
+        expected(language, evidence, language.say("richieste", "requests")),
+    ) {
+        (Language::Italian, Some(expected)) => {
+            format!("Attese {expected}, osservate {observed}{excess}.")
+        }
+        (Language::English, Some(expected)) => {
+            format!("Expected {expected}, observed {observed}{excess}.")
+        }
+        (Language::Italian, None) => format!("Osservate {observed} richieste{excess}."),
+        (Language::English, None) => format!("Observed {observed} requests{excess}."),
+    }
+}
+
+/// A label the vocabulary has no word for.
+fn new_label(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let observed = decimal(language, observed, 0);
+    let against = against(language, evidence, "");
+    match language {
+        Language::Italian => format!(
+            "{observed} richieste con una voce che il vocabolario dei bisogni non prevede{against}."
+        ),
+        Language::English => format!(
+            "{observed} requests with a label that the vocabulary of needs has no word for{against}."
+        ),
+    }
+}
+
+/// Too many requests stay unmet; figures are percentages.
+fn unmet_share(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let observed = percent(language, observed, 0);
+    let against = against(language, evidence, "%");
+    let times = times(language, evidence.ratio);
+    match language {
+        Language::Italian => format!("Senza risposta: {observed} delle richieste{against}{times}."),
+        Language::English => format!("Unmet: {observed} of the requests{against}{times}."),
+    }
+}
+
+/// Requests and nobody who answers.
+fn no_offer(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let observed = decimal(language, observed, 0);
+    match language {
+        Language::Italian => {
+            format!("{observed} richieste, e nessuna ha trovato chi la raccogliesse.")
+        }
+        Language::English => {
+            format!("{observed} requests, and not one found somebody to take it up.")
+        }
+    }
+}
+
+/// People wait too long; figures are days.
+fn long_wait(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let unit = language.say("giorni", "days");
+    let observed = with_unit(&decimal(language, observed, 0), unit);
+    let against = against(language, evidence, unit);
+    let times = times(language, evidence.ratio);
+    let median = language.say("Attesa mediana", "Median wait");
+    format!("{median}: {observed}{against}{times}.")
+}
+
+/// How sure it is: the chance under no change, and how many alerts like this are false.
+pub(crate) fn certainty(language: Language, evidence: &Evidence) -> Option<String> {
+    let chance = evidence.p_value.map(|value| chance(language, value));
+    let wrong = evidence.q_value.map(|value| chance_word(language, value));
+    let text = match (language, chance, wrong) {
+        (_, None, None) => return None,
+        (Language::Italian, Some(chance), None) => {
+            format!("Se nulla fosse cambiato, uno scarto così capiterebbe {chance}.")
+        }
+        (Language::English, Some(chance), None) => {
+            format!("Chance of this if nothing had changed: {chance}.")
+        }
+        (Language::Italian, None, Some(wrong)) => format!("Di avvisi come questo è falso {wrong}."),
+        (Language::English, None, Some(wrong)) => format!("Of alerts like this, {wrong} is false."),
+        (Language::Italian, Some(chance), Some(wrong)) => format!(
+            "Se nulla fosse cambiato, uno scarto così capiterebbe {chance}; di avvisi come questo è falso {wrong}."
+        ),
+        (Language::English, Some(chance), Some(wrong)) => format!(
+            "Chance of this if nothing had changed: {chance}; of alerts like this, {wrong} is false."
+        ),
+    };
+    Some(text)
+}
+
+/// `1 volta su 4.000`, or that it is rarer than a model can tell.
+fn chance(language: Language, value: f64) -> String {
+    let is_tiny = value < LEAST_CHANCE;
+    let n = one_in(language, value.clamp(LEAST_CHANCE, 1.0));
+    match (language, is_tiny) {
+        (Language::Italian, false) => format!("1 volta su {n}"),
+        (Language::Italian, true) => format!("meno di 1 volta su {n}"),
+        (Language::English, false) => format!("1 in {n}"),
+        (Language::English, true) => format!("less than 1 in {n}"),
+    }
+}
+
+/// `circa 1 su 10`, or that it is fewer than 1 in 1,000.
+fn chance_word(language: Language, value: f64) -> String {
+    let least = 1e-3;
+    let n = one_in(language, value.clamp(least, 1.0));
+    match (language, value < least) {
+        (Language::Italian, false) => format!("circa 1 su {n}"),
+        (Language::Italian, true) => format!("meno di 1 su {n}"),
+        (Language::English, false) => format!("about 1 in {n}"),
+        (Language::English, true) => format!("less than 1 in {n}"),
+    }
+}
+
+/// The months a signal speaks of.
+pub(crate) fn period(language: Language, signal: &Signal) -> String {
+    let first = month(language, &signal.first_month);
+    if signal.first_month == signal.last_month {
+        return first;
+    }
+    let is_same_year = signal.first_month.get(..4) == signal.last_month.get(..4);
+    let first = match first.split_once(' ') {
+        Some((name, _)) if is_same_year => name.to_owned(),
+        _ => first,
+    };
+    let last = month(language, &signal.last_month);
+    match language {
+        Language::Italian => format!("da {first} a {last}"),
+        Language::English => format!("{first} to {last}"),
+    }
+}
+
+/// What a reader must know beside the finding: reports still to come, more users, reasons.
+pub(crate) fn notes(language: Language, signal: &Signal) -> Vec<String> {
+    let evidence = &signal.evidence;
+    let mut notes = Vec::new();
+    if let Some(share) = evidence.completeness_pct {
+        let share = percent(language, share, 0);
+        notes.push(format!(
+            "{}: {share}.",
+            language.say("Segnalazioni già arrivate", "Reports already in")
+        ));
+    }
+    if let Some(more) = evidence.exposure_change_pct {
+        let text = language.say(
+            "Il confronto tiene conto degli iscritti attivi, cambiati del",
+            "Adjusted for the change in active members:",
+        );
+        notes.push(format!("{text} {}.", change(language, more)));
+    }
+    notes.extend(reasons(language, &signal.reasons));
+    notes
+}
+
+/// The reasons we have words for, or that bring their own `it` and `en`, in the order given.
+fn reasons(language: Language, text: &str) -> Vec<String> {
+    let Ok(Value::Array(reasons)) = serde_json::from_str(text) else {
+        return Vec::new();
+    };
+    reasons
+        .iter()
+        .filter_map(|reason| sentence(language, reason))
+        .collect()
+}
+
+/// Reasons that need no figure: code, Italian, English.
+const REASONS: [(&str, &str, &str); 9] = [
+    (
+        "above_interval",
+        "Osservato sopra l’intervallo atteso.",
+        "Observed above the expected range.",
+    ),
+    (
+        "guaranteed_level",
+        "Riguarda un livello essenziale garantito dalla legge (LEPS).",
+        "It concerns a level of service guaranteed by law (LEPS).",
+    ),
+    (
+        "no_offer",
+        "Nessuna offerta nel periodo.",
+        "No offer in the period.",
+    ),
+    (
+        "unknown_label",
+        "La voce non è nel vocabolario dei bisogni.",
+        "The label is not in the vocabulary of needs.",
+    ),
+    (
+        "slow_rise",
+        "La crescita è graduale.",
+        "The rise is gradual.",
+    ),
+    (
+        "sudden_rise",
+        "La crescita è improvvisa.",
+        "The rise is sudden.",
+    ),
+    (
+        "short_history",
+        "La serie è breve: il confronto poggia anche sugli altri ambiti.",
+        "The series is short: the comparison also leans on other districts.",
+    ),
+    (
+        "one_platform",
+        "Lo vede una sola piattaforma.",
+        "Only one platform sees it.",
+    ),
+    (
+        "still_open",
+        "Le richieste recenti possono ancora trovare risposta.",
+        "Recent requests may still be met.",
+    ),
+];
+
+/// One reason in words.
+fn sentence(language: Language, reason: &Value) -> Option<String> {
+    let code = reason.get("code")?.as_str()?;
+    if let Some((_, it, en)) = REASONS.iter().find(|(known, _, _)| *known == code) {
+        return Some(language.say(it, en).to_owned());
+    }
+    if let ("neighbors", Some(n)) = (code, reason.get("n").and_then(Value::as_i64)) {
+        return Some(match language {
+            Language::Italian => format!("Lo stesso aumento si vede in ambiti vicini: {n}."),
+            Language::English => format!("The same rise is seen in neighboring districts: {n}."),
+        });
+    }
+    let own = reason.get(language.code()).and_then(Value::as_str);
+    own.map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::publish::site::view::Family;
+
+    /// The signal of the method's own example.
+    fn signal() -> Signal {
+        Signal {
+            id: "s1".to_owned(),
+            family: Family::Emerging,
+            aspect: Aspect::Rise,
+            district: "AMB-LODI".to_owned(),
+            need: "A2.20".to_owned(),
+            quarter: "2026-Q3".to_owned(),
+            first_month: "2026-07".to_owned(),
+            last_month: "2026-09".to_owned(),
+            evidence: Evidence {
+                observed: Some(19.0),
+                expected: Some(7.0),
+                low: Some(4.0),
+                high: Some(11.0),
+                excess: Some(12.0),
+                ratio: Some(2.714),
+                p_value: Some(0.000_25),
+                q_value: Some(0.1),
+                exposure_change_pct: Some(30.0),
+                completeness_pct: Some(88.0),
+            },
+            platforms: "bacheca_digitale".to_owned(),
+            method: "pooled 1".to_owned(),
+            reasons: r#"[{"code":"guaranteed_level"},{"code":"unheard_of"}]"#.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_rise_is_said_as_in_the_worked_example() {
+        assert_eq!(
+            finding(Language::Italian, &signal()),
+            "Attese 4–11\u{a0}richieste (stima 7), osservate 19: circa 12 in più (2,7\u{a0}volte l’atteso)."
+        );
+        assert_eq!(
+            finding(Language::English, &signal()),
+            "Expected 4–11\u{a0}requests (best guess 7), observed 19: about 12 more than expected (2.7 times the expected)."
+        );
+    }
+
+    #[test]
+    fn certainty_is_a_chance_and_a_share_of_false_alerts() {
+        assert_eq!(
+            certainty(Language::English, &signal().evidence).unwrap(),
+            "Chance of this if nothing had changed: 1 in 4,000; of alerts like this, about 1 in 10 is false."
+        );
+        let tiny = Evidence {
+            p_value: Some(0.0),
+            ..Evidence::default()
+        };
+        assert!(
+            certainty(Language::Italian, &tiny)
+                .unwrap()
+                .contains("meno di 1 volta su 1.000.000")
+        );
+        assert!(certainty(Language::Italian, &Evidence::default()).is_none());
+    }
+
+    #[test]
+    fn a_figure_that_is_withheld_is_never_a_zero() {
+        let mut hidden = signal();
+        hidden.evidence = Evidence::default();
+        assert!(finding(Language::Italian, &hidden).contains("riservate"));
+    }
+
+    #[test]
+    fn notes_say_completeness_users_and_the_reasons_that_have_words() {
+        let notes = notes(Language::Italian, &signal());
+        assert_eq!(notes[0], "Segnalazioni già arrivate: 88\u{a0}%.");
+        assert!(notes[1].ends_with("+30\u{a0}%."));
+        assert!(notes[2].contains("LEPS"));
+        assert_eq!(notes.len(), 3);
+    }
+
+    #[test]
+    fn gaps_are_said_in_their_own_units() {
+        let mut gap = signal();
+        gap.aspect = Aspect::UnmetShare;
+        assert!(
+            finding(Language::Italian, &gap)
+                .starts_with("Senza risposta: 19\u{a0}% delle richieste")
+        );
+        gap.aspect = Aspect::LongWait;
+        assert!(finding(Language::English, &gap).starts_with("Median wait: 19\u{a0}days"));
+        gap.aspect = Aspect::NoOffer;
+        assert!(finding(Language::English, &gap).starts_with("19 requests, and not one"));
+    }
+}

@@ -1,0 +1,302 @@
+//! Shares and when they are out of line: unmet requests here against elsewhere, or against the past.
+//!
+//! A share of two in three means little and a share of two hundred in three hundred means much. The
+//! Wilson (1927) interval says how far a share can be trusted. Whether it lies above a reference, which
+//! is itself only a share of so many requests, is judged in two ways, and the more cautious one counts:
+//!
+//! - exactly: given the reference's events and trials and Jeffreys' prior, the next share is
+//!   beta-binomial (Gelman et al. 2013, *Bayesian Data Analysis*, section 2.4);
+//! - as in the funnel of Spiegelhalter (2005, Statist. Med. 24:1185): a z-score, divided by `√φ`, where
+//!   the over-dispersion `φ` is the mean squared z-score of all districts, the outermost tenth at either
+//!   end winsorised. It takes out the usual differences between districts.
+
+use statrs::function::beta::ln_beta;
+use statrs::function::factorial::ln_binomial;
+
+use super::ears::{normal_quantile, normal_upper_tail};
+use super::{real, real_len};
+
+/// Events among trials, such as unmet requests among requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Share {
+    /// How many events.
+    pub(crate) n_events: u64,
+    /// Among how many; an event is also a trial.
+    pub(crate) n_trials: u64,
+}
+
+/// A share against a reference.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ShareTest {
+    /// The share found.
+    pub(crate) share: f64,
+    /// Its 95 % Wilson interval.
+    pub(crate) interval: (f64, f64),
+    /// The reference share.
+    pub(crate) reference: f64,
+    /// Events expected at the reference share.
+    pub(crate) expected: f64,
+    /// The z-score against the reference, over-dispersion taken out.
+    pub(crate) z: f64,
+    /// Chance of a share at least as high: the larger of the exact and the over-dispersed one.
+    pub(crate) p: f64,
+}
+
+impl Share {
+    /// The share itself, or nothing without trials.
+    pub(crate) fn value(self) -> Option<f64> {
+        (self.n_trials > 0).then(|| real(self.n_events) / real(self.n_trials))
+    }
+
+    /// The Wilson interval at 95 %: `(p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)`.
+    pub(crate) fn wilson(self) -> Option<(f64, f64)> {
+        let share = self.value()?;
+        let n = real(self.n_trials);
+        let z = normal_quantile(0.975);
+        let center = share + z * z / (2.0 * n);
+        let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+        let scale = 1.0 + z * z / n;
+        Some((
+            ((center - half) / scale).max(0.0),
+            ((center + half) / scale).min(1.0),
+        ))
+    }
+
+    /// Both shares together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            n_events: self.n_events + other.n_events,
+            n_trials: self.n_trials + other.n_trials,
+        }
+    }
+
+    /// What is left of a total once this share is taken out of it.
+    fn left_of(self, total: Self) -> Self {
+        Self {
+            n_events: total.n_events.saturating_sub(self.n_events),
+            n_trials: total.n_trials.saturating_sub(self.n_trials),
+        }
+    }
+
+    /// The share with Jeffreys' prior of half an event in one trial, strictly between 0 and 1.
+    fn with_prior(self) -> f64 {
+        (real(self.n_events) + 0.5) / (real(self.n_trials) + 1.0)
+    }
+
+    /// The z-score `(p − p₀)/√(p₀(1−p₀)(1/n + 1/n₀))` against a reference, both with trials.
+    pub(crate) fn z_score(self, reference: Self) -> Option<f64> {
+        let (share, level) = (self.value()?, reference.with_prior());
+        reference.value()?;
+        let per_trial = 1.0 / real(self.n_trials) + 1.0 / real(reference.n_trials);
+        Some((share - level) / (level * (1.0 - level) * per_trial).sqrt())
+    }
+}
+
+/// Whether a share lies above a reference, given the over-dispersion `φ` among its like (1 if none).
+///
+/// Nothing where either has no trials.
+pub(crate) fn test_above(share: Share, reference: Share, phi: f64) -> Option<ShareTest> {
+    let phi = phi.max(1.0);
+    let z = share.z_score(reference)? / phi.sqrt();
+    let exact = predictive_tail(share, reference);
+    let dispersed = if phi > 1.0 { normal_upper_tail(z) } else { 0.0 };
+    Some(ShareTest {
+        share: share.value()?,
+        interval: share.wilson()?,
+        reference: reference.value()?,
+        expected: reference.with_prior() * real(share.n_trials),
+        z,
+        p: exact.max(dispersed),
+    })
+}
+
+/// Tests each share against all the others together, with the over-dispersion found among them.
+///
+/// The others alone decide what is usual: a district far out of line would otherwise pass for spread
+/// where there are only a few of them. One answer per share; nothing where it, or all the others, have
+/// no trials.
+pub(crate) fn test_against_others(shares: &[Share]) -> Vec<Option<ShareTest>> {
+    (0..shares.len())
+        .map(|tested| {
+            let others = [&shares[..tested], &shares[tested + 1..]].concat();
+            let total = others
+                .iter()
+                .fold(Share::default(), |sum, share| sum.plus(*share));
+            let z_score = |other: &Share| other.z_score(other.left_of(total));
+            let z_scores: Vec<f64> = others.iter().filter_map(z_score).collect();
+            test_above(shares[tested], total, overdispersion(&z_scores))
+        })
+        .collect()
+}
+
+/// `P(X ≥ events)` for the next share, given the reference and Jeffreys' prior.
+fn predictive_tail(share: Share, reference: Share) -> f64 {
+    let alpha = real(reference.n_events) + 0.5;
+    let beta = real(reference.n_trials.saturating_sub(reference.n_events)) + 0.5;
+    beta_binomial_tail(share, alpha, beta)
+}
+
+/// `P(X ≥ x)`, with `P(X = k) = C(n, k) B(k + α, n − k + β)/B(α, β)`.
+///
+/// The shorter of the two tails is summed.
+fn beta_binomial_tail(share: Share, alpha: f64, beta: f64) -> f64 {
+    let Share { n_events, n_trials } = share;
+    let chance = |k: u64| {
+        let ways = ln_binomial(n_trials, k);
+        let weight = ln_beta(real(k) + alpha, real(n_trials - k) + beta) - ln_beta(alpha, beta);
+        (ways + weight).exp()
+    };
+    let is_low = real(n_events) < real(n_trials) * alpha / (alpha + beta);
+    let tail: f64 = if is_low {
+        1.0 - (0..n_events).map(chance).sum::<f64>()
+    } else {
+        (n_events..=n_trials).map(chance).sum()
+    };
+    tail.clamp(0.0, 1.0)
+}
+
+/// The share winsorised at either end before the over-dispersion is measured.
+const WINSORISED: f64 = 0.1;
+
+/// The over-dispersion to use: `φ`, or 1 where `φ ≤ 1 + 2√(2/n)` and chance alone explains it.
+pub(crate) fn overdispersion(z_scores: &[f64]) -> f64 {
+    let phi = winsorised_mean_square(z_scores);
+    let explained = 1.0 + 2.0 * (2.0 / real_len(z_scores.len())).sqrt();
+    if z_scores.is_empty() || phi <= explained {
+        1.0
+    } else {
+        phi
+    }
+}
+
+/// The mean of the squared z-scores, those beyond the outer tenths drawn in to them.
+fn winsorised_mean_square(z_scores: &[f64]) -> f64 {
+    let mut sorted = z_scores.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let low = sample_quantile(&sorted, WINSORISED);
+    let high = sample_quantile(&sorted, 1.0 - WINSORISED);
+    z_scores
+        .iter()
+        .map(|z| z.max(low).min(high).powi(2))
+        .sum::<f64>()
+        / real_len(z_scores.len().max(1))
+}
+
+/// The quantile of sorted values, linear between them (type 7 of Hyndman and Fan 1996).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the place lies between zero and the number of values"
+)]
+fn sample_quantile(sorted: &[f64], probability: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let place = probability * real_len(last);
+    let below = (place.floor() as usize).min(last);
+    let above = (below + 1).min(last);
+    let part = place - place.floor();
+    sorted[below] + part * (sorted[above] - sorted[below])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::golden::{assert_close, number, rows};
+
+    /// A share from plain numbers.
+    fn share(n_events: u64, n_trials: u64) -> Share {
+        Share { n_events, n_trials }
+    }
+
+    #[test]
+    fn the_wilson_interval_of_newcombes_first_example_is_reproduced() {
+        // Newcombe (1998, Statist. Med. 17:857), table I: 81 of 263 gives .2553 to .3662.
+        let (low, high) = share(81, 263).wilson().unwrap();
+        assert!((low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5);
+    }
+
+    #[test]
+    fn the_wilson_interval_of_none_of_twenty_starts_at_zero() {
+        // Newcombe (1998), table I: 0 of 20 gives .0000 to .1611.
+        let (low, high) = share(0, 20).wilson().unwrap();
+        assert!(low.abs() < 1e-12 && (high - 0.1611).abs() < 5e-5);
+    }
+
+    #[test]
+    fn with_a_flat_prior_and_no_past_every_share_is_equally_likely() {
+        // Gelman et al., section 2.4 (Bayes's own example): P(X = k) = 1/(n + 1).
+        for x in 0..=10 {
+            let tail = beta_binomial_tail(share(x, 10), 1.0, 1.0);
+            assert_close(tail, real(11 - x) / 11.0, 1e-9);
+        }
+    }
+
+    #[test]
+    fn against_a_very_long_past_the_tail_is_the_binomial_one() {
+        let fair_coin = share(50_000_000, 100_000_000);
+        assert_close(
+            predictive_tail(share(8, 10), fair_coin),
+            56.0 / 1024.0,
+            1e-5,
+        );
+    }
+
+    #[test]
+    fn a_short_past_makes_a_jump_less_sure() {
+        let long = test_above(share(15, 30), share(200, 1000), 1.0).unwrap();
+        let short = test_above(share(15, 30), share(2, 10), 1.0).unwrap();
+        assert!(long.p < 0.001 && short.p > 0.05);
+    }
+
+    #[test]
+    fn the_one_district_that_leaves_most_requests_unmet_stands_out() {
+        let mut shares = vec![
+            share(18, 100),
+            share(22, 110),
+            share(15, 90),
+            share(21, 100),
+        ];
+        shares.push(share(60, 100));
+        shares.push(share(0, 0));
+        let tests = test_against_others(&shares);
+        assert!(tests[4].unwrap().p < 1e-6);
+        assert!(tests[..4].iter().all(|test| test.unwrap().p > 0.05));
+        assert_eq!(tests[5], None);
+    }
+
+    #[test]
+    fn the_golden_overdispersion_of_the_carolina_counties_is_reproduced() {
+        let input = rows(include_str!("../../tests/golden/funnel/nc_sid74_input.csv"));
+        let z_scores: Vec<f64> = input
+            .iter()
+            .map(|row| 2.0 * (number(&row[1]).sqrt() - number(&row[2]).sqrt()))
+            .collect();
+        let golden = rows(include_str!(
+            "../../tests/golden/funnel/nc_sid74_overdispersion.csv"
+        ));
+        assert_close(overdispersion(&z_scores), number(&golden[0][1]), 1e-8);
+    }
+
+    #[test]
+    fn usual_differences_between_districts_take_the_edge_off_a_test() {
+        let usual = share(20_000_000, 100_000_000);
+        let plain = test_above(share(30, 100), usual, 1.0).unwrap();
+        let spread = test_above(share(30, 100), usual, 4.0).unwrap();
+        assert!(plain.p < 0.02 && spread.p > 0.05);
+        assert_close(plain.z, 2.5, 1e-5);
+        assert_close(spread.z, 1.25, 1e-5);
+    }
+
+    #[test]
+    fn small_departures_of_few_districts_count_as_no_overdispersion() {
+        assert_close(overdispersion(&[1.2, -1.1, 0.9, -1.3]), 1.0, 1e-12);
+        assert_close(overdispersion(&[]), 1.0, 1e-12);
+    }
+
+    #[test]
+    fn a_share_of_nothing_cannot_be_tested() {
+        assert_eq!(test_above(share(0, 0), share(1, 5), 1.0), None);
+        assert_eq!(test_above(share(1, 2), share(0, 0), 1.0), None);
+    }
+}
