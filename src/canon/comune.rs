@@ -161,8 +161,11 @@ impl ComuneIndex {
     /// Those of the places that are in a provincia.
     fn in_provincia(&self, places: &[usize], provincia: &str) -> Vec<usize> {
         let wanted = words(provincia);
-        let is_there =
-            |place: &&usize| self.rows.get(**place).is_some_and(|row| is_in(row, &wanted));
+        let is_there = |place: &&usize| {
+            self.rows
+                .get(**place)
+                .is_some_and(|row| is_in(row, &wanted))
+        };
         places.iter().filter(is_there).copied().collect()
     }
 
@@ -320,7 +323,7 @@ mod tests {
         assert_eq!(index.find("Cas. Lodigiano"), Err(Reason::AmbiguousComune));
         for text in [
             "Borgo Immaginario",
-            "Lodi (MI)",
+            "Lodi (ZZ)",
             "999999",
             "Z999",
             "",

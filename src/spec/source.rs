@@ -192,7 +192,11 @@ impl CountOf {
 
     /// What the word stands for; anything unknown counts a page.
     pub(crate) fn from_word(word: &str) -> Self {
-        if word == "table" { Self::Table } else { Self::Page }
+        if word == "table" {
+            Self::Table
+        } else {
+            Self::Page
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every mistake is found before any page is read; each comes with the text to mark in the file.
 
+use crate::canon::text::moment::Pattern;
+
 use super::source::{ColumnKind, ColumnSpec, Format, IdentifierPolicy, TableSpec};
 
 /// One mistake of a contract.
@@ -154,19 +156,22 @@ fn format_has_place(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Find
         let message = format!("column `{name}` has a format but is no date, instant or month");
         return Some(finding(name, message, "remove `format`, or change `type`"));
     }
-    let needed: &[&str] = match spec.kind {
-        ColumnKind::Month => &["%m", "%b", "%B", "%-m", "%F"],
-        _ => &["%d", "%e", "%-d", "%F"],
+    let advice = "use directives of strftime: `%d`, `%m`, `%Y`, `%H`, `%M`, `%S`";
+    let pattern = match Pattern::new(format) {
+        Ok(pattern) => pattern,
+        Err(directive) => {
+            let message = format!("`{directive}` in the format of `{name}` is not known");
+            return Some(finding(format, message, advice));
+        }
     };
-    let lacks = !needed.iter().any(|directive| format.contains(directive));
-    lacks.then(|| {
+    let says_when = match spec.kind {
+        ColumnKind::Month => pattern.has_month(),
+        _ => pattern.has_day() && pattern.has_month(),
+    };
+    (!says_when).then(|| {
         let message =
             format!("format `{format}` of `{name}` does not say which day or month it is");
-        finding(
-            format,
-            message,
-            "use directives of strftime: `%d`, `%m`, `%Y`, `%H`, `%M`, `%S`",
-        )
+        finding(format, message, advice)
     })
 }
 
@@ -344,8 +349,9 @@ mod tests {
             tipo = { type = "code" }
             ore = { type = "number", min = 3, max = 2, codes = { a = "b" } }
             chi = { type = "integer", namespace = "x", identifiers = "bodies" }
+            alle = { type = "instant", format = "%d/%m/%Y %q" }
         "#;
         let found = messages(toml);
-        assert_eq!(found.len(), 15, "{found:#?}");
+        assert_eq!(found.len(), 16, "{found:#?}");
     }
 }

@@ -127,6 +127,12 @@ impl Pattern {
             .any(|piece| matches!(piece, Piece::Day(_)))
     }
 
+    /// Whether the pattern says which month it is.
+    pub(crate) fn has_month(&self) -> bool {
+        let is_month = |piece: &Piece| matches!(piece, Piece::Month(_) | Piece::MonthName);
+        self.pieces.iter().any(is_month)
+    }
+
     /// Days since 1970 of the date in `text`.
     pub(crate) fn days(&self, text: &str) -> Result<i32, Reason> {
         self.find(text).and_then(Found::days).ok_or(Reason::BadDate)

@@ -29,7 +29,7 @@ pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
 
 /// Why a whole page cannot be read.
 #[derive(Debug, Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// The encoding has no such label.
     #[error("encoding `{label}` is not known")]
     UnknownEncoding {

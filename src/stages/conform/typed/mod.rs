@@ -40,7 +40,7 @@ pub(crate) const REVISION_COLUMN: &str = "_revision";
 
 /// Why a table cannot be conformed.
 #[derive(Debug, Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// A contract that cannot be applied; `check` finds these before.
     #[error("column `{column}` of table `{table}`: {message}")]
     Contract {
