@@ -189,11 +189,11 @@ workers as (
     where place_from_last = 1
 ),
 
--- Scores are quarters of one, so their sum is exact whatever the order of the rows.
+-- From the platform's scale 1 to 5; whole votes add up to the same in any order of the rows.
 ratings as (
     select
         id_richiesta_servizio_base,
-        avg(cast(nr_voto as double)) as feedback_score
+        (avg(cast(nr_voto as double)) - 1) / 4 as feedback_score
     from reviews
     group by id_richiesta_servizio_base
 )

@@ -97,8 +97,8 @@ impl Faults {
             Fault::Duplicate => self.truth.n_duplicates += 1,
             Fault::Correction => self.truth.n_superseded += 1,
             Fault::Deletion => {
-                self.truth.n_superseded += 1;
                 self.truth.n_deletions += 1;
+                self.truth.n_erased += 2;
             }
             Fault::None => {}
         }

@@ -177,7 +177,6 @@ impl Feed<'_> {
         let mut set = |name: &str, value: Value| item.insert(name.to_owned(), value);
         set("id", json!(identity(number)));
         set("aggiornato_il", json!(calendar.rfc3339(request.recorded)));
-        set("cod_pai", json!(format!("P{:06}", request.person)));
         set("id_assistito", json!(format!("A{:06}", request.person)));
         set("cod_tipint", json!(label(request.word)));
         set("dt_richiesta", day(request.requested.day));

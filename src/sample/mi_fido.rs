@@ -147,7 +147,7 @@ impl Ledger<'_> {
             day.map_or_else(String::new, |day| calendar.italian(day).to_owned())
         };
         let outcome = request.outcome;
-        let minutes = request.half_hours * 30;
+        let minutes = request.half_hours * 30 + number % 10 * 3;
         let traits = request.profile;
         let household =
             if traits.household > 4 { "5+".to_owned() } else { traits.household.to_string() };

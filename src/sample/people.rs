@@ -65,8 +65,6 @@ pub(crate) struct Pools {
     places: Vec<Vec<(usize, usize)>>,
     /// The running shares of the three audiences.
     audiences: [f64; 4],
-    /// Numbers given out in all.
-    n_people: usize,
 }
 
 impl Pools {
@@ -86,12 +84,7 @@ impl Pools {
             }
             places.push(of_district);
         }
-        Self { places, audiences: audience_shares(platform), n_people }
-    }
-
-    /// How many numbers there are.
-    pub(crate) fn n_people(&self) -> usize {
-        self.n_people
+        Self { places, audiences: audience_shares(platform) }
     }
 
     /// Someone of an audience in a place: early numbers are early members and ask more often.

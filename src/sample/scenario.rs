@@ -72,7 +72,7 @@ use Audience::{Adults, Elders, Families};
 pub(crate) const WEMI: Platform = Platform {
     name: "wemi",
     stream: 1,
-    share: 0.40,
+    share: 0.37,
     offers: 0.0,
     needs: &[
         need(("BADANTE", "A2.07"), 1.6, Elders, 7.0, "assistente familiare"),
@@ -93,7 +93,7 @@ pub(crate) const WEMI: Platform = Platform {
 pub(crate) const LA_CURA: Platform = Platform {
     name: "la_cura_e_di_casa",
     stream: 2,
-    share: 0.22,
+    share: 0.20,
     offers: 0.0,
     needs: &[
         need(("SAD", "A2.07"), 2.2, Elders, 1.0, "igiene"),
@@ -118,7 +118,7 @@ pub(crate) const LA_CURA: Platform = Platform {
 pub(crate) const MI_FIDO: Platform = Platform {
     name: "mi_fido_di_noi",
     stream: 3,
-    share: 0.25,
+    share: 0.23,
     offers: 0.2,
     needs: &[
         need(("Spesa e commissioni", "A2.22"), 1.8, Elders, 1.0, "spesa"),
@@ -144,7 +144,7 @@ pub(crate) const MI_FIDO: Platform = Platform {
 pub(crate) const FAMILY_LIKE: Platform = Platform {
     name: "family_like",
     stream: 4,
-    share: 0.08,
+    share: 0.075,
     offers: 0.0,
     needs: &[
         need(("genitori", "A2.28"), 1.0, Families, 10.0, "genitori"),
@@ -164,7 +164,7 @@ pub(crate) const FAMILY_LIKE: Platform = Platform {
 pub(crate) const BACHECA: Platform = Platform {
     name: "bacheca_digitale",
     stream: 5,
-    share: 0.05,
+    share: 0.048,
     offers: 0.2,
     needs: &[
         need(("Baby-sitter", "A2.10"), 1.3, Families, 9.0, "bambini"),

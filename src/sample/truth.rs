@@ -106,10 +106,12 @@ pub struct TableTruth {
     pub n_identifiers: BTreeMap<String, u64>,
     /// Rows that repeat another one exactly.
     pub n_duplicates: u64,
-    /// Rows that a newer revision or a deletion replaces.
+    /// Rows that a newer revision replaces.
     pub n_superseded: u64,
-    /// Rows that delete another one.
+    /// Records that are deleted.
     pub n_deletions: u64,
+    /// Rows of deleted records, the deletions themselves included.
+    pub n_erased: u64,
 }
 
 impl TableTruth {
@@ -129,7 +131,7 @@ impl TableTruth {
             - self.n_rejected()
             - self.n_duplicates
             - self.n_superseded
-            - self.n_deletions
+            - self.n_erased
     }
 }
 

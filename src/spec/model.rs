@@ -137,6 +137,14 @@ impl Model {
         )
     }
 
+    /// A diagnostic that marks `needle` in the statement rather than in the header.
+    pub(crate) fn statement_mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
+        let start = self.text.text.find(&self.sql).unwrap_or_default();
+        let found = self.text.text.get(start..).and_then(|rest| rest.find(needle));
+        let span = found.map_or(start..start, |at| start + at..start + at + needle.len());
+        self.text.diagnostic(span, message, "here", Some(help))
+    }
+
     /// A diagnostic that marks `needle` in the file.
     pub(crate) fn mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
         self.text.diagnostic_at(needle, message, "here", Some(help))

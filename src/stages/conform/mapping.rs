@@ -157,7 +157,7 @@ async fn mapped_rows(table: &Table, model: &Model, opened: &Opened) -> Result<Ve
 }
 
 /// What keeps these columns from filling the canonical table.
-pub(super) fn misfit(table: &Table, names: &[&str]) -> Option<String> {
+pub(crate) fn misfit(table: &Table, names: &[&str]) -> Option<String> {
     let known: BTreeSet<&str> = table.columns.iter().map(|column| column.name).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(**name)) {
         return Some(format!("`{}` has no column `{unknown}`", table.name));

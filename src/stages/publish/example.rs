@@ -244,132 +244,69 @@ fn tables() -> Vec<ReleaseTable> {
     ]
 }
 
-/// Five signals, one of each aspect; the last has no figure to print.
+/// Stands for a figure that is not there.
+const NONE: f64 = f64::NAN;
+
+/// The figures of the six signals, column by column.
+const EVIDENCE: [(&str, [f64; 6]); 10] = [
+    ("observed", [1_419.0, 418.0, 62.3, 317.0, 41.0, NONE]),
+    ("expected", [707.2, 1.3, 18.0, 288.0, 10.5, NONE]),
+    ("expected_low", [604.0, 0.0, 12.2, 211.0, 8.0, NONE]),
+    ("expected_high", [811.0, 2.5, 24.0, 331.0, 13.0, NONE]),
+    ("excess", [711.8, 416.7, 44.3, NONE, 30.5, NONE]),
+    ("ratio", [2.006, NONE, 3.46, NONE, 3.9, NONE]),
+    ("p_value", [0.000_25, 0.000_4, 0.0, NONE, 0.003, NONE]),
+    ("q_value", [0.1, 0.04, 0.000_4, NONE, 0.09, NONE]),
+    ("exposure_change_pct", [30.2, NONE, -4.4, NONE, NONE, NONE]),
+    ("completeness_pct", [88.4, 93.0, 97.0, NONE, 91.0, NONE]),
+];
+
+/// Six signals, at least one of each aspect; the last has no figure to print.
 fn signals() -> ReleaseTable {
+    let list = |words: &'static str| texts(words.split(", ").collect::<Vec<_>>());
     let same = |value: &'static str| texts([value; 6]);
-    let aspects = [
-        "rise",
-        "new_label",
-        "unmet_share",
-        "no_offer",
-        "long_wait",
-        "rise",
-    ];
-    let kinds = [
-        "emerging_need",
-        "new_need",
-        "service_gap",
-        "service_gap",
-        "service_gap",
-        "emerging_need",
-    ];
     let places = [0, 1, 0, 2, 1, 0].map(|index| CODES[index]);
-    let needs = [
-        "A3.01",
-        "aiuto con lo SPID",
-        "A1.05",
-        "A2.20",
-        "A3.01",
-        "A5.11",
+    let mut columns = vec![
+        (
+            "signal_id",
+            list("sig-1, sig-2, sig-3, sig-4, sig-5, sig-6"),
+        ),
+        (
+            "kind",
+            list("emerging_need, new_need, service_gap, service_gap, service_gap, emerging_need"),
+        ),
+        (
+            "aspect",
+            list("rise, new_label, unmet_share, no_offer, long_wait, rise"),
+        ),
+        ("district_code", texts(places)),
+        (
+            "need_code",
+            list("A3.01, aiuto con lo SPID, A1.05, A2.20, A3.01, A5.11"),
+        ),
+        (
+            "quarter",
+            list("2026-Q3, 2026-Q3, 2026-Q3, 2026-Q3, 2026-Q3, 2026-Q2"),
+        ),
+        ("first_month", same("2026-07")),
+        ("last_month", same("2026-09")),
     ];
-    let when = [
-        "2026-Q3", "2026-Q3", "2026-Q3", "2026-Q3", "2026-Q3", "2026-Q2",
-    ];
-    let reasons = r#"[{"code":"above_interval"},{"code":"neighbors","n":3}]"#;
-    table(
-        SIGNALS,
-        both("Segnali", "Signals"),
-        &["signal_id"],
-        vec![
-            ("signal_id", texts((1..7).map(|n| format!("sig-{n}")))),
-            ("kind", texts(kinds)),
-            ("aspect", texts(aspects)),
-            ("district_code", texts(places)),
-            ("need_code", texts(needs)),
-            ("quarter", texts(when)),
-            ("first_month", same("2026-07")),
-            ("last_month", same("2026-09")),
-            (
-                "observed",
-                figures([
-                    Some(1_419.0),
-                    Some(418.0),
-                    Some(62.3),
-                    Some(317.0),
-                    Some(41.0),
-                    None,
-                ]),
-            ),
-            (
-                "expected",
-                figures([
-                    Some(707.2),
-                    Some(1.3),
-                    Some(18.0),
-                    Some(288.0),
-                    Some(10.5),
-                    None,
-                ]),
-            ),
-            (
-                "expected_low",
-                figures([
-                    Some(604.0),
-                    Some(0.0),
-                    Some(12.2),
-                    Some(211.0),
-                    Some(8.0),
-                    None,
-                ]),
-            ),
-            (
-                "expected_high",
-                figures([
-                    Some(811.0),
-                    Some(2.5),
-                    Some(24.0),
-                    Some(331.0),
-                    Some(13.0),
-                    None,
-                ]),
-            ),
-            (
-                "excess",
-                figures([Some(711.8), Some(416.7), Some(44.3), None, Some(30.5), None]),
-            ),
-            (
-                "ratio",
-                figures([Some(2.006), None, Some(3.46), None, Some(3.9), None]),
-            ),
-            (
-                "p_value",
-                figures([
-                    Some(0.000_25),
-                    Some(0.000_4),
-                    Some(0.0),
-                    None,
-                    Some(0.003),
-                    None,
-                ]),
-            ),
-            (
-                "q_value",
-                figures([Some(0.1), Some(0.04), Some(0.0004), None, Some(0.09), None]),
-            ),
-            (
-                "exposure_change_pct",
-                figures([Some(30.2), None, Some(-4.4), None, None, None]),
-            ),
-            (
-                "completeness_pct",
-                figures([Some(88.4), Some(93.0), Some(97.0), None, Some(91.0), None]),
-            ),
-            ("platforms", same("bacheca_digitale")),
-            ("method", same("pooled_gamma_poisson")),
-            ("method_version", same("1")),
-            ("reasons", same(reasons)),
-        ],
-    )
+    columns.extend(EVIDENCE.map(|(column, values)| {
+        (
+            column,
+            figures(values.map(|value| (!value.is_nan()).then_some(value))),
+        )
+    }));
+    columns.extend([
+        ("platforms", same("bacheca_digitale")),
+        ("method", same("pooled_gamma_poisson")),
+        ("method_version", same("1")),
+        (
+            "reasons",
+            same(r#"[{"code":"above_interval"},{"code":"neighbors","n":3}]"#),
+        ),
+    ]);
+    table(SIGNALS, both("Segnali", "Signals"), &["signal_id"], columns)
 }
 
 /// The coverage of two platforms.

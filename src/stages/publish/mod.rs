@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 /// The value a release is made of.
 pub(crate) mod content;
 
+/// Titles and meanings of what every release holds.
+mod columns;
 /// The data dictionary.
 mod dictionary;
 /// Writing files and keeping their checksums.
@@ -30,6 +32,8 @@ mod files;
 mod package;
 /// The pages.
 mod site;
+/// From the lake to one release folder.
+pub mod release;
 /// Tables as CSV and Parquet.
 mod tables;
 /// The README and the changelog.
@@ -42,13 +46,14 @@ mod tests;
 
 pub(crate) use content::ReleaseContent;
 pub(crate) use files::{FileEntry, Written};
+pub use release::{publish, Report};
 
 use files::Folder;
 use tables::PlainTable;
 
 /// Why a release could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// The folder to write into cannot be made.
     #[error("cannot create the folder `{path}`")]
     CreateFolder {

@@ -64,11 +64,20 @@ fn the_data_package_names_every_data_file_with_its_size_and_hash() {
     for resource in resources {
         let bytes = fs::read(root.join(resource["path"].as_str().unwrap())).unwrap();
         assert_eq!(resource["bytes"].as_u64(), u64::try_from(bytes.len()).ok());
-        let hash: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
+        let digest = Sha256::digest(&bytes).to_vec();
+        let hash = resource["hash"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("sha256:")
+            .unwrap();
+        let pairs = hash
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).unwrap());
+        let named: Vec<u8> = pairs
+            .map(|pair| u8::from_str_radix(pair, 16).unwrap())
             .collect();
-        assert_eq!(resource["hash"], format!("sha256:{hash}"));
+        assert_eq!(named, digest);
     }
     let absolute = fs::read_to_string(root.join("metadata/datapackage.json")).unwrap();
     assert!(absolute.contains("https://dati.consorzio.example/antenne/v2026.1.0/data/signals.csv"));

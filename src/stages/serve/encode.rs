@@ -176,7 +176,10 @@ mod tests {
             encoded(Format::Json, &batches, 999).unwrap(),
             br#"[{"n":1},{"n":null},{"n":3}]"#
         );
-        assert_eq!(encoded(Format::Csv, &batches, 999).unwrap(), b"n\n1\n\"\"\n3\n");
+        assert_eq!(
+            encoded(Format::Csv, &batches, 999).unwrap(),
+            b"n\n1\n\"\"\n3\n"
+        );
     }
 
     #[test]

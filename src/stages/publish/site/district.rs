@@ -80,12 +80,14 @@ fn facts(source: Source<'_>, one: &District) -> Markup {
     html! {
         section aria-labelledby="profile" {
             h2 id="profile" { (source.say("Il profilo", "Profile")) }
-            dl class="facts" {
-                @for (term, text, value, places) in fact_list(source, &profile) {
-                    @if let Some(value) = value {
-                        div {
-                            dt { (term) @if !text.is_empty() { span class="small" { " " (text) } } }
-                            dd { (decimal(source.language, value, places)) }
+            @if source.view.profiles.contains_key(&one.code) {
+                dl class="facts" {
+                    @for (term, text, value, places) in fact_list(source, &profile) {
+                        @if let Some(value) = value {
+                            div {
+                                dt { (term) @if !text.is_empty() { span class="small" { " " (text) } } }
+                                dd { (decimal(source.language, value, places)) }
+                            }
                         }
                     }
                 }
@@ -233,7 +235,7 @@ fn needs<'a>(source: Source<'a>, code: &'a str, quarters: &[String]) -> Needs<'a
                 .any(|cell| !matches!(cell, Cell::NotCovered | Cell::Published(0)))
         {
             found.shown.push(need);
-        } else if cells.iter().any(|cell| *cell == Cell::Published(0)) {
+        } else if cells.contains(&Cell::Published(0)) {
             found.zero.push(need);
         } else {
             found.uncovered.push(need);

@@ -59,18 +59,22 @@ fn points(cells: &[(String, Cell)]) -> Vec<Point> {
     points
 }
 
-/// The lines of a trend: one for each run of published points.
+/// The lines of a trend: one for each run of published points; a point alone is a short line.
 fn runs(points: &[Point]) -> Vec<String> {
-    points
+    let published = points
         .split(|point| point.y.is_none())
-        .filter(|run| run.len() > 1)
-        .map(|run| {
-            let pairs = run
-                .iter()
-                .filter_map(|point| point.y.map(|y| format!("{:.1},{y:.1}", point.x)));
-            pairs.collect::<Vec<_>>().join(" ")
-        })
-        .collect()
+        .filter(|run| !run.is_empty());
+    published.map(line).collect()
+}
+
+/// The line through a run of published points.
+fn line(run: &[Point]) -> String {
+    let pairs = run.iter().filter_map(|point| Some((point.x, point.y?)));
+    let mut pairs: Vec<String> = pairs.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    if let ([point], Some(y)) = (run, run.first().and_then(|point| point.y)) {
+        pairs.push(format!("{:.1},{y:.1}", point.x + 2.0));
+    }
+    pairs.join(" ")
 }
 
 /// The trend of one series of counts, oldest first; `id` is unique on its page.
@@ -196,7 +200,7 @@ mod tests {
         ]
         .map(|(quarter, cell)| (quarter.to_owned(), cell))
         .to_vec();
-        assert_eq!(runs(&points(&cells)).len(), 1);
+        assert_eq!(runs(&points(&cells)).len(), 2);
         assert_eq!(
             description(Language::Italian, &cells),
             "Da 12 (T4\u{a0}2025) a 24 (T3\u{a0}2026); massimo 24. Trimestri senza cifra pubblicata: 1."

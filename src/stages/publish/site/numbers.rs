@@ -122,14 +122,14 @@ pub(crate) fn month(language: Language, text: &str) -> String {
     }
 }
 
-/// The quarter of `2026-Q3` in words: `3° trimestre 2026`, `third quarter of 2026`.
+/// The quarter of `2026-Q3` in words: `3° trimestre 2026`, `Q3 2026`.
 pub(crate) fn quarter(language: Language, text: &str) -> String {
     let Some((year, number)) = text.split_once("-Q") else {
         return text.to_owned();
     };
     match language {
         Language::Italian => format!("{number}° trimestre {year}"),
-        Language::English => format!("quarter {number} of {year}"),
+        Language::English => format!("Q{number} {year}"),
     }
 }
 

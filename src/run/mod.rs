@@ -1,0 +1,422 @@
+//! Puts the stages of the journey in order and records the run.
+//!
+//! Every run has a number and leaves a report, `runs/<number>.json`, in the lake: it is written
+//! when the run starts and again when it ends, so that a run that was killed is known as started
+//! and its number is never used again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Context, Progress, SecretError, parse_key};
+use crate::engine::{self, Engine};
+use crate::lake::{self, Lake};
+use crate::spec::commons::Commons;
+use crate::stages::conform::{BookLine, Closed};
+use crate::stages::{acquire, conform, derive, detect, protect, publish};
+
+pub mod check;
+pub mod status;
+
+/// Folder of the run reports in the lake.
+const RUNS: &str = "runs";
+
+/// Version of the run report.
+const REPORT: &str = "antenne-run-report/1";
+
+/// A stage that a run can consist of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Fetch.
+    Acquire,
+    /// Type, judge, map.
+    Conform,
+    /// Run the models.
+    Derive,
+    /// Judge the series.
+    Detect,
+    /// Withhold.
+    Protect,
+    /// Write the release.
+    Publish,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 6] = [Self::Acquire, Self::Conform, Self::Derive, Self::Detect, Self::Protect, Self::Publish];
+
+    /// Its verb.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Acquire => "acquire",
+            Self::Conform => "conform",
+            Self::Derive => "derive",
+            Self::Detect => "detect",
+            Self::Protect => "protect",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// What went wrong with a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pseudonym key is not usable.
+    #[error("the secret named by `secrets.pseudonym_key` cannot be used")]
+    Secret(#[source] SecretError),
+    /// The lake failed.
+    #[error("the lake failed")]
+    Lake(#[source] lake::Error),
+    /// The engine could not be set up.
+    #[error("the query engine failed")]
+    Engine(#[source] engine::Error),
+    /// Acquire failed as a whole.
+    #[error("acquire failed")]
+    Acquire(#[source] acquire::Error),
+    /// Conform failed as a whole.
+    #[error("conform failed")]
+    Conform(#[source] conform::Error),
+    /// Derive failed.
+    #[error("derive failed")]
+    Derive(#[source] derive::Error),
+    /// Detect failed.
+    #[error("detect failed")]
+    Detect(#[source] detect::Error),
+    /// Protect failed or refused.
+    #[error("protect failed")]
+    Protect(#[source] protect::Error),
+    /// Publish failed or refused.
+    #[error("publish failed")]
+    Publish(#[source] publish::release::Error),
+    /// The status could not be read.
+    #[error("the status cannot be read")]
+    Status(#[source] crate::context::tables::Error),
+    /// The report could not be written.
+    #[error("the run report cannot be written")]
+    Report(#[source] serde_json::Error),
+}
+
+impl Error {
+    /// Whether a release was refused, rather than something broken.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Protect(protect::Error::Refused { .. })
+                | Self::Publish(publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter)
+        )
+    }
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Stages, in order.
+    pub stages: Vec<Stage>,
+    /// Platforms for `acquire` and `conform`.
+    pub platforms: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It has begun and not ended, or was killed.
+    Started,
+    /// Everything was done.
+    Done,
+    /// A source failed, or its rejects passed its limit; the others went on.
+    Partial,
+    /// A release was refused.
+    Refused,
+    /// Something broke.
+    Failed,
+}
+
+/// One page that went into a run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct InputPage {
+    /// Platform.
+    pub platform: String,
+    /// Table of the platform.
+    pub table: String,
+    /// Address.
+    pub url: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// Bytes.
+    pub n_bytes: u64,
+    /// Records, counted independently.
+    pub n_records: Option<u64>,
+}
+
+/// Books of one source table in a report.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Book {
+    /// Platform.
+    pub name: String,
+    /// Table of the platform.
+    pub table: String,
+    /// Records in the source, counted independently.
+    pub source_count: Option<u64>,
+    /// Accepted rows.
+    pub accepted: u64,
+    /// Rejected rows.
+    pub rejected: u64,
+    /// Duplicate rows.
+    pub duplicate: u64,
+    /// Superseded rows.
+    pub superseded: u64,
+    /// Erased rows.
+    pub erased: u64,
+    /// `true`, `false` or `"unverified"`.
+    pub closed: serde_json::Value,
+}
+
+impl From<&BookLine> for Book {
+    fn from(line: &BookLine) -> Self {
+        Self {
+            name: line.name.clone(),
+            table: line.table.clone(),
+            source_count: line.source_count,
+            accepted: line.accepted,
+            rejected: line.rejected,
+            duplicate: line.duplicate,
+            superseded: line.superseded,
+            erased: line.erased,
+            closed: match line.closed() {
+                Closed::Yes => true.into(),
+                Closed::No => false.into(),
+                Closed::Unverified => "unverified".into(),
+            },
+        }
+    }
+}
+
+/// What one stage did.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct StageReport {
+    /// Its verb.
+    pub stage: String,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// What it did, by its own account.
+    pub detail: serde_json::Value,
+}
+
+/// The report of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RunReport {
+    /// Version of this format.
+    pub format: String,
+    /// Number of the run.
+    pub run: u64,
+    /// Version of antenne.
+    pub antenne: String,
+    /// When it started, UTC.
+    pub started_at: DateTime<Utc>,
+    /// When it ended, UTC.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub ending: Ending,
+    /// What went in.
+    pub inputs: Vec<InputPage>,
+    /// What each stage did.
+    pub stages: Vec<StageReport>,
+    /// The books.
+    pub books: Vec<Book>,
+    /// What failed, by platform or stage.
+    pub failures: BTreeMap<String, String>,
+    /// Version of the latest release.
+    pub release: Option<String>,
+    /// First page of the latest release.
+    pub page: Option<String>,
+}
+
+/// What a context is made from.
+pub struct Setting {
+    /// What people declared.
+    pub commons: Commons,
+    /// Text of the pseudonym key.
+    pub key: String,
+    /// When the run starts.
+    pub started_at: DateTime<Utc>,
+    /// Where progress goes.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Setting").field("root", &self.commons.root).finish_non_exhaustive()
+    }
+}
+
+/// Opens the lake and the engine; the run number is that of the last run until [`run`] begins.
+///
+/// # Errors
+/// [`Error::Secret`] when the key is not 64 hexadecimal digits.
+pub async fn open(setting: Setting) -> Result<Context, Error> {
+    let key = parse_key(&setting.key).map_err(Error::Secret)?;
+    let lake = Lake::open(&setting.commons.root, &setting.commons.settings.lake.url).map_err(Error::Lake)?;
+    let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
+    engine.attach(&lake);
+    let run = last_run(&lake).await?;
+    Ok(Context {
+        commons: Arc::new(setting.commons),
+        lake,
+        engine,
+        run,
+        started_at: setting.started_at,
+        key,
+        progress: setting.progress,
+    })
+}
+
+/// Number of the last run of the lake, zero before the first.
+async fn last_run(lake: &Lake) -> Result<u64, Error> {
+    let names = lake.list(RUNS).await.map_err(Error::Lake)?;
+    let numbers = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
+    Ok(numbers.max().unwrap_or_default())
+}
+
+/// Address of the report of a run.
+fn report_path(run: u64) -> String {
+    format!("{RUNS}/{run:06}.json")
+}
+
+/// The report of the last run, if there is one.
+///
+/// # Errors
+/// [`Error::Lake`] when it cannot be read.
+pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
+    let bytes = cx.lake.read(&report_path(cx.run)).await.map_err(Error::Lake)?;
+    bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(Error::Report)).transpose()
+}
+
+/// Carries out a plan; the report is also in the lake.
+///
+/// # Errors
+/// The first stage that fails as a whole or refuses; the report says so too.
+pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
+    let mut cx = cx.clone();
+    cx.run += 1;
+    let clock = Instant::now();
+    let mut report = RunReport {
+        format: REPORT.to_owned(),
+        run: cx.run,
+        antenne: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: cx.started_at,
+        ended_at: None,
+        ending: Ending::Started,
+        inputs: Vec::new(),
+        stages: Vec::new(),
+        books: Vec::new(),
+        failures: BTreeMap::new(),
+        release: None,
+        page: None,
+    };
+    write(&cx, &report).await?;
+    let result = carry_out(&cx, plan, &mut report).await;
+    let elapsed = TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
+    report.ended_at = cx.started_at.checked_add_signed(elapsed);
+    report.ending = match &result {
+        Ok(()) if report.failures.is_empty() => Ending::Done,
+        Ok(()) => Ending::Partial,
+        Err(error) if error.is_refusal() => Ending::Refused,
+        Err(_) => Ending::Failed,
+    };
+    if let Err(error) = &result {
+        report.failures.insert("run".to_owned(), with_causes(error));
+    }
+    write(&cx, &report).await?;
+    result.map(|()| report)
+}
+
+/// Writes the report as it is now.
+async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
+    let bytes = serde_json::to_vec_pretty(report).map_err(Error::Report)?;
+    cx.lake.write(&report_path(cx.run), Bytes::from(bytes)).await.map_err(Error::Lake)
+}
+
+/// Runs the stages in order.
+async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+    for stage in &plan.stages {
+        let clock = Instant::now();
+        tracing::info!(stage = stage.verb(), run = cx.run, "begins");
+        let detail = carry_out_stage(cx, *stage, plan, report).await?;
+        let seconds = clock.elapsed().as_secs_f64();
+        report.stages.push(StageReport { stage: stage.verb().to_owned(), seconds, detail });
+    }
+    for (platform, pages) in cx.lake.current_pages().await.map_err(Error::Lake)? {
+        report.inputs.extend(pages.into_iter().map(|page| InputPage {
+            platform: platform.clone(),
+            table: page.table,
+            url: page.url,
+            sha256: page.sha256,
+            n_bytes: page.n_bytes,
+            n_records: page.n_records,
+        }));
+    }
+    let books = conform::books(cx).await.map_err(Error::Conform)?;
+    report.books = books.iter().map(Book::from).collect();
+    Ok(())
+}
+
+/// Runs one stage and answers its account.
+async fn carry_out_stage(cx: &Context, stage: Stage, plan: &Plan, report: &mut RunReport) -> Result<serde_json::Value, Error> {
+    let json = |value: serde_json::Result<serde_json::Value>| value.map_err(Error::Report);
+    match stage {
+        Stage::Acquire => {
+            let done = acquire::acquire(cx, &plan.platforms).await.map_err(Error::Acquire)?;
+            report.failures.extend(done.failed.iter().map(|(platform, error)| (platform.clone(), with_causes(error))));
+            json(serde_json::to_value(&done.sources))
+        }
+        Stage::Conform => {
+            let done = conform::conform(cx, &plan.platforms).await.map_err(Error::Conform)?;
+            report.failures.extend(done.failed.iter().map(|(platform, error)| (platform.clone(), with_causes(error))));
+            report.failures.extend(over_the_limit(cx, &done.books));
+            json(serde_json::to_value(&done.mappings))
+        }
+        Stage::Derive => json(serde_json::to_value(derive::derive(cx).await.map_err(Error::Derive)?)),
+        Stage::Detect => json(serde_json::to_value(detect::detect(cx).await.map_err(Error::Detect)?)),
+        Stage::Protect => json(serde_json::to_value(protect::protect(cx).await.map_err(Error::Protect)?)),
+        Stage::Publish => {
+            let done = publish::publish(cx).await.map_err(Error::Publish)?;
+            report.release = Some(done.version.clone());
+            report.page = Some(done.page.display().to_string());
+            json(serde_json::to_value(&done))
+        }
+    }
+}
+
+/// Sources whose rejects pass their limit.
+fn over_the_limit(cx: &Context, books: &[BookLine]) -> BTreeMap<String, String> {
+    let over = |line: &&BookLine| {
+        let source = cx.commons.sources.get(&line.name);
+        source.is_some_and(|source| line.rejected_pct() > source.spec.limits.max_rejected_pct)
+    };
+    books
+        .iter()
+        .filter(over)
+        .map(|line| {
+            let said = format!("{:.1} % of the rows were rejected, more than `limits.max_rejected_pct` allows; see `conformed.rejects`", line.rejected_pct());
+            (format!("{}.{}", line.name, line.table), said)
+        })
+        .collect()
+}
+
+/// An error with everything that caused it, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,507 @@
+//! From the protected zone of the lake to one immutable release folder.
+//!
+//! The version is `vYYYY.N.P`: year and quarter of the last complete quarter, and how often that
+//! quarter has been published. Nothing is written when the protected tables are those of the last
+//! release. A release is built in a folder of its own and appears by one rename; the lake then
+//! notes it in its ledger of releases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use arrow::array::AsArray;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::content::{BookLine, Closure, District, DistrictKind, FieldText, NeedLabel, Origin, Publisher, ReleaseContent, ReleaseTable};
+use super::{Written, columns, write_release};
+use crate::canon::cells::{CellError, count_at, counts, texts};
+use crate::context::tables;
+use crate::context::{Action, Context, Total};
+use crate::lake::{self, Zone};
+use crate::spec::model::Model;
+use crate::spec::release::ReleaseSpec;
+use crate::spec::text::Bilingual;
+
+/// Version of what this stage writes; part of every fingerprint.
+const VERSION: &str = "publish-1";
+
+/// Ledger of releases in the lake.
+const LEDGER: &str = "releases.json";
+
+/// Tables that every release has besides the declared data sets, in their order for readers.
+const FIXED: [&str; 3] = ["signals", "coverage_by_platform_district_quarter", "districts"];
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A table could not be read.
+    #[error("cannot read the protected tables")]
+    Inputs(#[source] tables::Error),
+    /// A table does not have the column a release needs.
+    #[error("table `{table}` does not fit a release")]
+    Column {
+        /// The table.
+        table: String,
+        /// What is missing.
+        #[source]
+        source: CellError,
+    },
+    /// The books of a source do not close: the release is refused.
+    #[error("release refused: the books of `{table}` do not close ({source_count} in the source, {accounted} accounted for); run `antenne status` and settle the difference")]
+    OpenBooks {
+        /// Platform and table.
+        table: String,
+        /// Rows in the source.
+        source_count: u64,
+        /// Rows accounted for.
+        accounted: u64,
+    },
+    /// There is no complete quarter to publish.
+    #[error("release refused: there is no complete quarter in the data")]
+    NoQuarter,
+    /// The files could not be written.
+    #[error("the release cannot be written")]
+    Write(#[source] super::Error),
+    /// A folder could not be prepared or moved into place.
+    #[error("cannot {act} `{}`", path.display())]
+    Folder {
+        /// What was tried.
+        act: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The lake failed.
+    #[error("the lake failed while publishing")]
+    Lake(#[source] lake::Error),
+    /// The ledger of releases is damaged.
+    #[error("the ledger of releases `{LEDGER}` in the lake is damaged")]
+    Ledger(#[source] serde_json::Error),
+}
+
+impl From<lake::Error> for Error {
+    fn from(source: lake::Error) -> Self {
+        Self::Lake(source)
+    }
+}
+
+/// One release, as noted in the lake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Version.
+    pub version: String,
+    /// Hash of everything it was made from.
+    pub fingerprint: String,
+    /// Hash of each protected table in it.
+    pub tables: BTreeMap<String, String>,
+    /// SHA-256 of its `SHA256SUMS`.
+    pub checksum: String,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether a release was written.
+    pub action: Action,
+    /// Version of the latest release.
+    pub version: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its first page.
+    pub page: PathBuf,
+    /// Files in it.
+    pub n_files: u64,
+}
+
+/// Releases noted in the lake, oldest first.
+///
+/// # Errors
+/// [`Error::Ledger`] when the ledger cannot be read.
+pub async fn ledger(cx: &Context) -> Result<Vec<Noted>, Error> {
+    match cx.lake.read(LEDGER).await? {
+        None => Ok(Vec::new()),
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(Error::Ledger),
+    }
+}
+
+/// Folder that holds all releases.
+pub fn releases_folder(cx: &Context) -> PathBuf {
+    cx.commons.root.join(&cx.commons.settings.publish.folder)
+}
+
+/// Publishes the protected tables as a release, unless the last one already says the same.
+///
+/// # Errors
+/// [`Error::OpenBooks`] and [`Error::NoQuarter`] when the release is refused.
+pub async fn publish(cx: &Context) -> Result<Report, Error> {
+    cx.progress.begin("publish", "release", Total::Unknown);
+    let mut noted = ledger(cx).await?;
+    let mut draft = Draft::read(cx).await?;
+    refuse_open_books(&draft.books)?;
+    let fingerprint = draft.fingerprint(cx);
+    let root = releases_folder(cx);
+    if let Some(last) = noted.last().filter(|last| last.fingerprint == fingerprint && root.join(&last.version).is_dir()) {
+        cx.progress.end(&format!("{} is up to date", last.version));
+        return Ok(report(&root, &last.version, Action::Unchanged, 0));
+    }
+    let quarter = draft.last_quarter().ok_or(Error::NoQuarter)?;
+    let version = next_version(&quarter, &noted, &root);
+    let changes = draft.changes(noted.last());
+    let content = draft.content(cx, &version, &quarter, changes)?;
+    let written = place(&content, &root, &version)?;
+    noted.push(Noted {
+        version: version.clone(),
+        fingerprint,
+        tables: draft.hashes,
+        checksum: written.sha256.clone(),
+    });
+    let bytes = serde_json::to_vec_pretty(&noted).map_err(Error::Ledger)?;
+    cx.lake.write(LEDGER, Bytes::from(bytes)).await?;
+    let n_files = written.files.len() as u64;
+    cx.progress.end(&format!("{version}: {n_files} file(s)"));
+    Ok(report(&root, &version, Action::Rebuilt, n_files))
+}
+
+/// What is told of a release.
+fn report(root: &Path, version: &str, action: Action, n_files: u64) -> Report {
+    let folder = root.join(version);
+    let page = folder.join("site").join("it").join("index.html");
+    Report { action, version: version.to_owned(), folder, page, n_files }
+}
+
+/// Refuses when a line of the books does not close.
+fn refuse_open_books(books: &[BookLine]) -> Result<(), Error> {
+    match books.iter().find(|line| line.closure == Closure::Open) {
+        None => Ok(()),
+        Some(line) => Err(Error::OpenBooks {
+            table: format!("{}.{}", line.source, line.table),
+            source_count: line.source_count.unwrap_or_default(),
+            accounted: line.accepted + line.rejected + line.duplicate + line.superseded + line.erased,
+        }),
+    }
+}
+
+/// The next version of a quarter that neither the ledger nor the folder knows.
+fn next_version(quarter: &str, noted: &[Noted], root: &Path) -> String {
+    let (year, number) = quarter.split_once("-Q").unwrap_or((quarter, "0"));
+    let mut patch = 0_u32;
+    loop {
+        let version = format!("v{year}.{number}.{patch}");
+        if !noted.iter().any(|release| release.version == version) && !root.join(&version).exists() {
+            return version;
+        }
+        patch += 1;
+    }
+}
+
+/// Writes the release aside and moves it into place.
+fn place(content: &ReleaseContent, root: &Path, version: &str) -> Result<Written, Error> {
+    let aside = root.join(format!(".{version}.tmp"));
+    let target = root.join(version);
+    let failed = |act, path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Folder { act, path, source }
+    };
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside).map_err(failed("clear", &aside))?;
+    }
+    std::fs::create_dir_all(root).map_err(failed("make", root))?;
+    let written = write_release(content, &aside).map_err(Error::Write)?;
+    std::fs::rename(&aside, &target).map_err(failed("move into place", &target))?;
+    Ok(written)
+}
+
+/// Everything a release is made from, before it has a version.
+struct Draft {
+    /// Protected tables by name.
+    tables: BTreeMap<String, RecordBatch>,
+    /// Hash of each.
+    hashes: BTreeMap<String, String>,
+    /// The books.
+    books: Vec<BookLine>,
+    /// Districts with their comuni.
+    districts: Vec<District>,
+    /// Needs.
+    needs: Vec<NeedLabel>,
+}
+
+impl Draft {
+    /// Reads the protected zone, the books and the names.
+    async fn read(cx: &Context) -> Result<Self, Error> {
+        let names = cx.commons.releases.keys().map(String::as_str).chain(FIXED);
+        let inputs: BTreeSet<String> = names.clone().map(|name| format!("protected.{name}")).collect();
+        let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
+        let mut tables = BTreeMap::new();
+        let mut hashes = BTreeMap::new();
+        for name in names {
+            let label = format!("protected.{name}");
+            if let Some(snapshot) = cx.lake.snapshot(Zone::Protected, name).await? {
+                // The files hold the rows in the order they are published in; a query might not.
+                let rows = cx.lake.read_all(Zone::Protected, name, &snapshot).await?;
+                let batch = arrow::compute::concat_batches(&snapshot.schema, &rows);
+                let batch = batch.map_err(|source| Error::Inputs(tables::Error::Build { table: label.clone(), source }))?;
+                tables.insert(name.to_owned(), batch);
+            }
+            hashes.insert(name.to_owned(), opened.fingerprints.get(&label).cloned().unwrap_or_default());
+        }
+        Ok(Self {
+            districts: districts(cx, tables.get("districts")).await?,
+            needs: needs(cx).await?,
+            books: books(cx).await?,
+            tables,
+            hashes,
+        })
+    }
+
+    /// Hash of all of it and of how it is presented.
+    fn fingerprint(&self, cx: &Context) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let settings = &cx.commons.settings;
+        let mut add = |text: &str| {
+            hasher.update(text.as_bytes());
+            hasher.update(b"\0");
+        };
+        add(VERSION);
+        add(&format!("{:?} {:?}", settings.publisher, settings.publish));
+        add(&format!("{:?} {:?}", self.districts, self.needs));
+        add(&format!("{:?}", self.books));
+        for (name, hash) in &self.hashes {
+            add(name);
+            add(hash);
+        }
+        for declared in cx.commons.releases.values() {
+            add(&declared.text.text);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The last quarter for which there are figures.
+    fn last_quarter(&self) -> Option<String> {
+        let quarters = self.tables.iter().filter(|(name, _)| !FIXED.contains(&name.as_str()));
+        let latest = quarters.filter_map(|(_, batch)| texts(batch, "quarter").ok()?.iter().flatten().max().map(str::to_owned));
+        latest.max()
+    }
+
+    /// What changed since the last release, for readers.
+    fn changes(&self, last: Option<&Noted>) -> Vec<Bilingual> {
+        let Some(last) = last else {
+            return vec![Bilingual { it: "Prima pubblicazione.".to_owned(), en: "First release.".to_owned() }];
+        };
+        let changed: Vec<&str> = self.hashes.iter().filter(|(name, hash)| last.tables.get(*name) != Some(*hash)).map(|(name, _)| &**name).collect();
+        if changed.is_empty() {
+            return vec![Bilingual {
+                it: format!("Stessi dati di {}; cambiano descrizioni o pagine.", last.version),
+                en: format!("Same data as {}; descriptions or pages change.", last.version),
+            }];
+        }
+        vec![Bilingual {
+            it: format!("Rispetto a {} cambiano: {}.", last.version, changed.join(", ")),
+            en: format!("Compared with {} these change: {}.", last.version, changed.join(", ")),
+        }]
+    }
+
+    /// The value the release is written from.
+    fn content(&self, cx: &Context, version: &str, quarter: &str, changes: Vec<Bilingual>) -> Result<ReleaseContent, Error> {
+        let settings = &cx.commons.settings;
+        let declared = cx.commons.releases.iter().map(|(name, declared)| declared_table(cx, name, &declared.spec, &self.tables));
+        let fixed = FIXED.iter().map(|name| fixed_table(cx, name, &self.tables));
+        Ok(ReleaseContent {
+            version: version.to_owned(),
+            data_until: last_day(quarter).ok_or(Error::NoQuarter)?,
+            publisher: Publisher {
+                name: settings.publisher.name.clone(),
+                contact: settings.publisher.contact.clone(),
+                url: settings.publisher.url.clone(),
+            },
+            base_url: settings.publish.base_url.trim_end_matches('/').to_owned(),
+            tables: declared.chain(fixed).flatten().collect(),
+            districts: self.districts.clone(),
+            needs: self.needs.clone(),
+            books: self.books.clone(),
+            attributions: attributions(cx),
+            changes,
+            origin: if settings.publish.invented.is_some() { Origin::Invented } else { Origin::Real },
+        })
+    }
+}
+
+/// Last day of a quarter.
+fn last_day(quarter: &str) -> Option<NaiveDate> {
+    let (year, number) = quarter.split_once("-Q")?;
+    let (year, month) = (year.parse::<i32>().ok()?, number.parse::<u32>().ok()? * 3);
+    let next = if month == 12 { NaiveDate::from_ymd_opt(year + 1, 1, 1) } else { NaiveDate::from_ymd_opt(year, month + 1, 1) };
+    next?.pred_opt()
+}
+
+/// A declared data set with the meaning of its columns.
+fn declared_table(cx: &Context, name: &str, spec: &ReleaseSpec, tables: &BTreeMap<String, RecordBatch>) -> Option<ReleaseTable> {
+    let model = cx.commons.derived.iter().find(|model| model.name == spec.table);
+    let batch = tables.get(name)?.clone();
+    let protect = &spec.protect;
+    Some(ReleaseTable {
+        name: name.to_owned(),
+        title: spec.title.clone(),
+        description: spec.description.clone(),
+        license: spec.license.clone(),
+        fields: fields(&batch, model),
+        grain: vec![spec.axes.rows.clone(), spec.axes.columns.clone(), spec.axes.period.clone()],
+        protection: Bilingual {
+            it: format!("Un conteggio è mostrato solo se dietro ci sono almeno {} persone; altri sono taciuti perché i primi non si possano ricavare.", protect.k_persons),
+            en: format!("A count is shown only with at least {} persons behind it; others are withheld so that the first cannot be computed.", protect.k_persons),
+        },
+        batch,
+    })
+}
+
+/// A table every release has.
+fn fixed_table(cx: &Context, name: &str, tables: &BTreeMap<String, RecordBatch>) -> Option<ReleaseTable> {
+    let batch = tables.get(name)?.clone();
+    let model = cx.commons.derived.iter().find(|model| model.stem() == name);
+    let (title, description) = columns::fixed_texts(name);
+    let grain = model.map_or_else(|| vec!["signal_id".to_owned()], |model| model.header.grain.clone());
+    Some(ReleaseTable {
+        name: name.to_owned(),
+        title,
+        description: model.map_or(description, |model| model.header.description.clone()),
+        license: "CC-BY-4.0".to_owned(),
+        fields: fields(&batch, model),
+        grain,
+        protection: columns::fixed_protection(name),
+        batch,
+    })
+}
+
+/// Meaning of each column: from the model's header, or from the fixed list.
+fn fields(batch: &RecordBatch, model: Option<&Model>) -> Vec<FieldText> {
+    let schema = batch.schema();
+    let of = |name: &String| match model.and_then(|model| model.header.columns.get(name)) {
+        Some(text) => FieldText {
+            name: name.clone(),
+            role: text.role.word().to_owned(),
+            unit: text.unit.clone(),
+            text: Bilingual { it: text.it.clone(), en: text.en.clone() },
+        },
+        None => columns::fixed_field(name),
+    };
+    schema.fields().iter().map(|field| of(field.name())).collect()
+}
+
+/// Sentences the licenses of the reference tables ask for.
+fn attributions(cx: &Context) -> Vec<String> {
+    let sentences: BTreeSet<String> = cx.commons.reference.tables.values().map(|table| format!("{} ({})", table.source, table.license)).collect();
+    sentences.into_iter().collect()
+}
+
+/// Rows of a statement over these tables.
+async fn rows(cx: &Context, label: &str, inputs: &[&str], sql: &str) -> Result<RecordBatch, Error> {
+    let inputs = inputs.iter().map(|&name| name.to_owned()).collect();
+    let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
+    opened.plain_rows(label, sql).await.map_err(Error::Inputs)
+}
+
+/// Names of the needs, from the reference list.
+async fn needs(cx: &Context) -> Result<Vec<NeedLabel>, Error> {
+    const TABLE: &str = "reference.needs";
+    let sql = "select need_code, label_it, label_en, is_guaranteed from reference.needs order by need_code";
+    let found = rows(cx, TABLE, &[TABLE], sql).await?;
+    let wrong = |source| Error::Column { table: TABLE.to_owned(), source };
+    let column = |name| texts(&found, name).map_err(wrong);
+    let (code, it, en, guaranteed) = (column("need_code")?, column("label_it")?, column("label_en")?, column("is_guaranteed")?);
+    let listed = (0..found.num_rows()).map(|row| NeedLabel {
+        code: code.value(row).to_owned(),
+        name: Bilingual { it: it.value(row).to_owned(), en: en.value(row).to_owned() },
+        is_guaranteed: guaranteed.value(row) == "yes",
+    });
+    Ok(listed.chain([columns::unnamed_need()]).collect())
+}
+
+/// Districts of the release with the names of their comuni.
+async fn districts(cx: &Context, table: Option<&RecordBatch>) -> Result<Vec<District>, Error> {
+    let sql = "select districts.district_code, comuni.name from reference.districts as districts \
+               inner join reference.comuni as comuni on districts.comune_code = comuni.comune_code \
+               where districts.valid_to is null order by districts.district_code, comuni.name";
+    let found = rows(cx, "reference.districts", &["reference.districts", "reference.comuni"], sql).await?;
+    let wrong = |source| Error::Column { table: "districts".to_owned(), source };
+    let (code, comune) = (texts(&found, "district_code").map_err(wrong)?, texts(&found, "name").map_err(wrong)?);
+    let mut comuni: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for row in 0..found.num_rows() {
+        comuni.entry(code.value(row)).or_default().push(comune.value(row).to_owned());
+    }
+    let Some(table) = table else { return Ok(Vec::new()) };
+    let (code, name, kind) = (texts(table, "district_code").map_err(wrong)?, texts(table, "name").map_err(wrong)?, texts(table, "kind").map_err(wrong)?);
+    Ok((0..table.num_rows())
+        .map(|row| District {
+            code: code.value(row).to_owned(),
+            name: name.value(row).to_owned(),
+            kind: match kind.value(row) {
+                "real" => DistrictKind::Real,
+                "partial" => DistrictKind::Partial,
+                _ => DistrictKind::Demonstration,
+            },
+            comuni: comuni.get(code.value(row)).cloned().unwrap_or_default(),
+        })
+        .collect())
+}
+
+/// The books, from their table.
+async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
+    const TABLE: &str = "books";
+    let Some(snapshot) = cx.lake.snapshot(Zone::Conformed, TABLE).await? else { return Ok(Vec::new()) };
+    let wrong = |source| Error::Column { table: TABLE.to_owned(), source };
+    let mut lines = Vec::new();
+    for batch in cx.lake.read_all(Zone::Conformed, TABLE, &snapshot).await? {
+        let (platform, table) = (texts(&batch, "platform").map_err(wrong)?, texts(&batch, "source_table").map_err(wrong)?);
+        let source_count = counts(&batch, "source_count").map_err(wrong)?;
+        let count = |name: &str, row: usize| batch.column_by_name(name).and_then(|column| column.as_primitive_opt()).map_or(0, |column| count_at(column, row));
+        for row in 0..batch.num_rows() {
+            let mut line = BookLine {
+                source: platform.value(row).to_owned(),
+                table: table.value(row).to_owned(),
+                source_count: arrow::array::Array::is_valid(source_count, row).then(|| count_at(source_count, row)),
+                accepted: count("accepted", row),
+                rejected: count("rejected", row),
+                duplicate: count("duplicate", row),
+                superseded: count("superseded", row),
+                erased: count("erased", row),
+                closure: Closure::Unverified,
+            };
+            line.closure = closure(&line);
+            lines.push(line);
+        }
+    }
+    lines.sort_by(|left, right| (&left.source, &left.table).cmp(&(&right.source, &right.table)));
+    Ok(lines)
+}
+
+/// Whether a line adds up.
+fn closure(line: &BookLine) -> Closure {
+    let accounted = line.accepted + line.rejected + line.duplicate + line.superseded + line.erased;
+    match line.source_count {
+        None => Closure::Unverified,
+        Some(count) if count == accounted => Closure::Closed,
+        Some(_) => Closure::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_never_used_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(next_version("2026-Q3", &[], folder.path()), "v2026.3.0");
+        std::fs::create_dir(folder.path().join("v2026.3.0")).unwrap();
+        assert_eq!(next_version("2026-Q3", &[], folder.path()), "v2026.3.1");
+    }
+
+    #[test]
+    fn a_quarter_ends_on_its_last_day() {
+        assert_eq!(last_day("2026-Q3"), NaiveDate::from_ymd_opt(2026, 9, 30));
+        assert_eq!(last_day("2025-Q4"), NaiveDate::from_ymd_opt(2025, 12, 31));
+    }
+}
