@@ -10,6 +10,10 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::Layer;
 
 use crate::context::Context;
 use crate::run::{self, Setting, Stage};
@@ -200,14 +204,16 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
     }
 }
 
-/// Sends the log to standard error, without color where none is wanted.
+/// Sends the log to standard error, without color where none is wanted; libraries keep silent.
 fn start_log(talk: Talk) {
     let level = match talk {
         Talk::Quiet => tracing::Level::ERROR,
         Talk::Normal => tracing::Level::WARN,
         Talk::Verbose => tracing::Level::INFO,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(report::is_colored()).init();
+    let own = Targets::new().with_target("antenne", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(report::is_colored());
+    tracing_subscriber::registry().with(lines.with_filter(own)).init();
 }
 
 /// Opens the commons for work.
