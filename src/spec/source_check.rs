@@ -164,10 +164,8 @@ fn format_has_place(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Find
             return Some(finding(format, message, advice));
         }
     };
-    let says_when = match spec.kind {
-        ColumnKind::Month => pattern.has_month(),
-        _ => pattern.has_day() && pattern.has_month(),
-    };
+    let is_month = spec.kind == ColumnKind::Month;
+    let says_when = pattern.has_month() && (is_month || pattern.has_day());
     (!says_when).then(|| {
         let message =
             format!("format `{format}` of `{name}` does not say which day or month it is");

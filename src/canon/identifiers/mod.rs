@@ -177,10 +177,8 @@ pub(crate) fn find(text: &str) -> Option<IdentifierKind> {
 fn judge(place: usize, plain: &str, undated: &str) -> Option<IdentifierKind> {
     let detector = DETECTORS.get(place)?;
     let pattern = PATTERNS.get(place)?.as_ref()?;
-    let text = match detector.kind {
-        IdentifierKind::Phone => undated,
-        _ => plain,
-    };
+    let is_phone = detector.kind == IdentifierKind::Phone;
+    let text = if is_phone { undated } else { plain };
     let mut start = 0;
     while let Some(found) = pattern.captures_at(text, start) {
         if (detector.check)(&found, text) {

@@ -297,5 +297,6 @@ impl Rows {
 }
 
 #[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;

@@ -207,9 +207,11 @@ impl<'c> Plan<'c> {
         let mark = deleted
             .map(|column| self.read_cell(column, row, staging))
             .transpose()?;
-        Ok(match mark {
-            Some(Cell::Flag(true)) => Standing::Tombstone,
-            _ => Standing::Live,
+        let is_deleted = mark == Some(Cell::Flag(true));
+        Ok(if is_deleted {
+            Standing::Tombstone
+        } else {
+            Standing::Live
         })
     }
 
@@ -384,19 +386,15 @@ fn pattern(
         column: name.to_owned(),
         message: format!("`{directive}` is not a directive of date patterns"),
     })?;
-    Ok(match column.kind {
-        ColumnKind::Date => pattern.or_else(|| Some(Pattern::iso_date())),
-        _ => pattern,
-    })
+    let default = (column.kind == ColumnKind::Date).then(Pattern::iso_date);
+    Ok(pattern.or(default))
 }
 
 /// Domain of a column's pseudonyms.
 fn domain(column: &ColumnSpec) -> String {
     let own = column.namespace.as_deref();
-    match column.kind {
-        ColumnKind::Person => {
-            own.map_or_else(|| "person".to_owned(), |name| format!("person:{name}"))
-        }
-        _ => own.unwrap_or("record").to_owned(),
+    if column.kind != ColumnKind::Person {
+        return own.unwrap_or("record").to_owned();
     }
+    own.map_or_else(|| "person".to_owned(), |name| format!("person:{name}"))
 }

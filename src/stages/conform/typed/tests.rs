@@ -184,6 +184,33 @@ fn no_value_is_a_value_only_where_it_is_declared() {
     }
 }
 
+#[test]
+fn a_typed_value_is_judged_like_its_text() {
+    let toml = r#"
+        fetch.files = { url = "t.ndjson" }
+        format.ndjson = {}
+        [columns]
+        anni = { type = "integer", null = ["-1"] }
+        costo = { type = "decimal", decimal = "comma" }
+        livello = { type = "code", codes = { "3" = "three" } }
+        chi = { type = "person" }
+    "#;
+    let page = "{\"anni\":-1,\"costo\":12.5,\"livello\":3,\"chi\":7}\n{\"anni\":2,\"chi\":\"7\"}\n{\"anni\":2.5}\n{\"chi\":{}}\n";
+    let conformed = conform(toml, &[(0, page)]);
+    let column = |name: &str| conformed.batch.column_by_name(name).unwrap();
+    assert!(column("anni").is_null(0));
+    assert_eq!(column("anni").as_primitive::<Int64Type>().value(1), 2);
+    assert_eq!(
+        column("costo").as_primitive::<Decimal128Type>().value(0),
+        1250
+    );
+    assert_eq!(column("livello").as_string::<i32>().value(0), "three");
+    let who = column("chi").as_binary::<i32>();
+    assert_eq!(who.value(0), who.value(1));
+    let rules = [("bad_integer", "anni", 3), ("unreadable_value", "chi", 4)];
+    assert_eq!(rejects(&conformed), rules);
+}
+
 /// A contract with revisions and deletions.
 const REVISED: &str = r#"
     key = ["id"]
