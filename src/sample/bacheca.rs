@@ -269,7 +269,7 @@ fn as_written(name: &str, draw: &mut Draw) -> String {
         3 => format!("{name} "),
         4 => name.replace("Borgo ", "B.go ").replace("San ", "S. ").replace("Sant'", "S. ").replace(" al Lambro", " al L."),
         5 => name.replace("Lodigiano", "l.no").replace(" al Lambro", " al L."),
-        6 => name.replace(" ", "  "),
+        6 => name.replace(' ', "  "),
         _ => name.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! The 48 months of the sample as numbered days, and their written forms.
 //!
-//! Day 0 is 2022-10-01, the first day of month 1. The extract is taken on day [`EXTRACT`],
+//! Day 0 is 2022-10-01, the first day of month 1. The extract is taken on day `EXTRACT`,
 //! 2026-10-01: what is recorded from then on is not in the files, and what would happen from then
 //! on has not happened yet.
 

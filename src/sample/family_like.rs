@@ -338,15 +338,14 @@ fn families(site: &Site<'_>, shores: &Shores<'_>) -> Result<Vec<Value>, Error> {
     for month in 0..N_MONTHS {
         for (index, district) in site.districts(&FAMILY_LIKE)?.iter().enumerate() {
             let members = site.members(&FAMILY_LIKE, index, month)?;
-            for (place, n_members) in district.places.iter().zip(members) {
-                if shores.districts[index].0.iter().any(|one| one.code == place.code) {
-                    let month = site.calendar.month(month);
-                    let comune = &place.name;
-                    items.push(
-                        json!({"mese": month, "comune": comune, "famiglie_attive": n_members}),
-                    );
-                }
-            }
+            let takes_part = |place: &Place| {
+                shores.districts[index].0.iter().any(|one| one.code == place.code)
+            };
+            let counted = district.places.iter().zip(members);
+            let month = site.calendar.month(month);
+            items.extend(counted.filter(|(place, _)| takes_part(place)).map(|(place, n_members)| {
+                json!({"mese": month, "comune": place.name, "famiglie_attive": n_members})
+            }));
         }
     }
     Ok(items)

@@ -92,7 +92,7 @@ impl Pages {
             let mut file = Appended::create(&folder.join(format!("page-{page:05}.json")))?;
             file.write(b"{\"items\":[")?;
             for (place, line) in lines.by_ref().take(PAGE_LENGTH).enumerate() {
-                file.write(if place == 0 { b"\n" } else { b",\n" })?;
+                file.write(&b",\n"[usize::from(place == 0)..])?;
                 file.write(line.map_err(failed)?.as_bytes())?;
             }
             let next = if page == n_pages { "null".to_owned() } else { cursor(page) };

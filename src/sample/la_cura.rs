@@ -190,32 +190,32 @@ impl Feed<'_> {
         let place = &self.districts[request.district].places[request.place];
         set("cod_comune", json!(place.code));
         set("classe_eta", json!(request.profile.age));
-        self.help(request, &mut item, draw);
+        help(request, &mut item, draw);
         person(request, &mut item);
         item
     }
+}
 
-    /// Who helped, for how long, and how it went.
-    fn help(&self, request: &Request, item: &mut Map<String, Value>, draw: &mut Draw) {
-        let mut set = |name: &str, value: Value| item.insert(name.to_owned(), value);
-        let hours = real(request.half_hours) / 2.0;
-        if let Some((other, _)) = request.counterpart {
-            let kind = helper(request, draw);
-            let sign = if kind == "VOL" { 'V' } else { 'P' };
-            set("id_operatore", json!(format!("{sign}{:05}", other / 5)));
-            set("tipo_operatore", json!(kind));
-            set("ore_previste", json!(hours));
-        }
-        if request.outcome.state == State::Completed {
-            let share = [1.0, 1.0, 0.5, 1.0, 1.25][request.person % 5];
-            set("ore_erogate", json!((hours * share * 4.0).round() / 4.0));
-        }
-        if let Some(vote) = request.feedback {
-            set("gradimento", json!(2 * vote + 1 + draw.below(2)));
-        }
-        if request.word == Word::Known(5) {
-            set("sede_id", json!(format!("SEDE-{:02}", 1 + request.district % SEDI.len())));
-        }
+/// Who helped, for how long, and how it went.
+fn help(request: &Request, item: &mut Map<String, Value>, draw: &mut Draw) {
+    let mut set = |name: &str, value: Value| item.insert(name.to_owned(), value);
+    let hours = real(request.half_hours) / 2.0;
+    if let Some((other, _)) = request.counterpart {
+        let kind = helper(request, draw);
+        let sign = if kind == "VOL" { 'V' } else { 'P' };
+        set("id_operatore", json!(format!("{sign}{:05}", other / 5)));
+        set("tipo_operatore", json!(kind));
+        set("ore_previste", json!(hours));
+    }
+    if request.outcome.state == State::Completed {
+        let share = [1.0, 1.0, 0.5, 1.0, 1.25][request.person % 5];
+        set("ore_erogate", json!((hours * share * 4.0).round() / 4.0));
+    }
+    if let Some(vote) = request.feedback {
+        set("gradimento", json!(2 * vote + 1 + draw.below(2)));
+    }
+    if request.word == Word::Known(5) {
+        set("sede_id", json!(format!("SEDE-{:02}", 1 + request.district % SEDI.len())));
     }
 }
 
@@ -279,8 +279,8 @@ fn state(state: State) -> &'static str {
 fn helper(request: &Request, draw: &mut Draw) -> &'static str {
     match (request.word, request.is_complex) {
         (Word::Known(1), _) => "INF",
-        (_, true) => *draw.pick(&["OSS", "OSS", "INF", "ASF", "VOL"]),
-        (_, false) => *draw.pick(&["VOL", "VOL", "VOL", "OSS", "ASF"]),
+        (_, true) => draw.pick::<&str>(&["OSS", "OSS", "INF", "ASF", "VOL"]),
+        (_, false) => draw.pick::<&str>(&["VOL", "VOL", "VOL", "OSS", "ASF"]),
     }
 }
 

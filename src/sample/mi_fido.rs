@@ -142,7 +142,7 @@ impl Ledger<'_> {
     /// The fields of a movement, in the order of the header.
     fn fields(&self, number: usize, request: &Request) -> Vec<String> {
         let calendar = self.site.calendar;
-        let (giver, receiver) = self.members(request);
+        let (giver, receiver) = members(request);
         let day = |day: Option<usize>| {
             day.map_or_else(String::new, |day| calendar.italian(day).to_owned())
         };
@@ -185,15 +185,15 @@ impl Ledger<'_> {
             if request.is_assisted { "S" } else { "N" }.to_owned(),
         ]
     }
+}
 
-    /// Who gives and who receives.
-    fn members(&self, request: &Request) -> (String, String) {
-        let person = format!("S{:06}", request.person);
-        let other = request.counterpart.map_or_else(String::new, |(other, _)| format!("S{other:06}"));
-        match request.side {
-            Side::Demand => (other, person),
-            Side::Offer => (person, other),
-        }
+/// Who gives and who receives.
+fn members(request: &Request) -> (String, String) {
+    let person = format!("S{:06}", request.person);
+    let other = request.counterpart.map_or_else(String::new, |(other, _)| format!("S{other:06}"));
+    match request.side {
+        Side::Demand => (other, person),
+        Side::Offer => (person, other),
     }
 }
 

@@ -278,3 +278,7 @@ fn write_truth(truth: &Truth, path: &Path) -> Result<(), Error> {
     text.push('\n');
     fs::write(path, text).map_err(|source| Error::WriteFile { path: path.to_owned(), source })
 }
+
+/// What the files hold against what the truth says.
+#[cfg(test)]
+mod tests;

@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    /// The PostgreSQL type.
+    /// The `PostgreSQL` type.
     fn postgres(self) -> &'static str {
         match self {
             Self::Number => "bigint",

@@ -49,7 +49,7 @@ const STREETS: [&str; 5] = [
 
 /// A phrase with nothing personal in it.
 pub(crate) fn phrase(draw: &mut Draw) -> &'static str {
-    *draw.pick(&PHRASES)
+    draw.pick::<&str>(&PHRASES)
 }
 
 /// A sentence that holds one identifier of the rule.

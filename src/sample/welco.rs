@@ -272,7 +272,7 @@ fn report_row(
         Cell::Number(draw.below(3)),
         Cell::Number(draw.below(20) * 500),
         text(cited),
-        text(*draw.pick(&["sì", "parziale", "no"])),
+        text(draw.pick::<&str>(&["sì", "parziale", "no"])),
         note,
     ]
 }
@@ -289,7 +289,7 @@ fn trainings(site: &Site<'_>, projects: &[Project], draw: &mut Draw) -> Vec<Vec<
                 text(&project.code),
                 Cell::Day(site.calendar.iso(draw.between(project.begin, last)).to_owned()),
                 Cell::Number(draw.between(2, 24)),
-                text(*draw.pick(&["volontari", "operatori", "famiglie", "misto"])),
+                text(draw.pick::<&str>(&["volontari", "operatori", "famiglie", "misto"])),
                 Cell::Number(draw.between(5, 40)),
             ]);
         }

@@ -56,7 +56,7 @@ impl Plan<'_> {
             Value::Integer(_) | Value::Number(_) => Mark::Point,
             _ => column.mark,
         };
-        let text = value.text(scratch).trim();
+        let text = trimmed(value.text(scratch));
         if text.is_empty() || column.spec.null.iter().any(|null| null == text) {
             return Ok(Cell::Null);
         }
@@ -84,7 +84,10 @@ impl Plan<'_> {
             ColumnKind::Person => self.keys.epoch,
             _ => 0,
         };
-        let key = self.keys.key.key(&column.domain, self.table.platform, epoch, id);
+        let key = self
+            .keys
+            .key
+            .key(&column.domain, self.table.platform, epoch, id);
         Cell::Key(key)
     }
 
@@ -109,6 +112,14 @@ impl Plan<'_> {
     }
 }
 
+/// A text without white space around it; most texts have none, and ASCII ends say so at once.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// Reads a value that has the column's type already; `None` if its text must be read.
 fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
     if !column.spec.null.is_empty() {
@@ -126,7 +137,9 @@ fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
         (ColumnKind::Date | ColumnKind::Month | ColumnKind::Instant, Value::Integer(serial)) => {
             return bare_serial(column, *serial);
         }
-        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => Cell::Integer(*number),
+        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => {
+            Cell::Integer(*number)
+        }
         (ColumnKind::Number, Value::Number(number)) => Cell::Number(*number),
         (ColumnKind::Boolean, Value::Flag(flag)) => Cell::Flag(*flag),
         _ => return None,
@@ -155,7 +168,9 @@ fn bare_serial(column: &ColumnPlan<'_>, serial: i64) -> Option<Outcome> {
 /// A date by the column's pattern.
 fn date(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
     let pattern = column.pattern.as_ref().ok_or(Reason::BadDate)?;
-    pattern.days(text).map(|days| Cell::Integer(i64::from(days)))
+    pattern
+        .days(text)
+        .map(|days| Cell::Integer(i64::from(days)))
 }
 
 /// A month by the column's pattern, or in ISO 8601.
