@@ -14,7 +14,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use url::Url;
 
@@ -174,6 +174,27 @@ impl Session {
         let reference = datafusion::common::TableReference::partial(schema, name);
         self.context.deregister_table(reference.clone()).map_err(failed)?;
         self.context.register_table(reference, table).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Registers every Parquet file of a local folder as a table of its name.
+    ///
+    /// # Errors
+    /// [`Error::Register`] when the folder or a file cannot be read.
+    pub(crate) async fn register_folder(&self, schema: &str, folder: &std::path::Path) -> Result<(), Error> {
+        let failed = |table: &std::path::Path| {
+            let table = table.display().to_string();
+            move |source| Error::Register { table, source }
+        };
+        let entries = std::fs::read_dir(folder).map_err(|error| failed(folder)(DataFusionError::IoError(error)))?;
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|found| found == "parquet")).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            let text = path.display().to_string();
+            let frame = self.context.read_parquet(text, ParquetReadOptions::default()).await.map_err(failed(&path))?;
+            self.register(schema, &name, frame.into_view())?;
+        }
         Ok(())
     }
 

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `antenne` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    antenne::cli::main()
+}

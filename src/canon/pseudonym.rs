@@ -28,7 +28,12 @@ impl PseudonymKey {
     /// Records use epoch 0; persons use the current epoch, which ends the link when it changes.
     pub(crate) fn key(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> [u8; 16] {
         let mut parts = Vec::with_capacity(40 + domain.len() + platform.len() + id.len());
-        for part in [domain.as_bytes(), platform.as_bytes(), &epoch.to_le_bytes(), id.as_bytes()] {
+        for part in [
+            domain.as_bytes(),
+            platform.as_bytes(),
+            &epoch.to_le_bytes(),
+            id.as_bytes(),
+        ] {
             parts.extend_from_slice(&part.len().to_le_bytes());
             parts.extend_from_slice(part);
         }
@@ -53,7 +58,10 @@ mod tests {
         assert_ne!(one, key.key("record", "wemi", 1, "C0004211"));
         assert_ne!(one, key.key("person", "welco", 1, "C0004211"));
         assert_ne!(one, key.key("person", "wemi", 2, "C0004211"));
-        assert_ne!(one, PseudonymKey::new([8; 32]).key("person", "wemi", 1, "C0004211"));
+        assert_ne!(
+            one,
+            PseudonymKey::new([8; 32]).key("person", "wemi", 1, "C0004211")
+        );
     }
 
     #[test]
@@ -64,6 +72,9 @@ mod tests {
 
     #[test]
     fn the_secret_is_never_shown() {
-        assert_eq!(format!("{:?}", PseudonymKey::new([7; 32])), "PseudonymKey(…)");
+        assert_eq!(
+            format!("{:?}", PseudonymKey::new([7; 32])),
+            "PseudonymKey(…)"
+        );
     }
 }

@@ -1,1 +1,241 @@
-//! Command line (under construction).
+//! The command line: one subcommand per verb. Standard output is data; all else goes to standard
+//! error.
+//!
+//! Exit codes: 0 done · 1 the run failed · 2 the request or a declaration is wrong · 3 a release
+//! was refused · 4 partial: a source failed while others went on, or its rejects passed its limit.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chrono::Utc;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::Layer;
+
+use crate::context::Context;
+use crate::run::{self, Setting, Stage};
+use crate::spec::commons::{self, Commons};
+
+mod check;
+mod init;
+mod output;
+mod progress;
+mod query;
+mod report;
+mod run_verb;
+mod sample;
+mod schemas;
+mod serve;
+mod status;
+
+pub use schemas::schema_texts;
+
+/// Notices emerging needs and service gaps in the exchange records of welfare quasi-platforms,
+/// and publishes them as protected open data.
+///
+/// It works in a commons directory: `antenne.toml`, `pipelines/`, `sql/`, `reference/`. Begin with
+/// `antenne init DIR`, then `antenne run`.
+///
+/// Exit codes: 0 done; 1 the run failed; 2 the request or a declaration is wrong; 3 a release was
+/// refused; 4 partial: a source failed while others went on, or its rejects passed its limit.
+#[derive(Debug, Parser)]
+#[command(name = "antenne", version, max_term_width = 100)]
+struct Command {
+    /// The verb.
+    #[command(subcommand)]
+    verb: Verb,
+    /// What every verb takes.
+    #[command(flatten)]
+    shared: Shared,
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+struct Shared {
+    /// Commons directory, the one that holds `antenne.toml`.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    commons: PathBuf,
+    /// How much is said on standard error.
+    #[arg(long, global = true, value_enum, default_value = "normal")]
+    talk: Talk,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Talk {
+    /// Errors only.
+    Quiet,
+    /// Progress and what came of it.
+    Normal,
+    /// Also what each stage logs.
+    Verbose,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the whole journey: acquire, conform, derive, detect, protect, publish.
+    Run(run_verb::RunArguments),
+    /// Fetches what the platforms hold.
+    Acquire(run_verb::StageArguments),
+    /// Brings it to the canonical tables, or rejects it with a reason.
+    Conform(run_verb::StageArguments),
+    /// Runs the SQL models.
+    Derive(run_verb::StageArguments),
+    /// Computes the detection statistics.
+    Detect(run_verb::StageArguments),
+    /// Applies disclosure control.
+    Protect(run_verb::StageArguments),
+    /// Writes the release: data, metadata, pages.
+    Publish(run_verb::StageArguments),
+    /// Shows the release and answers read-only SQL over it, on HTTP.
+    Serve(serve::ServeArguments),
+    /// Finds every mistake in the declarations and the SQL, without touching data.
+    Check(check::CheckArguments),
+    /// Shows what was pulled, whether the books close, how fresh it is, the last release.
+    Status(status::StatusArguments),
+    /// Answers a SQL query over the public zone, or over the lake with `--private`.
+    Query(query::QueryArguments),
+    /// Writes invented records of six platforms with the truth beside them, or scores the signals.
+    Sample(sample::SampleArguments),
+    /// Writes a small new commons that runs.
+    Init(init::InitArguments),
+    /// Prints the JSON Schemas of the declarations and reports.
+    Schemas(schemas::SchemasArguments),
+    /// Prints completions for a shell.
+    Completions(CompletionsArguments),
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+struct CompletionsArguments {
+    /// The shell.
+    shell: clap_complete::Shell,
+}
+
+/// How a verb ended, when nothing broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Done.
+    Done,
+    /// The request or a declaration is wrong, and it was said.
+    Wrong,
+    /// A source failed, the others went on.
+    Partial,
+}
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The commons could not be loaded.
+    #[error(transparent)]
+    Commons(commons::Error),
+    /// A run failed.
+    #[error(transparent)]
+    Run(run::Error),
+    /// The request cannot be carried out as written.
+    #[error("{message}")]
+    Request {
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+    /// A secret could not be read.
+    #[error("cannot read the secret `{reference}` that `antenne.toml` names; set it, or name another")]
+    Secret {
+        /// The reference, never the secret.
+        reference: String,
+    },
+    /// Something else failed.
+    #[error("cannot {act}")]
+    Act {
+        /// What was tried.
+        act: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A verb's own failure, already in words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Runs the command; the exit code of the process.
+pub fn main() -> ExitCode {
+    let command = Command::parse();
+    start_log(command.shared.talk);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return report::failure(&Error::Act { act: "start the runtime".to_owned(), source: error }, Path::new(".")),
+    };
+    let root = command.shared.commons.clone();
+    match runtime.block_on(carry_out(command)) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Wrong) => ExitCode::from(2),
+        Ok(Exit::Partial) => ExitCode::from(4),
+        Err(error) => report::failure(&error, &root),
+    }
+}
+
+/// Carries out the verb.
+async fn carry_out(command: Command) -> Result<Exit, Error> {
+    let shared = &command.shared;
+    match command.verb {
+        Verb::Run(arguments) => run_verb::run(shared, &arguments).await,
+        Verb::Acquire(arguments) => run_verb::stage(shared, Stage::Acquire, &arguments).await,
+        Verb::Conform(arguments) => run_verb::stage(shared, Stage::Conform, &arguments).await,
+        Verb::Derive(arguments) => run_verb::stage(shared, Stage::Derive, &arguments).await,
+        Verb::Detect(arguments) => run_verb::stage(shared, Stage::Detect, &arguments).await,
+        Verb::Protect(arguments) => run_verb::stage(shared, Stage::Protect, &arguments).await,
+        Verb::Publish(arguments) => run_verb::stage(shared, Stage::Publish, &arguments).await,
+        Verb::Serve(arguments) => serve::serve(shared, &arguments).await,
+        Verb::Check(arguments) => check::check(shared, &arguments).await,
+        Verb::Status(arguments) => status::status(shared, &arguments).await,
+        Verb::Query(arguments) => query::query(shared, &arguments).await,
+        Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
+        Verb::Init(arguments) => init::init(shared, &arguments),
+        Verb::Schemas(arguments) => schemas::schemas(&arguments),
+        Verb::Completions(arguments) => {
+            clap_complete::generate(arguments.shell, &mut Command::command(), "antenne", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Sends the log to standard error, without color where none is wanted; libraries keep silent.
+fn start_log(talk: Talk) {
+    let level = match talk {
+        Talk::Quiet => tracing::Level::ERROR,
+        Talk::Normal => tracing::Level::WARN,
+        Talk::Verbose => tracing::Level::INFO,
+    };
+    let own = Targets::new().with_target("antenne", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(report::is_colored());
+    tracing_subscriber::registry().with(lines.with_filter(own)).init();
+}
+
+/// Opens the commons for work.
+async fn open(shared: &Shared) -> Result<Context, Error> {
+    let commons = Commons::load(&shared.commons).map_err(Error::Commons)?;
+    let key = secret(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
+    let setting = Setting {
+        commons,
+        key,
+        started_at: Utc::now(),
+        progress: Arc::new(progress::Terminal::new(shared.talk)),
+    };
+    run::open(setting).await.map_err(Error::Run)
+}
+
+/// Reads a secret by its reference, `env:NAME` or `file:PATH`.
+#[expect(clippy::disallowed_methods, reason = "only the command line reads the environment")]
+fn secret(root: &Path, reference: &str) -> Result<String, Error> {
+    let unreadable = || Error::Secret { reference: reference.to_owned() };
+    if let Some(name) = reference.strip_prefix("env:") {
+        return std::env::var(name).map_err(|_absent| unreadable());
+    }
+    let path = reference.strip_prefix("file:").ok_or_else(unreadable)?;
+    std::fs::read_to_string(root.join(path)).map_err(|_unreadable| unreadable())
+}

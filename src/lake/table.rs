@@ -114,7 +114,7 @@ impl Lake {
 /// Whether the error only says that there is no table yet.
 fn is_absent(error: &DeltaTableError) -> bool {
     let text = error.to_string().to_lowercase();
-    text.contains("no files in log segment") || text.contains("not a delta table") || text.contains("no table version")
+    text.contains("path does not exist") || text.contains("no files in log segment") || text.contains("not a delta table") || text.contains("no table version")
 }
 
 /// Reads files, schema and fingerprints of a loaded table.

@@ -1,6 +1,7 @@
 //! Judges flags against the truth file. It shares nothing with the detectors: it sees only what
 //! they flagged.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::truth::{NeedKind, PlantedDecoy, PlantedGap, PlantedNeed, Truth};
@@ -33,7 +34,7 @@ pub struct Flag {
 }
 
 /// How the flags did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// Emerging needs planted.
     pub needs_planted: u64,

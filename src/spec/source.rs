@@ -192,7 +192,11 @@ impl CountOf {
 
     /// What the word stands for; anything unknown counts a page.
     pub(crate) fn from_word(word: &str) -> Self {
-        if word == "table" { Self::Table } else { Self::Page }
+        if word == "table" {
+            Self::Table
+        } else {
+            Self::Page
+        }
     }
 }
 
@@ -282,7 +286,11 @@ pub enum Presence {
 
 impl From<bool> for Presence {
     fn from(required: bool) -> Self {
-        if required { Self::Required } else { Self::Optional }
+        if required {
+            Self::Required
+        } else {
+            Self::Optional
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every mistake is found before any page is read; each comes with the text to mark in the file.
 
+use crate::canon::text::moment::Pattern;
+
 use super::source::{ColumnKind, ColumnSpec, Format, IdentifierPolicy, TableSpec};
 
 /// One mistake of a contract.
@@ -43,7 +45,11 @@ const COLUMN_RULES: [Rule; 8] = [
 pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
     let mut findings = check_identity(name, table);
     for (column, spec) in &table.columns {
-        findings.extend(COLUMN_RULES.iter().filter_map(|rule| rule(column, spec, table)));
+        findings.extend(
+            COLUMN_RULES
+                .iter()
+                .filter_map(|rule| rule(column, spec, table)),
+        );
     }
     findings.extend(check_format(table));
     if table.columns.is_empty() {
@@ -57,7 +63,11 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
 /// Key, revision and deletion name columns of the right types.
 fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for key in table.key.iter().filter(|key| !table.columns.contains_key(*key)) {
+    for key in table
+        .key
+        .iter()
+        .filter(|key| !table.columns.contains_key(*key))
+    {
         findings.push(not_a_column("key", key, name));
     }
     if let Some(revision) = &table.revision {
@@ -106,12 +116,18 @@ fn not_a_column(role: &str, column: &str, table: &str) -> Finding {
 
 /// Whether values of a kind have an order by which revisions can stand.
 fn is_ordered(kind: ColumnKind) -> bool {
-    matches!(kind, ColumnKind::Integer | ColumnKind::Date | ColumnKind::Instant | ColumnKind::Month)
+    matches!(
+        kind,
+        ColumnKind::Integer | ColumnKind::Date | ColumnKind::Instant | ColumnKind::Month
+    )
 }
 
 /// Whether values of a kind are moments.
 fn is_moment(kind: ColumnKind) -> bool {
-    matches!(kind, ColumnKind::Date | ColumnKind::Instant | ColumnKind::Month)
+    matches!(
+        kind,
+        ColumnKind::Date | ColumnKind::Instant | ColumnKind::Month
+    )
 }
 
 /// Whether values of a kind are texts that pass the identifier gate.
@@ -125,7 +141,11 @@ fn date_has_format(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
     let lacks = spec.kind == ColumnKind::Date && spec.format.is_none() && !is_typed;
     lacks.then(|| {
         let message = format!("date `{name}` has no format");
-        finding(name, message, "add `format`, for example `\"%d/%m/%Y\"` or `\"%Y-%m-%d\"`")
+        finding(
+            name,
+            message,
+            "add `format`, for example `\"%d/%m/%Y\"` or `\"%Y-%m-%d\"`",
+        )
     })
 }
 
@@ -136,14 +156,20 @@ fn format_has_place(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Find
         let message = format!("column `{name}` has a format but is no date, instant or month");
         return Some(finding(name, message, "remove `format`, or change `type`"));
     }
-    let needed: &[&str] = match spec.kind {
-        ColumnKind::Month => &["%m", "%b", "%B", "%-m", "%F"],
-        _ => &["%d", "%e", "%-d", "%F"],
+    let advice = "use directives of strftime: `%d`, `%m`, `%Y`, `%H`, `%M`, `%S`";
+    let pattern = match Pattern::new(format) {
+        Ok(pattern) => pattern,
+        Err(directive) => {
+            let message = format!("`{directive}` in the format of `{name}` is not known");
+            return Some(finding(format, message, advice));
+        }
     };
-    let lacks = !needed.iter().any(|directive| format.contains(directive));
-    lacks.then(|| {
-        let message = format!("format `{format}` of `{name}` does not say which day or month it is");
-        finding(format, message, "use directives of strftime: `%d`, `%m`, `%Y`, `%H`, `%M`, `%S`")
+    let is_month = spec.kind == ColumnKind::Month;
+    let says_when = pattern.has_month() && (is_month || pattern.has_day());
+    (!says_when).then(|| {
+        let message =
+            format!("format `{format}` of `{name}` does not say which day or month it is");
+        finding(format, message, advice)
     })
 }
 
@@ -165,7 +191,11 @@ fn code_has_codes(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Findin
 fn separator_has_tags(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
     (spec.separator.is_some() && spec.kind != ColumnKind::Tags).then(|| {
         let message = format!("column `{name}` has a separator but is not of type tags");
-        finding(name, message, "remove `separator`, or set `type = \"tags\"`")
+        finding(
+            name,
+            message,
+            "remove `separator`, or set `type = \"tags\"`",
+        )
     })
 }
 
@@ -174,7 +204,11 @@ fn namespace_has_key(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Fin
     let is_key = matches!(spec.kind, ColumnKind::Person | ColumnKind::Record);
     (spec.namespace.is_some() && !is_key).then(|| {
         let message = format!("column `{name}` has a namespace but is no record or person");
-        finding(name, message, "remove `namespace`, or set `type = \"record\"`")
+        finding(
+            name,
+            message,
+            "remove `namespace`, or set `type = \"record\"`",
+        )
     })
 }
 
@@ -183,7 +217,11 @@ fn policy_has_text(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Findi
     let is_set = spec.identifiers != IdentifierPolicy::Reject;
     (is_set && !is_gated(spec.kind)).then(|| {
         let message = format!("column `{name}` has a policy for identifiers but is no text");
-        finding(name, message, "remove `identifiers`: only text and tags are scanned")
+        finding(
+            name,
+            message,
+            "remove `identifiers`: only text and tags are scanned",
+        )
     })
 }
 
@@ -198,7 +236,11 @@ fn bounds_have_numbers(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<F
     );
     if !is_number {
         let message = format!("column `{name}` has bounds but is no number");
-        return Some(finding(name, message, "remove `min` and `max`, or change `type`"));
+        return Some(finding(
+            name,
+            message,
+            "remove `min` and `max`, or change `type`",
+        ));
     }
     let is_empty = matches!((spec.min, spec.max), (Some(least), Some(most)) if least > most);
     is_empty.then(|| {
@@ -216,7 +258,11 @@ fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
         .is_some_and(|column| column.kind == spec.kind && is_moment(spec.kind));
     (!is_sound).then(|| {
         let message = format!("`{name}` cannot be compared with `{other}`");
-        finding(other, message, "`not_before` names another date, instant or month column of the same type")
+        finding(
+            other,
+            message,
+            "`not_before` names another date, instant or month column of the same type",
+        )
     })
 }
 
@@ -229,13 +275,27 @@ fn check_format(table: &TableSpec) -> Vec<Finding> {
         }
         Format::Csv(csv) if encoding_rs::Encoding::for_label(csv.encoding.as_bytes()).is_none() => {
             let message = format!("encoding `{}` is not known", csv.encoding);
-            vec![finding(&csv.encoding, message, "use a WHATWG label such as `utf-8` or `windows-1252`")]
+            vec![finding(
+                &csv.encoding,
+                message,
+                "use a WHATWG label such as `utf-8` or `windows-1252`",
+            )]
         }
-        Format::Sheet(sheet) if sheet.header_row == 0 || !(1..=sheet.header_row).contains(&sheet.header_rows) => {
+        Format::Sheet(sheet)
+            if sheet.header_row == 0 || !(1..=sheet.header_row).contains(&sheet.header_rows) =>
+        {
             let message = "the header does not fit above its last row".to_owned();
-            vec![finding("header_row", message, "rows are counted from 1, and `header_rows` upwards from `header_row`")]
+            vec![finding(
+                "header_row",
+                message,
+                "rows are counted from 1, and `header_rows` upwards from `header_row`",
+            )]
         }
-        Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) | Format::Sheet(_) => Vec::new(),
+        Format::Csv(_)
+        | Format::Json(_)
+        | Format::Ndjson(_)
+        | Format::Parquet(_)
+        | Format::Sheet(_) => Vec::new(),
     }
 }
 
@@ -246,7 +306,10 @@ mod tests {
     /// Messages about a table written in TOML.
     fn messages(toml: &str) -> Vec<String> {
         let table: TableSpec = toml::from_str(toml).unwrap();
-        check_table("t", &table).into_iter().map(|finding| finding.message).collect()
+        check_table("t", &table)
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect()
     }
 
     #[test]
@@ -284,8 +347,9 @@ mod tests {
             tipo = { type = "code" }
             ore = { type = "number", min = 3, max = 2, codes = { a = "b" } }
             chi = { type = "integer", namespace = "x", identifiers = "bodies" }
+            alle = { type = "instant", format = "%d/%m/%Y %q" }
         "#;
         let found = messages(toml);
-        assert_eq!(found.len(), 15, "{found:#?}");
+        assert_eq!(found.len(), 16, "{found:#?}");
     }
 }

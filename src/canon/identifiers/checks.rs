@@ -4,10 +4,30 @@ use regex::Captures;
 
 /// Lengths of the IBANs met in Italy, by country (ISO 13616 registry).
 const IBAN_LENGTHS: [(&str, usize); 24] = [
-    ("IT", 27), ("SM", 27), ("VA", 22), ("AL", 28), ("AT", 20), ("BE", 16), ("BG", 22),
-    ("CH", 21), ("CZ", 24), ("DE", 22), ("EE", 20), ("ES", 24), ("FR", 27), ("GB", 22),
-    ("HR", 21), ("IE", 22), ("LT", 20), ("LU", 20), ("MD", 24), ("MT", 31), ("NL", 18),
-    ("PL", 28), ("PT", 25), ("RO", 24),
+    ("IT", 27),
+    ("SM", 27),
+    ("VA", 22),
+    ("AL", 28),
+    ("AT", 20),
+    ("BE", 16),
+    ("BG", 22),
+    ("CH", 21),
+    ("CZ", 24),
+    ("DE", 22),
+    ("EE", 20),
+    ("ES", 24),
+    ("FR", 27),
+    ("GB", 22),
+    ("HR", 21),
+    ("IE", 22),
+    ("LT", 20),
+    ("LU", 20),
+    ("MD", 24),
+    ("MT", 31),
+    ("NL", 18),
+    ("PL", 28),
+    ("PT", 25),
+    ("RO", 24),
 ];
 
 /// Values of the characters in odd places of a codice fiscale, digits first, then letters
@@ -21,16 +41,70 @@ const DIGIT_PLACES: [usize; 7] = [6, 7, 9, 10, 12, 13, 14];
 
 /// Words after `corso`, `via` or `largo` that make it something else than a street.
 const NOT_A_STREET: [&str; 34] = [
-    "di", "base", "per", "online", "on", "avanzato", "intensivo", "gratuito", "serale", "libera",
-    "libero", "mail", "email", "e", "telefono", "telefonica", "sms", "whatsapp", "web", "zoom",
-    "skype", "cavo", "ai", "alle", "a", "al", "alla", "da", "in", "con", "internet", "breve", "pre", "d'italiano",
+    "di",
+    "base",
+    "per",
+    "online",
+    "on",
+    "avanzato",
+    "intensivo",
+    "gratuito",
+    "serale",
+    "libera",
+    "libero",
+    "mail",
+    "email",
+    "e",
+    "telefono",
+    "telefonica",
+    "sms",
+    "whatsapp",
+    "web",
+    "zoom",
+    "skype",
+    "cavo",
+    "ai",
+    "alle",
+    "a",
+    "al",
+    "alla",
+    "da",
+    "in",
+    "con",
+    "internet",
+    "breve",
+    "pre",
+    "d'italiano",
 ];
 
 /// Words after a number that make it a quantity.
 const MEASURES: [&str; 26] = [
-    "euro", "ore", "ora", "giorni", "giorno", "lezioni", "lezione", "incontri", "incontro",
-    "posti", "persone", "anni", "volte", "settimane", "mesi", "minuti", "km", "kg", "famiglie",
-    "bambini", "ragazzi", "studenti", "partecipanti", "crediti", "moduli", "livelli",
+    "euro",
+    "ore",
+    "ora",
+    "giorni",
+    "giorno",
+    "lezioni",
+    "lezione",
+    "incontri",
+    "incontro",
+    "posti",
+    "persone",
+    "anni",
+    "volte",
+    "settimane",
+    "mesi",
+    "minuti",
+    "km",
+    "kg",
+    "famiglie",
+    "bambini",
+    "ragazzi",
+    "studenti",
+    "partecipanti",
+    "crediti",
+    "moduli",
+    "livelli",
 ];
 
 /// Letters and digits of a candidate, uppercase.
@@ -43,7 +117,10 @@ fn compact(found: &Captures<'_>) -> String {
 /// Digits of a candidate.
 fn digits(found: &Captures<'_>) -> Vec<u32> {
     let candidate = found.get(1).map_or("", |group| group.as_str());
-    candidate.chars().filter_map(|letter| letter.to_digit(10)).collect()
+    candidate
+        .chars()
+        .filter_map(|letter| letter.to_digit(10))
+        .collect()
 }
 
 /// Text of a group, empty if it is not there.
@@ -76,8 +153,12 @@ fn n_plain_digits(code: &str) -> usize {
 /// Whether no letter or digit touches the candidate.
 fn stands_alone(found: &Captures<'_>, text: &str) -> bool {
     found.get(1).is_some_and(|candidate| {
-        let before = text.get(..candidate.start()).and_then(|text| text.chars().next_back());
-        let after = text.get(candidate.end()..).and_then(|text| text.chars().next());
+        let before = text
+            .get(..candidate.start())
+            .and_then(|text| text.chars().next_back());
+        let after = text
+            .get(candidate.end()..)
+            .and_then(|text| text.chars().next());
         !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
     })
 }
@@ -88,10 +169,16 @@ fn has_right_check_character(code: &str) -> bool {
         return false;
     };
     let values = body.chars().enumerate().map(|(place, letter)| {
-        let value = letter.to_digit(10).unwrap_or_else(|| u32::from(letter) - u32::from('A'));
+        let value = letter
+            .to_digit(10)
+            .unwrap_or_else(|| u32::from(letter) - u32::from('A'));
         // Places are counted from one: the first is odd.
         let odd = usize::try_from(value).ok().and_then(|value| ODD.get(value));
-        if place % 2 == 0 { odd.copied().unwrap_or(0) } else { value }
+        if place % 2 == 0 {
+            odd.copied().unwrap_or(0)
+        } else {
+            value
+        }
     });
     let expected = char::from_u32(u32::from('A') + values.sum::<u32>() % 26);
     expected.is_some() && check.chars().next() == expected
@@ -100,13 +187,17 @@ fn has_right_check_character(code: &str) -> bool {
 /// Whether eleven digits are a partita IVA (Luhn, D.M. 23 December 1976) and not all the same.
 pub(super) fn is_partita_iva(found: &Captures<'_>, _: &str) -> bool {
     let digits = digits(found);
-    let sum: u32 = digits.iter().enumerate().map(|(place, digit)| match place % 2 {
-        0 => *digit,
-        _ if *digit > 4 => digit * 2 - 9,
-        _ => digit * 2,
-    }).sum();
+    let sum: u32 = digits
+        .iter()
+        .enumerate()
+        .map(|(place, digit)| match place % 2 {
+            0 => *digit,
+            _ if *digit > 4 => digit * 2 - 9,
+            _ => digit * 2,
+        })
+        .sum();
     let is_one_digit = digits.iter().all(|digit| digits.first() == Some(digit));
-    digits.len() == 11 && sum % 10 == 0 && !is_one_digit
+    digits.len() == 11 && sum.is_multiple_of(10) && !is_one_digit
 }
 
 /// Whether a candidate begins with an IBAN: right length for its country and remainder 1 modulo
@@ -125,7 +216,9 @@ pub(super) fn is_iban(found: &Captures<'_>, _: &str) -> bool {
 fn has_italian_form(iban: &str) -> bool {
     let bytes = iban.as_bytes();
     let are_digits = |from: usize, to: usize| {
-        bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+        bytes
+            .get(from..to)
+            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
     };
     iban.starts_with("IT")
         && are_digits(2, 4)
@@ -136,11 +229,13 @@ fn has_italian_form(iban: &str) -> bool {
 /// The number an IBAN stands for, modulo 97.
 fn remainder_97(iban: &str) -> u32 {
     let (start, rest) = iban.split_at_checked(4).unwrap_or((iban, ""));
-    rest.chars().chain(start.chars()).fold(0, |remainder, letter| {
-        let value = letter.to_digit(36).unwrap_or(0);
-        let shift = if value > 9 { 100 } else { 10 };
-        (remainder * shift + value) % 97
-    })
+    rest.chars()
+        .chain(start.chars())
+        .fold(0, |remainder, letter| {
+            let value = letter.to_digit(36).unwrap_or(0);
+            let shift = if value > 9 { 100 } else { 10 };
+            (remainder * shift + value) % 97
+        })
 }
 
 /// Whether a number with a leading zero is as long as a phone.
@@ -191,7 +286,11 @@ mod tests {
 
     #[test]
     fn the_published_iban_examples_leave_one() {
-        for iban in ["IT60X0542811101000000123456", "GB82WEST12345698765432", "DE89370400440532013000"] {
+        for iban in [
+            "IT60X0542811101000000123456",
+            "GB82WEST12345698765432",
+            "DE89370400440532013000",
+        ] {
             assert_eq!(remainder_97(iban), 1, "{iban}");
         }
         assert_ne!(remainder_97("GB82WEST12345698765433"), 1);

@@ -105,7 +105,7 @@ const DETECTORS: [Detector; 13] = [
     },
     Detector {
         kind: IdentifierKind::Phone,
-        pattern: r"(?:^|[^0-9,])((?:39[ .\-])?3[1-9](?:[ .\-]?[0-9]){7,8}|3[1-9][0-9]/[0-9](?:[ .\-]?[0-9]){5,6})(?:[^0-9]|$)",
+        pattern: r"(?:^|[^0-9,])((?:39[ .\-])?3[ .\-]?[1-9](?:[ .\-]?[0-9]){7,8}|3[1-9][0-9]/[0-9](?:[ .\-]?[0-9]){5,6})(?:[^0-9]|$)",
         check: always,
     },
     Detector {
@@ -120,7 +120,7 @@ const DETECTORS: [Detector; 13] = [
     },
     Detector {
         kind: IdentifierKind::Document,
-        pattern: r"(?:^|[^\p{L}0-9])([A-Z]{2}[ \-]?[0-9]{7}[A-Z]?|C[A-Z][ \-]?[0-9]{5}[ \-]?[A-Z]{2})(?:[^\p{L}0-9]|$)",
+        pattern: r"(?:^|[^\p{L}0-9])([A-Z]{2} ?[0-9]{7}[A-Z]?|C[A-Z] ?[0-9]{5} ?[A-Z]{2})(?:[^\p{L}0-9]|$)",
         check: always,
     },
     Detector {
@@ -140,8 +140,11 @@ static SET: LazyLock<Option<RegexSet>> =
     LazyLock::new(|| RegexSet::new(DETECTORS.map(|detector| detector.pattern)).ok());
 
 /// The patterns one by one.
-static PATTERNS: LazyLock<Vec<Option<Regex>>> =
-    LazyLock::new(|| DETECTORS.map(|detector| Regex::new(detector.pattern).ok()).into());
+static PATTERNS: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
+    DETECTORS
+        .map(|detector| Regex::new(detector.pattern).ok())
+        .into()
+});
 
 /// Dates, which would otherwise be taken for phones.
 static DATES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -161,18 +164,21 @@ pub(crate) fn find(text: &str) -> Option<IdentifierKind> {
     let plain = normalized(text);
     // A set that cannot be built would let everything through: a test holds that it can.
     let hits = SET.as_ref()?.matches(&plain);
-    let undated = if hits.matched_any() { without_dates(&plain) } else { return None };
-    hits.into_iter().find_map(|place| judge(place, &plain, &undated))
+    let undated = if hits.matched_any() {
+        without_dates(&plain)
+    } else {
+        return None;
+    };
+    hits.into_iter()
+        .find_map(|place| judge(place, &plain, &undated))
 }
 
 /// Lets one detector look at every match of its pattern.
 fn judge(place: usize, plain: &str, undated: &str) -> Option<IdentifierKind> {
     let detector = DETECTORS.get(place)?;
     let pattern = PATTERNS.get(place)?.as_ref()?;
-    let text = match detector.kind {
-        IdentifierKind::Phone => undated,
-        _ => plain,
-    };
+    let is_phone = detector.kind == IdentifierKind::Phone;
+    let text = if is_phone { undated } else { plain };
     let mut start = 0;
     while let Some(found) = pattern.captures_at(text, start) {
         if (detector.check)(&found, text) {
@@ -191,7 +197,11 @@ fn judge(place: usize, plain: &str, undated: &str) -> Option<IdentifierKind> {
 fn is_harmless(text: &str) -> bool {
     let mut run = 0;
     for byte in text.bytes() {
-        run = if byte.is_ascii_alphabetic() { run + 1 } else { 0 };
+        run = if byte.is_ascii_alphabetic() {
+            run + 1
+        } else {
+            0
+        };
         // Bytes from 0xC3 to 0xC5 begin the accented letters of Latin; others are looked at.
         let is_suspect = byte.is_ascii_digit()
             || matches!(byte, b'@' | b'(' | b'[')
@@ -207,7 +217,9 @@ fn is_harmless(text: &str) -> bool {
 
 /// The text in one form: NFKC, invisible characters left out.
 fn normalized(text: &str) -> String {
-    text.nfkc().filter(|letter| !is_invisible(*letter)).collect()
+    text.nfkc()
+        .filter(|letter| !is_invisible(*letter))
+        .collect()
 }
 
 /// Whether a character has no width.
@@ -251,10 +263,19 @@ mod tests {
         ("p.iva 12345678903", IdentifierKind::PartitaIva),
         ("IT12345678903", IdentifierKind::PartitaIva),
         ("IT60X0542811101000000123456", IdentifierKind::Iban),
-        ("IT60 X054 2811 1010 0000 0123 456 grazie mille", IdentifierKind::Iban),
-        ("bonifico su DE89 3704 0044 0532 0130 00 entro domani", IdentifierKind::Iban),
+        (
+            "IT60 X054 2811 1010 0000 0123 456 grazie mille",
+            IdentifierKind::Iban,
+        ),
+        (
+            "bonifico su DE89 3704 0044 0532 0130 00 entro domani",
+            IdentifierKind::Iban,
+        ),
         ("it60x0542811101000000123456", IdentifierKind::Iban),
-        ("scrivere a pippo.topolino@example.org", IdentifierKind::Email),
+        (
+            "scrivere a pippo.topolino@example.org",
+            IdentifierKind::Email,
+        ),
         ("pippo (at) example.org", IdentifierKind::Email),
         ("pippo @ example . org", IdentifierKind::Email),
         ("pippo＠example.org", IdentifierKind::Email),
@@ -302,16 +323,44 @@ mod tests {
     #[test]
     fn what_only_looks_alike_is_let_through() {
         for text in [
-            "", "compagnia la sera", "annuncio 3471: 120 euro", "dal 12/05/2024",
-            "dal 12/05/2024 al 30/06/2024", "il 31-12-2024 alle 10", "dalle 09.30 alle 12.30",
-            "codice LC-0001234", "M0001234", "comune 015146", "C0004211", "S004211", "SEDE-01",
-            "corso di italiano 2", "corso base 12 lezioni", "corso di cucito 10 incontri",
-            "via libera a 3 persone", "via mail entro 3 giorni", "largo ai giovani 2",
-            "costo 1.234,50 euro", "12.000 euro e 45.000 euro", "A2.14", "2024-03-09T16:00:00Z",
-            "classe 5 e 6", "3 volte a settimana, 2 ore", "aperto 24 ore su 24, 7 giorni su 7",
-            "numero 12345678901", "temperatura 45.4 e 9.2", "perché così è più facile",
-            "internazionalizzazione", "piano 3, scala B", "75-84", "OP012", "W-012", "2024-1",
-            "nato per aiutare 3 famiglie", "tel", "@",
+            "",
+            "compagnia la sera",
+            "annuncio 3471: 120 euro",
+            "dal 12/05/2024",
+            "dal 12/05/2024 al 30/06/2024",
+            "il 31-12-2024 alle 10",
+            "dalle 09.30 alle 12.30",
+            "codice LC-0001234",
+            "M0001234",
+            "comune 015146",
+            "C0004211",
+            "S004211",
+            "SEDE-01",
+            "corso di italiano 2",
+            "corso base 12 lezioni",
+            "corso di cucito 10 incontri",
+            "via libera a 3 persone",
+            "via mail entro 3 giorni",
+            "largo ai giovani 2",
+            "costo 1.234,50 euro",
+            "12.000 euro e 45.000 euro",
+            "A2.14",
+            "2024-03-09T16:00:00Z",
+            "classe 5 e 6",
+            "3 volte a settimana, 2 ore",
+            "aperto 24 ore su 24, 7 giorni su 7",
+            "numero 12345678901",
+            "temperatura 45.4 e 9.2",
+            "perché così è più facile",
+            "internazionalizzazione",
+            "piano 3, scala B",
+            "75-84",
+            "OP012",
+            "W-012",
+            "2024-1",
+            "nato per aiutare 3 famiglie",
+            "tel",
+            "@",
         ] {
             assert_eq!(find(text), None, "{text}");
         }

@@ -15,7 +15,11 @@ pub(crate) fn minutes(text: &str) -> Result<i64, Reason> {
         return clock(hours, minutes);
     }
     let words = words(&text);
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "e").collect();
+    let words: Vec<&str> = words
+        .iter()
+        .map(String::as_str)
+        .filter(|word| *word != "e")
+        .collect();
     match words.as_slice() {
         [count] => hundredths(count, 1),
         [count, unit] if MINUTES.contains(unit) => hundredths(count, 1),
@@ -113,7 +117,17 @@ mod tests {
 
     #[test]
     fn a_doubtful_duration_is_refused() {
-        for text in ["", "un paio", "1:75", "1h90", "-5", "1,333 ore", "1,5", "dieci min", "1:2:3"] {
+        for text in [
+            "",
+            "un paio",
+            "1:75",
+            "1h90",
+            "-5",
+            "1,333 ore",
+            "1,5",
+            "dieci min",
+            "1:2:3",
+        ] {
             assert_eq!(minutes(text), Err(Reason::BadMinutes), "{text}");
         }
     }

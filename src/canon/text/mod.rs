@@ -71,9 +71,9 @@ const NO: [&str; 6] = ["no", "n", "0", "false", "falso", "f"];
 /// Reads yes or no, in Italian, English, `0`/`1` or a cross.
 pub(crate) fn boolean(text: &str) -> Result<bool, Reason> {
     let is_word = |word: &&str| word.eq_ignore_ascii_case(text);
-    if YES.iter().any(|word| is_word(word)) || matches!(text, "SÌ" | "si'" | "Si'" | "SI'") {
+    if YES.iter().any(is_word) || matches!(text, "SÌ" | "si'" | "Si'" | "SI'") {
         Ok(true)
-    } else if NO.iter().any(|word| is_word(word)) {
+    } else if NO.iter().any(is_word) {
         Ok(false)
     } else {
         Err(Reason::BadBoolean)

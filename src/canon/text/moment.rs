@@ -11,8 +11,18 @@ pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Italian names of the months.
 const MONTHS: [&str; 12] = [
-    "gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre",
-    "ottobre", "novembre", "dicembre",
+    "gennaio",
+    "febbraio",
+    "marzo",
+    "aprile",
+    "maggio",
+    "giugno",
+    "luglio",
+    "agosto",
+    "settembre",
+    "ottobre",
+    "novembre",
+    "dicembre",
 ];
 
 /// One piece of a pattern.
@@ -112,14 +122,20 @@ impl Pattern {
 
     /// Whether the pattern says which day it is.
     pub(crate) fn has_day(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Day(_)))
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Day(_)))
+    }
+
+    /// Whether the pattern says which month it is.
+    pub(crate) fn has_month(&self) -> bool {
+        let is_month = |piece: &Piece| matches!(piece, Piece::Month(_) | Piece::MonthName);
+        self.pieces.iter().any(is_month)
     }
 
     /// Days since 1970 of the date in `text`.
     pub(crate) fn days(&self, text: &str) -> Result<i32, Reason> {
-        self.find(text)
-            .and_then(Found::days)
-            .ok_or(Reason::BadDate)
+        self.find(text).and_then(Found::days).ok_or(Reason::BadDate)
     }
 
     /// Microseconds since 1970, UTC, of the instant in `text`.
@@ -201,7 +217,13 @@ impl Piece {
             Self::Day(_) => found.day = value,
             Self::Month(_) => found.month = value,
             Self::Year => found.year = value,
-            Self::ShortYear => found.year = if value < 69 { 2000 + value } else { 1900 + value },
+            Self::ShortYear => {
+                found.year = if value < 69 {
+                    2000 + value
+                } else {
+                    1900 + value
+                }
+            }
             Self::Hour => found.micros += below(value, 24)? * 3_600_000_000,
             Self::Minute => found.micros += below(value, 60)? * 60_000_000,
             Self::Second => found.micros += below(value, 60)? * 1_000_000,
@@ -381,7 +403,11 @@ fn read_iso(text: &str) -> Option<i64> {
     if !rest.is_empty() {
         rest = offset(rest, &mut found)?;
     }
-    if rest.is_empty() { found.instant() } else { None }
+    if rest.is_empty() {
+        found.instant()
+    } else {
+        None
+    }
 }
 
 /// Reads a month as `2024-03`, or a whole ISO date in it.
@@ -418,8 +444,18 @@ mod tests {
 
     #[test]
     fn a_date_that_the_calendar_lacks_is_refused() {
-        for text in ["31/02/2025", "29/02/2023", "00/01/2024", "01/13/2024", "1/1/2024", "01/01/24",
-            "01/01/2024 ", "", "boh", "01-01-2024"] {
+        for text in [
+            "31/02/2025",
+            "29/02/2023",
+            "00/01/2024",
+            "01/13/2024",
+            "1/1/2024",
+            "01/01/24",
+            "01/01/2024 ",
+            "",
+            "boh",
+            "01-01-2024",
+        ] {
             assert_eq!(days("%d/%m/%Y", text), Err(Reason::BadDate), "{text}");
         }
     }
@@ -427,13 +463,25 @@ mod tests {
     #[test]
     fn an_instant_is_brought_to_utc() {
         let noon = 1_709_208_000_000_000;
-        for text in ["2024-02-29T12:00:00Z", "2024-02-29T13:00:00+01:00", "2024-02-29 12:00",
-            "2024-02-29T12:00:00.000Z", "2024-02-29 13:00:00+01", "2024-02-29T07:00:00-0500"] {
+        for text in [
+            "2024-02-29T12:00:00Z",
+            "2024-02-29T13:00:00+01:00",
+            "2024-02-29 12:00",
+            "2024-02-29T12:00:00.000Z",
+            "2024-02-29 13:00:00+01",
+            "2024-02-29T07:00:00-0500",
+        ] {
             assert_eq!(iso_micros(text), Ok(noon), "{text}");
         }
         let local = Pattern::new("%d/%m/%Y %H:%M").unwrap();
         assert_eq!(local.micros("29/02/2024 12:00"), Ok(noon));
-        for text in ["2024-02-29", "2024-02-29T25:00:00Z", "2024-02-30T12:00:00Z", "domani", "2024-02-29T12:00:00Zx"] {
+        for text in [
+            "2024-02-29",
+            "2024-02-29T25:00:00Z",
+            "2024-02-30T12:00:00Z",
+            "domani",
+            "2024-02-29T12:00:00Zx",
+        ] {
             assert_eq!(iso_micros(text), Err(Reason::BadInstant), "{text}");
         }
     }

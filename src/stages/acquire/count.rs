@@ -5,10 +5,13 @@
 //! JSON, the footer of Parquet, the count written in a workbook or its rows. Where no such count
 //! can be had the answer is [`Count::Unverified`], never a guess.
 
+use std::fmt;
 use std::io::{BufRead, Cursor};
 
 use ::parquet::file::metadata::ParquetMetaDataReader;
 use calamine::{Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::spec::source::{CountOf, CsvFormat, Format, JsonFormat, SheetFormat};
 
@@ -39,29 +42,6 @@ pub(crate) fn count_records(format: &Format, bytes: &[u8]) -> Count {
         Format::Ndjson(_) => Count::Verified(count_lines(bytes)),
         Format::Parquet(_) => count_parquet(bytes),
         Format::Sheet(options) => count_sheet(options, bytes),
-    }
-}
-
-/// Records of a table from the counts of its pages.
-///
-/// Page counts are added; a count of the whole table must be the same on every page.
-pub(crate) fn total(counts: &[Count]) -> Count {
-    let mut sum = 0;
-    let mut whole = None;
-    for count in counts {
-        match count {
-            Count::Verified(n_records) => sum += n_records,
-            Count::WholeTable(n_records) if whole.is_none_or(|whole| whole == *n_records) => {
-                whole = Some(*n_records);
-            }
-            Count::WholeTable(_) => return unverified("pages give different counts of the table"),
-            Count::Unverified { why } => return unverified(why.as_str()),
-        }
-    }
-    match whole {
-        None => Count::Verified(sum),
-        Some(n_records) if sum == 0 => Count::Verified(n_records),
-        Some(_) => unverified("some pages count themselves and some the table"),
     }
 }
 
@@ -149,15 +129,51 @@ fn count_json(options: &JsonFormat, bytes: &[u8]) -> Count {
         return unverified("the platform gives no count");
     };
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let Ok(document) = serde_json::from_slice::<serde_json::Value>(bytes) else {
+    let steps: Vec<&str> = path.split('.').collect();
+    let mut page = serde_json::Deserializer::from_slice(bytes);
+    let count = CountAt(&steps).deserialize(&mut page);
+    let Ok(count) = count.and_then(|count| page.end().map(|()| count)) else {
         return unverified("the page is not a whole JSON document");
     };
-    let pointer = format!("/{}", path.replace('.', "/"));
-    let count = document.pointer(&pointer).and_then(serde_json::Value::as_u64);
     match (count, options.count_of) {
         (None, _) => unverified(format!("the page has no count at `{path}`")),
         (Some(n_records), CountOf::Page) => Count::Verified(n_records),
         (Some(n_records), CountOf::Table) => Count::WholeTable(n_records),
+    }
+}
+
+/// The whole number at the end of some steps; everything else is passed over.
+struct CountAt<'p>(&'p [&'p str]);
+
+impl<'de> DeserializeSeed<'de> for CountAt<'_> {
+    type Value = Option<u64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Option<u64>, D::Error> {
+        if self.0.is_empty() {
+            return Ok(serde_json::Value::deserialize(page)?.as_u64());
+        }
+        page.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CountAt<'_> {
+    type Value = Option<u64>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with a count")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
+        let mut count = None;
+        while let Some(name) = map.next_key::<String>()? {
+            match self.0 {
+                [step, rest @ ..] if *step == name => count = map.next_value_seed(CountAt(rest))?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(count)
     }
 }
 
@@ -206,7 +222,10 @@ fn written_count(book: &mut Sheets<Cursor<&[u8]>>, options: &SheetFormat, cell: 
         return unverified(format!("the workbook has no sheet `{sheet}`"));
     };
     let count = cell_place(place).and_then(|place| whole_number(&cells, place));
-    count.map_or_else(|| unverified(format!("cell `{cell}` holds no count")), Count::Verified)
+    count.map_or_else(
+        || unverified(format!("cell `{cell}` holds no count")),
+        Count::Verified,
+    )
 }
 
 /// Row and column, from zero, of a cell such as `B12`.
@@ -217,7 +236,10 @@ fn cell_place(cell: &str) -> Option<(u32, u32)> {
         let value = u32::from(letter.to_ascii_uppercase() - b'A') + 1;
         column.checked_mul(26)?.checked_add(value)
     })?;
-    Some((row.parse::<u32>().ok()?.checked_sub(1)?, column.checked_sub(1)?))
+    Some((
+        row.parse::<u32>().ok()?.checked_sub(1)?,
+        column.checked_sub(1)?,
+    ))
 }
 
 /// The whole number in a cell.
@@ -264,7 +286,10 @@ mod tests {
 
     #[test]
     fn lines_of_json_are_counted_without_blank_ones() {
-        let count = count_records(&Format::Ndjson(crate::spec::source::NdjsonFormat {}), b"{}\n\n{}\r\n  \n{");
+        let count = count_records(
+            &Format::Ndjson(crate::spec::source::NdjsonFormat {}),
+            b"{}\n\n{}\r\n  \n{",
+        );
         assert_eq!(count, Count::Verified(3));
     }
 
@@ -279,19 +304,22 @@ mod tests {
         };
         let page = br#"{"items":[{}],"meta":{"total":7}}"#;
         let path = Some("meta.total");
-        assert_eq!(count_records(&options(path, CountOf::Page), page), Count::Verified(7));
-        assert_eq!(count_records(&options(path, CountOf::Table), page), Count::WholeTable(7));
-        assert!(matches!(count_records(&options(None, CountOf::Page), page), Count::Unverified { .. }));
-        assert!(matches!(count_records(&options(path, CountOf::Page), b"{"), Count::Unverified { .. }));
-    }
-
-    #[test]
-    fn a_count_of_the_table_is_taken_once_and_only_if_all_pages_agree() {
-        assert_eq!(total(&[Count::Verified(2), Count::Verified(3)]), Count::Verified(5));
-        assert_eq!(total(&[Count::WholeTable(7), Count::WholeTable(7)]), Count::Verified(7));
-        assert!(matches!(total(&[Count::WholeTable(7), Count::WholeTable(8)]), Count::Unverified { .. }));
-        assert!(matches!(total(&[Count::Verified(7), unverified("x")]), Count::Unverified { .. }));
-        assert_eq!(total(&[]), Count::Verified(0));
+        assert_eq!(
+            count_records(&options(path, CountOf::Page), page),
+            Count::Verified(7)
+        );
+        assert_eq!(
+            count_records(&options(path, CountOf::Table), page),
+            Count::WholeTable(7)
+        );
+        assert!(matches!(
+            count_records(&options(None, CountOf::Page), page),
+            Count::Unverified { .. }
+        ));
+        assert!(matches!(
+            count_records(&options(path, CountOf::Page), b"{"),
+            Count::Unverified { .. }
+        ));
     }
 
     #[test]

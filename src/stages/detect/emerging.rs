@@ -151,7 +151,10 @@ fn signals(series: &Series, detector: &dyn EmergingDetector, judged: &[Judged<'_
         }
         for (end, in_quarter) in quarters {
             let Some(panel) = series.panels.get(*need) else { continue };
-            let Some(evidence) = detector.window(panel, (*district, end), 3) else { continue };
+            let evidence = detector.window(panel, (*district, end), 3);
+            // A month may stand out by chance in a quarter that does not: readers are shown the
+            // quarter, so it must lie outside its own interval.
+            let Some(evidence) = evidence.filter(|evidence| evidence.observed > evidence.predicted_high && evidence.ratio >= MIN_RATIO) else { continue };
             let (Some(first), Some(last)) = (in_quarter.first(), in_quarter.last()) else { continue };
             let run = first_of_run(months, *first);
             let best = in_quarter.iter().filter_map(|month| months.get(month)).min_by(|a, b| a.judgment.p.total_cmp(&b.judgment.p));

@@ -12,6 +12,9 @@
 //! | `signals` | cards and sentences |
 //! | `coverage_by_platform_district_quarter` | who reports from where |
 //! | `districts` | the profile of each district |
+//!
+//! Figures of a signal are requests; for the aspect `unmet_share` and `no_offer` they are requests
+//! left unmet, for `long_wait` days. `district_code` is `TOTAL` for a signal about all districts.
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;

@@ -249,11 +249,11 @@ const NONE: f64 = f64::NAN;
 
 /// The figures of the six signals, column by column.
 const EVIDENCE: [(&str, [f64; 6]); 10] = [
-    ("observed", [1_419.0, 418.0, 62.3, 317.0, 41.0, NONE]),
-    ("expected", [707.2, 1.3, 18.0, 288.0, 10.5, NONE]),
-    ("expected_low", [604.0, 0.0, 12.2, 211.0, 8.0, NONE]),
-    ("expected_high", [811.0, 2.5, 24.0, 331.0, 13.0, NONE]),
-    ("excess", [711.8, 416.7, 44.3, NONE, 30.5, NONE]),
+    ("observed", [1_419.0, 418.0, 623.0, 317.0, 41.0, NONE]),
+    ("expected", [707.2, 1.3, 181.4, 288.0, 10.5, NONE]),
+    ("expected_low", [604.0, 0.0, 122.0, 211.0, 8.0, NONE]),
+    ("expected_high", [811.0, 2.5, 243.0, 331.0, 13.0, NONE]),
+    ("excess", [711.8, 416.7, 441.6, NONE, 30.5, NONE]),
     ("ratio", [2.006, NONE, 3.46, NONE, 3.9, NONE]),
     ("p_value", [0.000_25, 0.000_4, 0.0, NONE, 0.003, NONE]),
     ("q_value", [0.1, 0.04, 0.000_4, NONE, 0.09, NONE]),
@@ -261,11 +261,15 @@ const EVIDENCE: [(&str, [f64; 6]); 10] = [
     ("completeness_pct", [88.4, 93.0, 97.0, NONE, 91.0, NONE]),
 ];
 
+/// Reasons of every signal of the example.
+const REASONS: &str = r#"[{"code":"adjusted_for_exposure"},{"code":"n_districts_alike","value":3},
+    {"code":"unmet_above_reference","share_pct":62.3,"reference_pct":18.1}]"#;
+
 /// Six signals, at least one of each aspect; the last has no figure to print.
 fn signals() -> ReleaseTable {
     let list = |words: &'static str| texts(words.split(", ").collect::<Vec<_>>());
     let same = |value: &'static str| texts([value; 6]);
-    let places = [0, 1, 0, 2, 1, 0].map(|index| CODES[index]);
+    let places = [CODES[0], TOTAL, CODES[0], CODES[2], CODES[1], CODES[0]];
     let mut columns = vec![
         (
             "signal_id",
@@ -301,10 +305,7 @@ fn signals() -> ReleaseTable {
         ("platforms", same("bacheca_digitale")),
         ("method", same("pooled_gamma_poisson")),
         ("method_version", same("1")),
-        (
-            "reasons",
-            same(r#"[{"code":"above_interval"},{"code":"neighbors","n":3}]"#),
-        ),
+        ("reasons", same(REASONS)),
     ]);
     table(SIGNALS, both("Segnali", "Signals"), &["signal_id"], columns)
 }

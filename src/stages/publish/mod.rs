@@ -30,10 +30,10 @@ mod dictionary;
 mod files;
 /// The Frictionless data package.
 mod package;
-/// The pages.
-mod site;
 /// From the lake to one release folder.
 pub mod release;
+/// The pages.
+mod site;
 /// Tables as CSV and Parquet.
 mod tables;
 /// The README and the changelog.
@@ -46,7 +46,7 @@ mod tests;
 
 pub(crate) use content::ReleaseContent;
 pub(crate) use files::{FileEntry, Written};
-pub use release::{publish, Report};
+pub use release::{Report, publish};
 
 use files::Folder;
 use tables::PlainTable;

@@ -15,11 +15,10 @@ pub(super) fn read(
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let encoding = Encoding::for_label(options.encoding.as_bytes()).ok_or_else(|| {
-        Error::UnknownEncoding {
+    let encoding =
+        Encoding::for_label(options.encoding.as_bytes()).ok_or_else(|| Error::UnknownEncoding {
             label: options.encoding.clone(),
-        }
-    })?;
+        })?;
     let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
     let delimiter = delimiter.ok_or(Error::Delimiter {
         delimiter: options.delimiter,
@@ -46,24 +45,49 @@ fn read_lines(
         .flexible(true)
         .has_headers(true)
         .from_reader(bytes);
-    let header = lines.byte_headers().map_err(|source| Error::CsvHeader { source })?;
-    let names: Vec<String> = header.iter().map(|name| header_name(encoding, name)).collect();
+    let header = lines
+        .byte_headers()
+        .map_err(|source| Error::CsvHeader { source })?;
+    let names: Vec<String> = header
+        .iter()
+        .map(|name| header_name(encoding, name))
+        .collect();
     let (places, mut read) = places(fields, &names);
     let mut line = ByteRecord::new();
-    while lines.read_byte_record(&mut line).map_err(|source| Error::CsvHeader { source })? {
+    while lines
+        .read_byte_record(&mut line)
+        .map_err(|source| Error::CsvHeader { source })?
+    {
         read.n_rows += 1;
-        let place = line.position().map_or(0, ::csv::Position::line);
+        let place = line
+            .position()
+            .map_or(0, |position| line_number(bytes, position));
         if line.len() != names.len() {
             let record = Record::Broken("ragged_row");
             sink(RawRow { place, record });
             continue;
         }
         match decoded(encoding, &line, &places) {
-            Some(values) => sink(RawRow { place, record: Record::Fields(&values) }),
-            None => sink(RawRow { place, record: Record::Broken("bad_encoding") }),
+            Some(values) => sink(RawRow {
+                place,
+                record: Record::Fields(&values),
+            }),
+            None => sink(RawRow {
+                place,
+                record: Record::Broken("bad_encoding"),
+            }),
         }
     }
     Ok(read)
+}
+
+/// One-based line where a record starts: the reader's position may stand on the line ends before.
+fn line_number(bytes: &[u8], position: &::csv::Position) -> u64 {
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let rest = bytes.get(start..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let n_ends = ends.filter(|byte| **byte == b'\n').count();
+    position.line() + u64::try_from(n_ends).unwrap_or(0)
 }
 
 /// A name of the header, without spaces around it.

@@ -20,7 +20,11 @@ pub(super) fn read(
 ) -> Result<PageRead, Error> {
     let text = as_text(bytes)?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|source| Error::NotJson { source })?;
-    let path: Vec<&str> = options.records.split('.').filter(|step| !step.is_empty()).collect();
+    let path: Vec<&str> = options
+        .records
+        .split('.')
+        .filter(|step| !step.is_empty())
+        .collect();
     let tree = PathTree::new(fields);
     let mut read = PageRead::default();
     let way = Way {
@@ -31,7 +35,9 @@ pub(super) fn read(
         sink,
     };
     let mut json = serde_json::Deserializer::from_str(text);
-    let found = way.deserialize(&mut json).map_err(|source| Error::NotJson { source })?;
+    let found = way
+        .deserialize(&mut json)
+        .map_err(|source| Error::NotJson { source })?;
     match found {
         Found::Records => Ok(read),
         Found::Nothing => Err(Error::NoRecords {

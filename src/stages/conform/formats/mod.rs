@@ -29,7 +29,7 @@ pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
 
 /// Why a whole page cannot be read.
 #[derive(Debug, Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// The encoding has no such label.
     #[error("encoding `{label}` is not known")]
     UnknownEncoding {
@@ -142,7 +142,7 @@ pub(crate) fn read_page(
     match format {
         Format::Csv(options) => csv::read(options, fields, bytes, sink),
         Format::Json(options) => json::read(options, fields, bytes, sink),
-        Format::Ndjson(_) => ndjson::read(fields, bytes, sink),
+        Format::Ndjson(_) => Ok(ndjson::read(fields, bytes, sink)),
         Format::Parquet(_) => parquet::read(fields, bytes, sink),
         Format::Sheet(options) => sheet::read(options, fields, bytes, sink),
     }
@@ -152,7 +152,10 @@ pub(crate) fn read_page(
 fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>, PageRead) {
     let find = |field: &String| header.iter().position(|name| name.as_ref() == field);
     let places: Vec<_> = fields.iter().map(find).collect();
-    let absent = fields.iter().zip(&places).filter(|(_, place)| place.is_none());
+    let absent = fields
+        .iter()
+        .zip(&places)
+        .filter(|(_, place)| place.is_none());
     let read = PageRead {
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),

@@ -3,14 +3,10 @@
 use std::io::BufRead;
 
 use super::paths::{PathTree, Shape};
-use super::{Error, PageRead, RawRow, Record, Sink, Value, without_mark};
+use super::{PageRead, RawRow, Record, Sink, Value, without_mark};
 
-/// Reads a page of lines.
-pub(super) fn read(
-    fields: &[String],
-    bytes: &[u8],
-    sink: &mut Sink<'_>,
-) -> Result<PageRead, Error> {
+/// Reads a page of lines; a line that cannot be read is a broken row, so no page fails.
+pub(super) fn read(fields: &[String], bytes: &[u8], sink: &mut Sink<'_>) -> PageRead {
     let tree = PathTree::new(fields);
     let mut read = PageRead::default();
     let mut rest = without_mark(bytes);
@@ -30,7 +26,7 @@ pub(super) fn read(
         };
         sink(RawRow { place, record });
     }
-    Ok(read)
+    read
 }
 
 /// The first line and what comes after it.

@@ -25,7 +25,12 @@ pub(super) fn read(
 ) -> Result<PageRead, Error> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes))
         .map_err(|source| Error::NotParquet { source })?;
-    let names: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let names: Vec<String> = builder
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
     let (places, mut read) = places(fields, &names);
     let roots = places.iter().flatten().copied();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
@@ -48,8 +53,10 @@ fn read_batches(
     for batch in batches {
         let batch = batch.map_err(|source| Error::ParquetRows { source })?;
         let columns = columns(fields, &batch)?;
-        let views: Vec<Option<View<'_>>> =
-            columns.iter().map(|column| column.as_ref().map(View::new)).collect();
+        let views: Vec<Option<View<'_>>> = columns
+            .iter()
+            .map(|column| column.as_ref().map(View::new))
+            .collect();
         for row in 0..batch.num_rows() {
             // The values borrow from the columns of the batch, hence one list per row.
             let views = views.iter().map(Option::as_ref);
@@ -81,8 +88,14 @@ fn columns(fields: &[String], batch: &RecordBatch) -> Result<Vec<Option<ArrayRef
 /// A column brought to one of the types a view knows.
 fn plain_column(name: &str, column: &ArrayRef) -> Result<ArrayRef, Error> {
     let wanted = match column.data_type() {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8
-        | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64 => DataType::Int64,
         DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
         DataType::Boolean => DataType::Boolean,
         DataType::Date32 | DataType::Date64 => DataType::Date32,

@@ -75,7 +75,9 @@ impl PathTree {
 
     /// Whether nothing below a node is asked for.
     fn is_leaf(&self, at: usize) -> bool {
-        self.nodes.get(at).is_none_or(|node| node.children.is_empty())
+        self.nodes
+            .get(at)
+            .is_none_or(|node| node.children.is_empty())
     }
 
     /// Reads one JSON text into `slots`, which the caller has emptied.
@@ -216,7 +218,10 @@ impl<'de> Visitor<'de> for Branch<'_, 'de> {
 
 /// A list of plain values as one text; nothing if it is empty.
 fn joined(members: &[serde_json::Value]) -> Value<'static> {
-    if members.iter().any(|member| member.is_object() || member.is_array()) {
+    if members
+        .iter()
+        .any(|member| member.is_object() || member.is_array())
+    {
         return Value::Unreadable;
     }
     let texts = members.iter().filter_map(|member| match member {
@@ -271,8 +276,21 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_for_is_kept() {
-        let text = r#"{"id":7,"luogo":{"comune":"Stresa","lat":45.9},"nota":"a\"b","si":true,"no":null}"#;
-        let found = read(&["id", "luogo.comune", "luogo.lat", "nota", "si", "no", "manca"], text).unwrap();
+        let text =
+            r#"{"id":7,"luogo":{"comune":"Stresa","lat":45.9},"nota":"a\"b","si":true,"no":null}"#;
+        let found = read(
+            &[
+                "id",
+                "luogo.comune",
+                "luogo.lat",
+                "nota",
+                "si",
+                "no",
+                "manca",
+            ],
+            text,
+        )
+        .unwrap();
         let expected = vec![
             Value::Integer(7),
             Value::Text("Stresa"),
@@ -289,14 +307,24 @@ mod tests {
     fn a_list_is_one_text_and_its_members_have_numbers() {
         let text = r#"{"tag":["a","b",3],"vuota":[],"sedi":[{"id":1},{"id":2}]}"#;
         let found = read(&["tag", "vuota", "sedi.1.id"], text).unwrap();
-        let expected = vec![Value::Owned("a\u{1f}b\u{1f}3".to_owned()), Value::Absent, Value::Integer(2)];
+        let expected = vec![
+            Value::Owned("a\u{1f}b\u{1f}3".to_owned()),
+            Value::Absent,
+            Value::Integer(2),
+        ];
         assert_eq!(found, expected);
-        assert_eq!(read(&[""], r#"["x","y"]"#).unwrap(), [Value::Owned("x\u{1f}y".to_owned())]);
+        assert_eq!(
+            read(&[""], r#"["x","y"]"#).unwrap(),
+            [Value::Owned("x\u{1f}y".to_owned())]
+        );
     }
 
     #[test]
     fn an_object_is_no_value_and_a_cut_text_an_error() {
-        assert_eq!(read(&["a"], r#"{"a":{"b":1}}"#).unwrap(), [Value::Unreadable]);
+        assert_eq!(
+            read(&["a"], r#"{"a":{"b":1}}"#).unwrap(),
+            [Value::Unreadable]
+        );
         assert!(read(&["a"], r#"{"a":1"#).is_err());
         assert!(read(&["a"], r#"{"a":1} x"#).is_err());
     }

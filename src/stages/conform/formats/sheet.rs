@@ -28,13 +28,18 @@ pub(super) fn read(
 ) -> Result<PageRead, Error> {
     let mut book = open_workbook_auto_from_rs(Cursor::new(bytes))
         .map_err(|source| Error::NotWorkbook { source })?;
-    let cells = book.worksheet_range(&options.sheet).map_err(|source| Error::NoSheet {
-        sheet: options.sheet.clone(),
-        source,
-    })?;
+    let cells = book
+        .worksheet_range(&options.sheet)
+        .map_err(|source| Error::NoSheet {
+            sheet: options.sheet.clone(),
+            source,
+        })?;
     let spans = merged_spans(&mut book, &options.sheet);
     let columns = columns(&cells);
-    let names: Vec<String> = columns.iter().map(|column| name(options, &cells, &spans, *column)).collect();
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| name(options, &cells, spans.as_deref(), *column))
+        .collect();
     let (places, mut read) = places(fields, &names);
     let columns: Vec<Option<u32>> = places
         .iter()
@@ -88,12 +93,7 @@ fn columns(cells: &Range<Data>) -> Vec<u32> {
 }
 
 /// Name of a column: the texts above it, from top to bottom.
-fn name(
-    options: &SheetFormat,
-    cells: &Range<Data>,
-    spans: &Option<Vec<Span>>,
-    column: u32,
-) -> String {
+fn name(options: &SheetFormat, cells: &Range<Data>, spans: Option<&[Span]>, column: u32) -> String {
     let last = options.header_row.saturating_sub(1);
     let first = options.header_row.saturating_sub(options.header_rows);
     let mut parts: Vec<String> = Vec::new();
@@ -125,9 +125,8 @@ fn header_text(cells: &Range<Data>, row: u32, column: u32) -> String {
 
 /// Text of the merged block that covers a cell of the same row.
 fn merged_text(cells: &Range<Data>, spans: &[Span], row: u32, column: u32) -> String {
-    let covers = |span: &&Span| {
-        span.rows.0 == row && (span.columns.0..=span.columns.1).contains(&column)
-    };
+    let covers =
+        |span: &&Span| span.rows.0 == row && (span.columns.0..=span.columns.1).contains(&column);
     let span = spans.iter().find(covers);
     span.map_or_else(String::new, |span| header_text(cells, row, span.columns.0))
 }
@@ -135,14 +134,18 @@ fn merged_text(cells: &Range<Data>, spans: &[Span], row: u32, column: u32) -> St
 /// The nearest text to the left: in a format that does not tell its merged cells, an empty cell
 /// of a group row belongs to the group before it.
 fn text_to_the_left(cells: &Range<Data>, row: u32, column: u32) -> String {
-    let texts = (0..column).rev().map(|column| header_text(cells, row, column));
+    let texts = (0..column)
+        .rev()
+        .map(|column| header_text(cells, row, column));
     let mut texts = texts.skip_while(String::is_empty);
     texts.next().unwrap_or_default()
 }
 
 /// Whether no cell of a row has a value.
 fn is_blank(cells: &Range<Data>, row: u32) -> bool {
-    columns(cells).into_iter().all(|column| value(cells, row, column) == Value::Absent)
+    columns(cells)
+        .into_iter()
+        .all(|column| value(cells, row, column) == Value::Absent)
 }
 
 /// Value of a cell.
@@ -170,7 +173,9 @@ fn plain_number(number: f64) -> Value<'static> {
 fn whole(number: f64) -> Option<i64> {
     let is_whole = number.fract().abs() < f64::EPSILON && number.abs() < 9e15;
     // A whole float below 2^53 writes itself with digits only.
-    is_whole.then(|| format!("{number:.0}").parse().ok()).flatten()
+    is_whole
+        .then(|| format!("{number:.0}").parse().ok())
+        .flatten()
 }
 
 /// A serial of days since 1899-12-30 as a date, an instant, or a time of day as text.
@@ -202,7 +207,9 @@ fn iso(text: &str) -> Value<'_> {
 
 /// A duration `PT1H30M0S` as `1:30`; anything else as it is.
 fn duration(text: &str) -> String {
-    let inside = text.strip_prefix("PT").and_then(|rest| rest.split_once('H'));
+    let inside = text
+        .strip_prefix("PT")
+        .and_then(|rest| rest.split_once('H'));
     let parts = inside.and_then(|(hours, rest)| {
         let (minutes, _) = rest.split_once('M').unwrap_or(("0", rest));
         let hours: u32 = hours.parse().ok()?;
@@ -215,7 +222,9 @@ fn duration(text: &str) -> String {
 /// A bare serial number as days since 1970, if it is a day between 1927 and 2119.
 pub(crate) fn serial_days(serial: i64) -> Option<i32> {
     let is_plausible = (10_000..80_000).contains(&serial);
-    is_plausible.then(|| i32::try_from(serial - SERIAL_1970).ok()).flatten()
+    is_plausible
+        .then(|| i32::try_from(serial - SERIAL_1970).ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -225,7 +234,10 @@ mod tests {
     #[test]
     fn a_bare_serial_is_a_day() {
         assert_eq!(serial_days(25_569), Some(0));
-        assert_eq!(serial_days(45_351).map(moment::date_text), Some("2024-02-29".to_owned()));
+        assert_eq!(
+            serial_days(45_351).map(moment::date_text),
+            Some("2024-02-29".to_owned())
+        );
         assert_eq!(serial_days(7), None);
     }
 

@@ -152,8 +152,12 @@ impl CellBuilder {
         match self {
             Self::Text(column) => column.values_slice().len() + texts.len() > most,
             Self::Key(column) => column.values_slice().len() + 16 > most,
-            Self::Days(_) | Self::Micros(_) | Self::Integer(_) | Self::Cents(_)
-            | Self::Number(_) | Self::Flag(_) => false,
+            Self::Days(_)
+            | Self::Micros(_)
+            | Self::Integer(_)
+            | Self::Cents(_)
+            | Self::Number(_)
+            | Self::Flag(_) => false,
         }
     }
 

@@ -31,7 +31,7 @@ mod read;
 mod settle;
 
 use cells::{CellBuilder, Staging};
-use plan::Plan;
+use plan::{Plan, Standing};
 pub(crate) use settle::Books;
 use settle::{RowMark, Settled, settle};
 
@@ -40,7 +40,7 @@ pub(crate) const REVISION_COLUMN: &str = "_revision";
 
 /// Why a table cannot be conformed.
 #[derive(Debug, Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// A contract that cannot be applied; `check` finds these before.
     #[error("column `{column}` of table `{table}`: {message}")]
     Contract {
@@ -169,7 +169,10 @@ impl<'c> TableConformer<'c> {
         keys: KeyRing<'c>,
     ) -> Result<Self, Error> {
         let plan = Plan::new(table, comuni, keys)?;
-        let columns = plan.columns.iter().map(|column| CellBuilder::new(column.spec.kind));
+        let columns = plan
+            .columns
+            .iter()
+            .map(|column| CellBuilder::new(column.spec.kind));
         let rows = Rows {
             columns: columns.collect(),
             n_held: 0,
@@ -224,7 +227,11 @@ impl<'c> TableConformer<'c> {
             fields.push(Field::new(column.name, array.data_type().clone(), true));
             arrays.push(array);
         }
-        let revisions: Int64Array = kept.iter().map(|kept| kept.n_earlier).collect::<Vec<_>>().into();
+        let revisions: Int64Array = kept
+            .iter()
+            .map(|kept| kept.n_earlier)
+            .collect::<Vec<_>>()
+            .into();
         fields.push(Field::new(REVISION_COLUMN, DataType::Int64, false));
         arrays.push(Arc::new(revisions) as ArrayRef);
         let schema = Arc::new(Schema::new(fields));
@@ -253,7 +260,10 @@ impl Rows {
                     sequence,
                     place: raw.place,
                     content: row.content,
-                    held: row.held.then(|| self.hold()),
+                    held: match row.standing {
+                        Standing::Live => Some(self.hold()),
+                        Standing::Tombstone => None,
+                    },
                 };
                 self.marks.push(mark);
             }
@@ -286,5 +296,7 @@ impl Rows {
     }
 }
 
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;

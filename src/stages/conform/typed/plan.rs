@@ -98,8 +98,17 @@ pub(super) struct ReadRow {
     pub(super) revision: i64,
     /// Hash of its content.
     pub(super) content: u128,
-    /// Whether it is kept in the columns: all rows but tombstones.
-    pub(super) held: bool,
+    /// Whether it stands for its record or for the deletion of it.
+    pub(super) standing: Standing,
+}
+
+/// What a row stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its record, as of its revision.
+    Live,
+    /// The deletion of its record.
+    Tombstone,
 }
 
 /// Rule and field a row breaks.
@@ -122,7 +131,11 @@ impl<'c> Plan<'c> {
             columns.push(ColumnPlan {
                 name,
                 spec: column,
-                presence: if spec.key.contains(name) { Presence::Required } else { column.required },
+                presence: if spec.key.contains(name) {
+                    Presence::Required
+                } else {
+                    column.required
+                },
                 pattern: pattern(&table, name, column)?,
                 mark: match column.decimal {
                     DecimalMark::Point => Mark::Point,
@@ -154,7 +167,11 @@ impl<'c> Plan<'c> {
 
     /// Whether rows are records.
     pub(super) fn identity(&self) -> Identity {
-        if self.key.is_empty() { Identity::None } else { Identity::Keyed }
+        if self.key.is_empty() {
+            Identity::None
+        } else {
+            Identity::Keyed
+        }
     }
 
     /// Reads a row into the staging space, or gives the first rule it breaks.
@@ -169,18 +186,33 @@ impl<'c> Plan<'c> {
             json: &json,
         };
         staging.clear();
-        let is_tombstone = match self.deleted.and_then(|place| self.columns.get(place)) {
-            Some(column) => self.read_cell(column, row, staging)? == Cell::Flag(true),
-            None => false,
-        };
+        let standing = self.standing(row, staging)?;
         staging.clear();
         for (place, column) in self.columns.iter().enumerate() {
-            let is_read = !is_tombstone || self.identifies(place);
-            let cell = if is_read { self.read_cell(column, row, staging)? } else { Cell::Null };
+            let is_read = standing == Standing::Live || self.identifies(place);
+            let cell = if is_read {
+                self.read_cell(column, row, staging)?
+            } else {
+                Cell::Null
+            };
             staging.cells.push(cell);
         }
         self.check_order(&staging.cells)?;
-        Ok(self.identify(staging, !is_tombstone))
+        Ok(self.identify(staging, standing))
+    }
+
+    /// Whether a row stands for its record or for the deletion of it.
+    fn standing(&self, row: RawCells<'_>, staging: &mut Staging) -> Result<Standing, Breach<'c>> {
+        let deleted = self.deleted.and_then(|place| self.columns.get(place));
+        let mark = deleted
+            .map(|column| self.read_cell(column, row, staging))
+            .transpose()?;
+        let is_deleted = mark == Some(Cell::Flag(true));
+        Ok(if is_deleted {
+            Standing::Tombstone
+        } else {
+            Standing::Live
+        })
     }
 
     /// Whether a tombstone has this column.
@@ -228,7 +260,7 @@ impl<'c> Plan<'c> {
     }
 
     /// Hashes the staged row into its identity.
-    fn identify(&self, staging: &mut Staging, held: bool) -> ReadRow {
+    fn identify(&self, staging: &mut Staging, standing: Standing) -> ReadRow {
         let revision = self.revision.and_then(|place| staging.cells.get(place));
         let revision = match revision {
             Some(Cell::Integer(revision)) => *revision,
@@ -243,7 +275,7 @@ impl<'c> Plan<'c> {
             key: self.hash_key(staging),
             revision,
             content,
-            held,
+            standing,
         }
     }
 
@@ -331,7 +363,10 @@ fn json_input<'p>(groups: &mut Vec<(usize, Vec<&'p str>)>, field: usize, path: &
     });
     let mut slot = 0;
     if let Some((_, paths)) = groups.get_mut(group) {
-        slot = paths.iter().position(|known| *known == path).unwrap_or(paths.len());
+        slot = paths
+            .iter()
+            .position(|known| *known == path)
+            .unwrap_or(paths.len());
         if slot == paths.len() {
             paths.push(path);
         }
@@ -340,24 +375,26 @@ fn json_input<'p>(groups: &mut Vec<(usize, Vec<&'p str>)>, field: usize, path: &
 }
 
 /// The pattern of a column of dates, instants or months.
-fn pattern(table: &TableRef<'_>, name: &str, column: &ColumnSpec) -> Result<Option<Pattern>, Error> {
+fn pattern(
+    table: &TableRef<'_>,
+    name: &str,
+    column: &ColumnSpec,
+) -> Result<Option<Pattern>, Error> {
     let pattern = column.format.as_deref().map(Pattern::new).transpose();
     let pattern = pattern.map_err(|directive| Error::Contract {
         table: table.name.to_owned(),
         column: name.to_owned(),
         message: format!("`{directive}` is not a directive of date patterns"),
     })?;
-    Ok(match column.kind {
-        ColumnKind::Date => pattern.or_else(|| Some(Pattern::iso_date())),
-        _ => pattern,
-    })
+    let default = (column.kind == ColumnKind::Date).then(Pattern::iso_date);
+    Ok(pattern.or(default))
 }
 
 /// Domain of a column's pseudonyms.
 fn domain(column: &ColumnSpec) -> String {
     let own = column.namespace.as_deref();
-    match column.kind {
-        ColumnKind::Person => own.map_or_else(|| "person".to_owned(), |name| format!("person:{name}")),
-        _ => own.unwrap_or("record").to_owned(),
+    if column.kind != ColumnKind::Person {
+        return own.unwrap_or("record").to_owned();
     }
+    own.map_or_else(|| "person".to_owned(), |name| format!("person:{name}"))
 }

@@ -25,10 +25,11 @@ impl Plan<'_> {
         value: &Value<'_>,
         staging: &mut Staging,
     ) -> Outcome {
-        match value {
-            Value::Absent => return Ok(Cell::Null),
-            Value::Unreadable => return Err("unreadable_value"),
-            _ => {}
+        if matches!(value, Value::Absent) {
+            return Ok(Cell::Null);
+        }
+        if matches!(value, Value::Unreadable) {
+            return Err("unreadable_value");
         }
         let mut scratch = std::mem::take(&mut staging.scratch);
         let outcome = match typed(column, value) {
@@ -52,11 +53,9 @@ impl Plan<'_> {
         staging: &mut Staging,
     ) -> Outcome {
         // A typed number is written with a point, whatever mark the page's texts have.
-        let mark = match value {
-            Value::Integer(_) | Value::Number(_) => Mark::Point,
-            _ => column.mark,
-        };
-        let text = value.text(scratch).trim();
+        let is_typed = matches!(value, Value::Integer(_) | Value::Number(_));
+        let mark = if is_typed { Mark::Point } else { column.mark };
+        let text = trimmed(value.text(scratch));
         if text.is_empty() || column.spec.null.iter().any(|null| null == text) {
             return Ok(Cell::Null);
         }
@@ -80,11 +79,12 @@ impl Plan<'_> {
 
     /// The pseudonym of an id.
     fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
-        let epoch = match column.spec.kind {
-            ColumnKind::Person => self.keys.epoch,
-            _ => 0,
-        };
-        let key = self.keys.key.key(&column.domain, self.table.platform, epoch, id);
+        let is_person = column.spec.kind == ColumnKind::Person;
+        let epoch = if is_person { self.keys.epoch } else { 0 };
+        let key = self
+            .keys
+            .key
+            .key(&column.domain, self.table.platform, epoch, id);
         Cell::Key(key)
     }
 
@@ -109,10 +109,18 @@ impl Plan<'_> {
     }
 }
 
+/// A text without white space around it; most texts have none, and ASCII ends say so at once.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// Reads a value that has the column's type already; `None` if its text must be read.
 fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
-    if !column.spec.null.is_empty() {
-        return None;
+    if is_declared_null(column, value) {
+        return Some(Ok(Cell::Null));
     }
     let cell = match (column.spec.kind, value) {
         (ColumnKind::Date, Value::Days(days)) => Cell::Integer(i64::from(*days)),
@@ -126,12 +134,23 @@ fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
         (ColumnKind::Date | ColumnKind::Month | ColumnKind::Instant, Value::Integer(serial)) => {
             return bare_serial(column, *serial);
         }
-        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => Cell::Integer(*number),
+        (ColumnKind::Integer | ColumnKind::Minutes, Value::Integer(number)) => {
+            Cell::Integer(*number)
+        }
         (ColumnKind::Number, Value::Number(number)) => Cell::Number(*number),
         (ColumnKind::Boolean, Value::Flag(flag)) => Cell::Flag(*flag),
         _ => return None,
     };
     Some(Ok(cell))
+}
+
+/// Whether the contract takes a value, written as text, for none.
+fn is_declared_null(column: &ColumnPlan<'_>, value: &Value<'_>) -> bool {
+    let nulls = &column.spec.null;
+    !nulls.is_empty()
+        && nulls
+            .iter()
+            .any(|null| null == value.text(&mut String::new()))
 }
 
 /// The first day of the month that holds a day.
@@ -145,17 +164,15 @@ fn bare_serial(column: &ColumnPlan<'_>, serial: i64) -> Option<Outcome> {
         Serials::Days => serial_days(serial)?,
         Serials::Refused => return None,
     };
-    Some(Ok(match column.spec.kind {
-        ColumnKind::Month => first_of_month(days),
-        ColumnKind::Instant => Cell::Integer(i64::from(days) * DAY_MICROS),
-        _ => Cell::Integer(i64::from(days)),
-    }))
+    typed(column, &Value::Days(days))
 }
 
 /// A date by the column's pattern.
 fn date(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
     let pattern = column.pattern.as_ref().ok_or(Reason::BadDate)?;
-    pattern.days(text).map(|days| Cell::Integer(i64::from(days)))
+    pattern
+        .days(text)
+        .map(|days| Cell::Integer(i64::from(days)))
 }
 
 /// A month by the column's pattern, or in ISO 8601.

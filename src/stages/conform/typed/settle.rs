@@ -25,10 +25,16 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Whether every row read is in exactly one account.
+    /// Whether every row read is in exactly one account: it is so by construction, and tests hold it.
+    #[cfg(test)]
     pub(crate) fn are_closed(&self) -> bool {
-        let accounts =
-            [self.accepted, self.rejected, self.duplicate, self.superseded, self.erased];
+        let accounts = [
+            self.accepted,
+            self.rejected,
+            self.duplicate,
+            self.superseded,
+            self.erased,
+        ];
         self.n_rows == accounts.iter().sum::<u64>()
     }
 }
@@ -163,14 +169,29 @@ mod tests {
     #[test]
     fn the_latest_revision_wins_and_equal_rows_are_duplicates() {
         let (kept, books) = books(&[mark(1, 2, 5, 20), mark(1, 1, 3, 10), mark(1, 1, 4, 10)]);
-        assert_eq!(kept, [Kept { row: 5, n_earlier: 1 }]);
-        assert_eq!((books.accepted, books.duplicate, books.superseded), (1, 1, 1));
+        assert_eq!(
+            kept,
+            [Kept {
+                row: 5,
+                n_earlier: 1
+            }]
+        );
+        assert_eq!(
+            (books.accepted, books.duplicate, books.superseded),
+            (1, 1, 1)
+        );
     }
 
     #[test]
     fn a_tie_of_revisions_goes_to_the_later_line() {
         let (kept, _) = books(&[mark(1, 1, 9, 20), mark(1, 1, 3, 10)]);
-        assert_eq!(kept, [Kept { row: 9, n_earlier: 1 }]);
+        assert_eq!(
+            kept,
+            [Kept {
+                row: 9,
+                n_earlier: 1
+            }]
+        );
     }
 
     #[test]
@@ -179,8 +200,19 @@ mod tests {
             held: None,
             ..mark(1, 3, 7, 30)
         };
-        let (kept, books) = books(&[mark(1, 1, 3, 10), tombstone, mark(1, 2, 5, 20), mark(2, 1, 4, 40)]);
-        assert_eq!(kept, [Kept { row: 4, n_earlier: 0 }]);
+        let (kept, books) = books(&[
+            mark(1, 1, 3, 10),
+            tombstone,
+            mark(1, 2, 5, 20),
+            mark(2, 1, 4, 40),
+        ]);
+        assert_eq!(
+            kept,
+            [Kept {
+                row: 4,
+                n_earlier: 0
+            }]
+        );
         assert_eq!((books.accepted, books.erased), (1, 3));
     }
 
@@ -188,7 +220,10 @@ mod tests {
     fn without_a_key_every_row_is_accepted() {
         let marks = vec![mark(0, 0, 2, 10), mark(0, 0, 1, 10)];
         let settled = settle(marks, Identity::None, Books::default());
-        assert_eq!(settled.kept.iter().map(|kept| kept.row).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            settled.kept.iter().map(|kept| kept.row).collect::<Vec<_>>(),
+            [1, 2]
+        );
         assert_eq!(settled.books.accepted, 2);
     }
 }

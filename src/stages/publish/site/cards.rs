@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::Source;
 use super::drawing::range;
 use super::numbers::quarter;
-use super::sentences::{certainty, finding, notes, period};
+use super::sentences::{certainty, finding, notes, period, since};
 use super::view::{Aspect, Cell, Family, Signal};
-use crate::stages::publish::content::DistrictKind;
+use crate::stages::publish::content::{DistrictKind, TOTAL};
 
 /// The badge of a district that is not a whole real ambito.
 pub(super) fn kind_badge(source: Source<'_>, kind: DistrictKind) -> Markup {
@@ -69,7 +69,7 @@ fn platform_names(text: &str) -> String {
     names.join(", ")
 }
 
-/// The link to the page of a district with its badge, or its code if it has no page.
+/// The link to the page of a district with its badge; all districts together have no page.
 pub(super) fn district_link(source: Source<'_>, code: &str, up: &str) -> Markup {
     let name = source
         .content
@@ -78,7 +78,8 @@ pub(super) fn district_link(source: Source<'_>, code: &str, up: &str) -> Markup 
     html! {
         @match name {
             Some(name) => a href={ (up) "districts/" (code) "/index.html" } { (name) },
-            None => span { (code) },
+            None if code == TOTAL => (source.say("Tutti gli ambiti", "All districts")),
+            None => (code),
         }
         " " (kind_badge(source, source.district_kind(code)))
     }
@@ -95,13 +96,15 @@ pub(super) fn card(source: Source<'_>, signal: &Signal, up: &str) -> Markup {
                 @if source.is_guaranteed(&signal.need) { " " (guaranteed_badge(source)) }
             }
             p class="where" {
-                (district_link(source, &signal.district, up)) " · " (period(language, signal))
+                (district_link(source, &signal.district, up)) " · " (quarter(language, &signal.quarter))
             }
             p class="finding" { (finding(language, signal)) }
             @if signal.aspect != Aspect::NoOffer {
                 @if let Some(drawing) = range(language, &signal.id, &signal.evidence) { (drawing) }
             }
-            @if let Some(text) = certainty(language, &signal.evidence) { p { (text) } }
+            @let certainty = certainty(language, &signal.evidence).unwrap_or_default();
+            @let since = since(language, signal);
+            @if !(certainty.is_empty() && since.is_empty()) { p { (certainty) " " (since) } }
             (details(source, signal))
         }
     }
@@ -114,7 +117,9 @@ fn details(source: Source<'_>, signal: &Signal) -> Markup {
             summary { (source.say("Perché e come", "Why and how")) }
             ul {
                 @for note in notes(source.language, signal) { li { (note) } }
-                li { (source.say("Piattaforme", "Platforms")) ": " (platform_names(&signal.platforms)) "." }
+                @if !signal.platforms.is_empty() {
+                    li { (source.say("Piattaforme", "Platforms")) ": " (platform_names(&signal.platforms)) "." }
+                }
                 li { (source.say("Metodo", "Method")) ": " (signal.method) "." }
                 li { (source.say("Segnale", "Signal")) ": " code { (signal.id) } ", " (quarter(source.language, &signal.quarter)) "." }
             }

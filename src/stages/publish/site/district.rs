@@ -151,7 +151,7 @@ fn current_signals(source: Source<'_>, one: &District) -> Markup {
     let here = |gaps: &[Family]| -> Vec<&Signal> {
         let signals = source.view.signals.iter();
         signals
-            .filter(|signal| signal.district == one.code && signal.quarter == latest)
+            .filter(|signal| is_about(signal, one) && signal.quarter == latest)
             .filter(|signal| gaps.contains(&signal.family))
             .collect()
     };
@@ -181,10 +181,15 @@ fn current_signals(source: Source<'_>, one: &District) -> Markup {
     }
 }
 
+/// Whether a signal is about a district, or about all of them.
+fn is_about(signal: &Signal, one: &District) -> bool {
+    signal.district == one.code || signal.district == TOTAL
+}
+
 /// The signals of earlier quarters, in one table.
 fn earlier_signals(source: Source<'_>, one: &District) -> Markup {
     let latest = source.view.latest();
-    let is_earlier = |signal: &&Signal| signal.district == one.code && signal.quarter != latest;
+    let is_earlier = |signal: &&Signal| is_about(signal, one) && signal.quarter != latest;
     let signals: Vec<&Signal> = source.view.signals.iter().filter(is_earlier).collect();
     if signals.is_empty() {
         return html! {};

@@ -65,6 +65,7 @@ fn head(source: Source<'_>, sheet: &Sheet<'_>, up: &str) -> Markup {
             title { (sheet.title) " · antenne " (source.content.version) }
             meta name="description" content=(sheet.summary);
             link rel="stylesheet" href={ (up) "../style.css" };
+            link rel="icon" type="image/svg+xml" href={ (up) "../icon.svg" };
             link rel="alternate" hreflang=(other.code()) href={ (up) "../" (other.code()) "/" (sheet.path) };
         }
     }

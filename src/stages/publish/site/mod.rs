@@ -36,6 +36,9 @@ use view::View;
 /// The look of every page.
 const STYLE: &str = include_str!("style.css");
 
+/// The mark of every page in the browser's tabs.
+const ICON: &str = include_str!("icon.svg");
+
 /// One file of the site.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -126,13 +129,6 @@ impl<'a> Source<'a> {
             .is_some_and(|need: &NeedLabel| need.is_guaranteed)
     }
 
-    /// The name of a district, or its code if it has no page.
-    fn district_name(self, code: &'a str) -> &'a str {
-        self.content
-            .district(code)
-            .map_or(code, |district| district.name.as_str())
-    }
-
     /// How real the borders of a district are; a code without a page counts as real.
     fn district_kind(self, code: &str) -> DistrictKind {
         self.content
@@ -148,10 +144,11 @@ pub(crate) fn pages(
     resources: &[Resource],
 ) -> Result<Vec<Page>, Error> {
     let view = View::read(plain)?;
-    let mut pages = vec![Page {
-        path: "site/style.css".to_owned(),
-        text: STYLE.to_owned(),
-    }];
+    let file = |path: &str, text: &str| Page {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    };
+    let mut pages = vec![file("site/style.css", STYLE), file("site/icon.svg", ICON)];
     for language in [Language::Italian, Language::English] {
         let source = Source {
             content,

@@ -134,17 +134,25 @@ fn new_label(language: Language, evidence: &Evidence) -> String {
     }
 }
 
-/// Too many requests stay unmet; figures are percentages.
+/// Too many requests stay unmet; figures are requests.
 fn unmet_share(language: Language, evidence: &Evidence) -> String {
     let Some(observed) = evidence.observed else {
         return withheld(language);
     };
-    let observed = percent(language, observed, 0);
-    let against = against(language, evidence, "%");
-    let times = times(language, evidence.ratio);
-    match language {
-        Language::Italian => format!("Senza risposta: {observed} delle richieste{against}{times}."),
-        Language::English => format!("Unmet: {observed} of the requests{against}{times}."),
+    let observed = decimal(language, observed, 0);
+    let excess = excess(language, evidence);
+    match (
+        language,
+        expected(language, evidence, language.say("richieste", "requests")),
+    ) {
+        (Language::Italian, Some(expected)) => {
+            format!("Attese senza risposta {expected}, osservate {observed}{excess}.")
+        }
+        (Language::English, Some(expected)) => {
+            format!("Expected to stay unmet {expected}, observed {observed}{excess}.")
+        }
+        (Language::Italian, None) => format!("Richieste senza risposta: {observed}{excess}."),
+        (Language::English, None) => format!("Unmet requests: {observed}{excess}."),
     }
 }
 
@@ -225,6 +233,20 @@ fn chance_word(language: Language, value: f64) -> String {
     }
 }
 
+/// Since when a rise or a new label stands out; gaps are judged quarter by quarter.
+pub(crate) fn since(language: Language, signal: &Signal) -> String {
+    match signal.aspect {
+        Aspect::Rise | Aspect::NewLabel | Aspect::Other => {
+            let first = month(language, &signal.first_month);
+            format!(
+                "{} {first}.",
+                language.say("Si distingue da", "It stands out since")
+            )
+        }
+        Aspect::UnmetShare | Aspect::NoOffer | Aspect::LongWait => String::new(),
+    }
+}
+
 /// The months a signal speaks of.
 pub(crate) fn period(language: Language, signal: &Signal) -> String {
     let first = month(language, &signal.first_month);
@@ -243,23 +265,21 @@ pub(crate) fn period(language: Language, signal: &Signal) -> String {
     }
 }
 
-/// What a reader must know beside the finding: reports still to come, more users, reasons.
+/// What a reader must know beside the finding: coverage, change in users, reasons.
 pub(crate) fn notes(language: Language, signal: &Signal) -> Vec<String> {
     let evidence = &signal.evidence;
     let mut notes = Vec::new();
     if let Some(share) = evidence.completeness_pct {
         let share = percent(language, share, 0);
-        notes.push(format!(
-            "{}: {share}.",
-            language.say("Segnalazioni già arrivate", "Reports already in")
-        ));
+        let text = language.say("Comuni e mesi con dati", "Comuni and months with data");
+        notes.push(format!("{text}: {share}."));
     }
     if let Some(more) = evidence.exposure_change_pct {
         let text = language.say(
-            "Il confronto tiene conto degli iscritti attivi, cambiati del",
-            "Adjusted for the change in active members:",
+            "Iscritti attivi rispetto all’anno prima",
+            "Active members against the year before",
         );
-        notes.push(format!("{text} {}.", change(language, more)));
+        notes.push(format!("{text}: {}.", change(language, more)));
     }
     notes.extend(reasons(language, &signal.reasons));
     notes
@@ -270,75 +290,78 @@ fn reasons(language: Language, text: &str) -> Vec<String> {
     let Ok(Value::Array(reasons)) = serde_json::from_str(text) else {
         return Vec::new();
     };
-    reasons
+    let said = reasons
         .iter()
-        .filter_map(|reason| sentence(language, reason))
-        .collect()
+        .filter_map(|reason| sentence(language, reason));
+    said.collect()
 }
 
-/// Reasons that need no figure: code, Italian, English.
-const REASONS: [(&str, &str, &str); 9] = [
+/// One reason in words: code, the field with its figure, Italian, English; `#` is the figure.
+type Reason = (&'static str, &'static str, &'static str, &'static str);
+
+/// The reasons that have words, each with at most one figure.
+const REASONS: [Reason; 7] = [
     (
-        "above_interval",
-        "Osservato sopra l’intervallo atteso.",
-        "Observed above the expected range.",
+        "more_than_expected",
+        "n_window_months",
+        "Mesi confrontati insieme: #.",
+        "Months compared together: #.",
     ),
     (
-        "guaranteed_level",
-        "Riguarda un livello essenziale garantito dalla legge (LEPS).",
-        "It concerns a level of service guaranteed by law (LEPS).",
+        "adjusted_for_exposure",
+        "",
+        "Il confronto tiene conto di quanti sono gli iscritti attivi.",
+        "Adjusted for the number of active members.",
     ),
     (
-        "no_offer",
-        "Nessuna offerta nel periodo.",
-        "No offer in the period.",
+        "n_districts_alike",
+        "value",
+        "Altri ambiti in cui lo stesso bisogno si distingue: #.",
+        "Other districts where the same need stands out: #.",
     ),
     (
-        "unknown_label",
-        "La voce non è nel vocabolario dei bisogni.",
-        "The label is not in the vocabulary of needs.",
+        "unmet_above_reference",
+        "share_pct",
+        "Quota senza risposta, sulle richieste concluse: # %.",
+        "Share left unmet, of the requests that ended: # %.",
     ),
     (
-        "slow_rise",
-        "La crescita è graduale.",
-        "The rise is gradual.",
+        "unmet_above_reference",
+        "reference_pct",
+        "Quota di confronto: # %.",
+        "Share it is compared with: # %.",
     ),
     (
-        "sudden_rise",
-        "La crescita è improvvisa.",
-        "The rise is sudden.",
+        "median_wait_longer",
+        "reference_days",
+        "Attesa mediana dell’anno prima, in giorni: #.",
+        "Median wait of the year before, in days: #.",
     ),
     (
-        "short_history",
-        "La serie è breve: il confronto poggia anche sugli altri ambiti.",
-        "The series is short: the comparison also leans on other districts.",
-    ),
-    (
-        "one_platform",
-        "Lo vede una sola piattaforma.",
-        "Only one platform sees it.",
-    ),
-    (
-        "still_open",
-        "Le richieste recenti possono ancora trovare risposta.",
-        "Recent requests may still be met.",
+        "word_not_seen_before",
+        "",
+        "Prima di questi mesi la voce quasi non si usava.",
+        "Before these months the label was hardly used.",
     ),
 ];
 
-/// One reason in words.
+/// One reason in words; a code without words brings its own, or is left out.
 fn sentence(language: Language, reason: &Value) -> Option<String> {
     let code = reason.get("code")?.as_str()?;
-    if let Some((_, it, en)) = REASONS.iter().find(|(known, _, _)| *known == code) {
-        return Some(language.say(it, en).to_owned());
+    let figure = |field: &str| Some(decimal(language, reason.get(field)?.as_f64()?, 1));
+    let said = REASONS.iter().filter(|(known, ..)| *known == code);
+    let said = said.filter_map(|(_, field, it, en)| {
+        let text = language.say(it, en);
+        if field.is_empty() {
+            return Some(text.to_owned());
+        }
+        Some(text.replace('#', &figure(field)?))
+    });
+    let said: Vec<String> = said.collect();
+    if said.is_empty() {
+        return reason.get(language.code())?.as_str().map(str::to_owned);
     }
-    if let ("neighbors", Some(n)) = (code, reason.get("n").and_then(Value::as_i64)) {
-        return Some(match language {
-            Language::Italian => format!("Lo stesso aumento si vede in ambiti vicini: {n}."),
-            Language::English => format!("The same rise is seen in neighboring districts: {n}."),
-        });
-    }
-    let own = reason.get(language.code()).and_then(Value::as_str);
-    own.map(str::to_owned)
+    Some(said.join(" "))
 }
 
 #[cfg(test)]
@@ -371,7 +394,7 @@ mod tests {
             },
             platforms: "bacheca_digitale".to_owned(),
             method: "pooled 1".to_owned(),
-            reasons: r#"[{"code":"guaranteed_level"},{"code":"unheard_of"}]"#.to_owned(),
+            reasons: r#"[{"code":"n_districts_alike","value":3},{"code":"unheard_of"}]"#.to_owned(),
         }
     }
 
@@ -415,9 +438,9 @@ mod tests {
     #[test]
     fn notes_say_completeness_users_and_the_reasons_that_have_words() {
         let notes = notes(Language::Italian, &signal());
-        assert_eq!(notes[0], "Segnalazioni già arrivate: 88\u{a0}%.");
+        assert_eq!(notes[0], "Comuni e mesi con dati: 88\u{a0}%.");
         assert!(notes[1].ends_with("+30\u{a0}%."));
-        assert!(notes[2].contains("LEPS"));
+        assert!(notes[2].ends_with("si distingue: 3."));
         assert_eq!(notes.len(), 3);
     }
 
@@ -427,7 +450,7 @@ mod tests {
         gap.aspect = Aspect::UnmetShare;
         assert!(
             finding(Language::Italian, &gap)
-                .starts_with("Senza risposta: 19\u{a0}% delle richieste")
+                .starts_with("Attese senza risposta 4–11\u{a0}richieste (stima 7), osservate 19")
         );
         gap.aspect = Aspect::LongWait;
         assert!(finding(Language::English, &gap).starts_with("Median wait: 19\u{a0}days"));

@@ -30,7 +30,7 @@ fn drawn(content: &ReleaseContent) -> Vec<Page> {
         })
         .collect();
     let mut pages = pages(content, &plain, &resources).unwrap();
-    pages.retain(|page| !page.path.ends_with("style.css"));
+    pages.retain(|page| page.text.starts_with("<!DOCTYPE html>"));
     pages
 }
 
@@ -89,6 +89,10 @@ fn table_forms(language: Language, table: &ReleaseTable, into: &mut BTreeSet<Str
             _ => {
                 for text in column.as_string::<i32>().iter().flatten() {
                     into.extend(numbers(text));
+                    let plain = numbers(text)
+                        .into_iter()
+                        .filter_map(|number| number.parse().ok());
+                    plain.for_each(|value| forms(language, value, into));
                     into.extend(numbers(&text.replace('-', " ").replace(" 0", " ")));
                 }
             }

@@ -88,9 +88,9 @@ pub(crate) enum Aspect {
     Rise,
     /// A label the vocabulary has no word for; figures are requests.
     NewLabel,
-    /// Too many requests stay unmet; figures are percentages.
+    /// Too many requests stay unmet; figures are unmet requests, shares are in the reasons.
     UnmetShare,
-    /// Requests and nobody who answers; figures are requests.
+    /// Requests and nobody who answers; figures are unmet requests.
     NoOffer,
     /// People wait too long; figures are days.
     LongWait,
@@ -157,9 +157,9 @@ pub(crate) struct Evidence {
     pub(crate) p_value: Option<f64>,
     /// Share of alerts like this one that are false.
     pub(crate) q_value: Option<f64>,
-    /// Change in active members, in percent.
+    /// Change in active members against the year before, in percent.
     pub(crate) exposure_change_pct: Option<f64>,
-    /// Share of reports already in, in percent.
+    /// Share of comuni and months with data, in percent.
     pub(crate) completeness_pct: Option<f64>,
 }
 

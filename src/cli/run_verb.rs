@@ -1,0 +1,204 @@
+//! `antenne run` and one verb per stage.
+
+use clap::Args;
+
+use super::output::{self, Format};
+use super::{Error, Exit, Shared, open, report};
+use crate::context::Context;
+use crate::run::{self, Book, Ending, Plan, RunReport, Stage};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// Run only this stage.
+    #[arg(long, value_enum, conflicts_with = "from")]
+    only: Option<StageName>,
+    /// Begin with this stage.
+    #[arg(long, value_enum)]
+    from: Option<StageName>,
+    /// Fetch and conform only this platform; may be given several times.
+    #[arg(long, value_name = "PLATFORM")]
+    source: Vec<String>,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// How the report is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Arguments of the verb of a stage.
+#[derive(Debug, Args)]
+pub(super) struct StageArguments {
+    /// Fetch and conform only this platform; may be given several times.
+    #[arg(long, value_name = "PLATFORM")]
+    source: Vec<String>,
+    /// How the report is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// A stage, as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum StageName {
+    /// Fetch what the platforms hold.
+    Acquire,
+    /// Bring it to the canonical tables.
+    Conform,
+    /// Run the models.
+    Derive,
+    /// Compute the statistics.
+    Detect,
+    /// Apply disclosure control.
+    Protect,
+    /// Write the release.
+    Publish,
+}
+
+impl StageName {
+    /// The stage.
+    fn stage(self) -> Stage {
+        match self {
+            Self::Acquire => Stage::Acquire,
+            Self::Conform => Stage::Conform,
+            Self::Derive => Stage::Derive,
+            Self::Detect => Stage::Detect,
+            Self::Protect => Stage::Protect,
+            Self::Publish => Stage::Publish,
+        }
+    }
+}
+
+/// Runs the journey, or the part of it asked for.
+pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Result<Exit, Error> {
+    let stages = stages(arguments.only, arguments.from);
+    let cx = open(shared).await?;
+    let plan = plan(&cx, stages, &arguments.source)?;
+    if arguments.dry_run {
+        output::print(&foretell(&cx, &plan))?;
+        return Ok(Exit::Done);
+    }
+    carry_out(&cx, &plan, arguments.format).await
+}
+
+/// Runs one stage.
+pub(super) async fn stage(shared: &Shared, stage: Stage, arguments: &StageArguments) -> Result<Exit, Error> {
+    let cx = open(shared).await?;
+    let plan = plan(&cx, vec![stage], &arguments.source)?;
+    carry_out(&cx, &plan, arguments.format).await
+}
+
+/// The stages asked for.
+fn stages(only: Option<StageName>, from: Option<StageName>) -> Vec<Stage> {
+    if let Some(only) = only {
+        return vec![only.stage()];
+    }
+    let first = from.map_or(Stage::Acquire, StageName::stage);
+    Stage::ALL.into_iter().filter(|stage| *stage >= first).collect()
+}
+
+/// A checked plan.
+fn plan(cx: &Context, stages: Vec<Stage>, platforms: &[String]) -> Result<Plan, Error> {
+    let declared = &cx.commons.sources;
+    if let Some(unknown) = platforms.iter().find(|platform| !declared.contains_key(*platform)) {
+        let known: Vec<&str> = declared.keys().map(String::as_str).collect();
+        return Err(Error::Request {
+            message: format!("there is no platform `{unknown}`; `pipelines/sources/` declares {}", known.join(", ")),
+        });
+    }
+    let platforms = if platforms.is_empty() { declared.keys().cloned().collect() } else { platforms.to_vec() };
+    Ok(Plan { stages, platforms })
+}
+
+/// What a plan would do.
+fn foretell(cx: &Context, plan: &Plan) -> String {
+    let verbs: Vec<&str> = plan.stages.iter().map(|stage| stage.verb()).collect();
+    let mut text = format!("run {} would: {}\n", cx.run + 1, verbs.join(", "));
+    for platform in &plan.platforms {
+        let tables = cx.commons.sources.get(platform).into_iter().flat_map(|source| source.spec.tables.keys());
+        let tables: Vec<&str> = tables.map(String::as_str).collect();
+        text.push_str(&format!("  platform {platform}: {}\n", tables.join(", ")));
+    }
+    text.push_str(&format!("  {} mapping(s), {} model(s), {} data set(s)\n", cx.commons.conformed.len(), cx.commons.derived.len(), cx.commons.releases.len()));
+    text
+}
+
+/// Runs a plan and prints its report.
+async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
+    let done = run::run(cx, plan).await.map_err(Error::Run)?;
+    match format {
+        Format::Json => output::json(&done)?,
+        Format::Text => output::print(&text(&done))?,
+    }
+    for (what, why) in &done.failures {
+        report::say(&format!("failed: {what}: {why}"));
+    }
+    Ok(match done.ending {
+        Ending::Partial => Exit::Partial,
+        Ending::Done | Ending::Started | Ending::Refused | Ending::Failed => Exit::Done,
+    })
+}
+
+/// The report for people: the books, the signals, the release.
+fn text(done: &RunReport) -> String {
+    let mut text = books(&done.books);
+    for stage in &done.stages {
+        if let Some(line) = account(stage.stage.as_str(), &stage.detail) {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    text.push_str(&format!("run {} took {:.1} s\n", done.run, done.stages.iter().map(|stage| stage.seconds).sum::<f64>()));
+    if let (Some(release), Some(page)) = (&done.release, &done.page) {
+        text.push_str(&format!("release {release}\npage    {page}\n"));
+    }
+    text
+}
+
+/// The books as columns.
+pub(super) fn books(books: &[Book]) -> String {
+    let head = ["platform", "table", "source", "accepted", "rejected", "duplicate", "superseded", "erased", "books"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for book in books {
+        let source = book.source_count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let closed = match &book.closed {
+            serde_json::Value::Bool(true) => "closed",
+            serde_json::Value::Bool(false) => "OPEN",
+            _ => "UNVERIFIED",
+        };
+        let counts = [book.accepted, book.rejected, book.duplicate, book.superseded, book.erased].map(|count| count.to_string());
+        let mut row = vec![book.name.clone(), book.table.clone(), source];
+        row.extend(counts);
+        row.push(closed.to_owned());
+        rows.push(row);
+    }
+    output::aligned(&rows)
+}
+
+/// One line about what a stage did.
+fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
+    let sum = |name: &str| detail.as_object().map(|sources| sources.values().filter_map(|source| source.get(name)?.as_u64()).sum::<u64>());
+    match stage {
+        "acquire" => {
+            let (fetched, unchanged) = (sum("n_fetched")?, sum("n_unchanged")?);
+            let said = if fetched == 0 { "nothing new to pull" } else { "pulled" };
+            Some(format!("acquire: {said}: {fetched} page(s) fetched, {unchanged} unchanged"))
+        }
+        "derive" => {
+            let models = detail.as_array()?;
+            let rebuilt = models.iter().filter(|model| model.get("action").is_some_and(|action| action == "rebuilt")).count();
+            Some(format!("derive: {rebuilt} of {} model(s) rebuilt", models.len()))
+        }
+        "detect" => {
+            let latest = detail.get("n_latest")?.as_object()?;
+            let kinds: Vec<String> = latest.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            Some(format!("detect: in {}: {}", detail.get("latest_quarter")?.as_str()?, kinds.join(", ")))
+        }
+        "protect" => Some(format!(
+            "protect: {} signal(s) published, {} withheld with their evidence",
+            detail.get("n_signals_published")?,
+            detail.get("n_signals_withheld")?
+        )),
+        "publish" if detail.get("action").is_some_and(|action| action == "unchanged") => Some("publish: nothing has changed since the last release; no byte written".to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,57 @@
+//! `antenne status`: books, freshness, last release.
+
+use clap::Args;
+
+use super::output::{self, Format};
+use super::{Error, Exit, Shared, open, run_verb};
+use crate::run::Book;
+use crate::run::status::{self, Status};
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    /// How the status is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Prints the status.
+pub(super) async fn status(shared: &Shared, arguments: &StatusArguments) -> Result<Exit, Error> {
+    let cx = open(shared).await?;
+    let found = status::status(&cx).await.map_err(Error::Run)?;
+    match arguments.format {
+        Format::Json => output::json(&found)?,
+        Format::Text => output::print(&text(&found))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The status for people.
+fn text(found: &Status) -> String {
+    let books: Vec<Book> = found
+        .sources
+        .iter()
+        .map(|source| Book {
+            name: source.name.clone(),
+            table: source.table.clone(),
+            source_count: source.source_count,
+            accepted: source.accepted,
+            rejected: source.rejected,
+            duplicate: source.duplicate,
+            superseded: source.superseded,
+            erased: source.erased,
+            closed: source.closed.clone(),
+        })
+        .collect();
+    let mut text = run_verb::books(&books);
+    let mut late: Vec<&str> = found.sources.iter().filter(|source| source.fresh == Some(false)).map(|source| source.name.as_str()).collect();
+    late.dedup();
+    if !late.is_empty() {
+        text.push_str(&format!("late: {} (no record for longer than `freshness.warn_after_days`)\n", late.join(", ")));
+    }
+    match &found.last_release {
+        Some(release) => text.push_str(&format!("last release {release}\n")),
+        None => text.push_str("no release yet; run `antenne run`\n"),
+    }
+    text
+}
