@@ -22,7 +22,7 @@ use crate::lake::Lake;
 use crate::spec::settings::EngineSettings;
 
 /// How long a query may go without a batch before it counts as stuck.
-const STALL: Duration = Duration::from_secs(900);
+const STALL: Duration = Duration::from_mins(15);
 
 /// Name of the only catalog.
 const CATALOG: &str = "antenne";
@@ -35,7 +35,7 @@ const SCHEMAS: [&str; 8] = ["reference", "acquired", "source", "conformed", "der
 pub enum Error {
     /// The limits could not be set up.
     #[error("cannot set up the query engine")]
-    Setup(#[source] DataFusionError),
+    Setup(#[source] Box<DataFusionError>),
     /// The table could not be put into the session.
     #[error("cannot register table `{table}`")]
     Register {
@@ -43,7 +43,7 @@ pub enum Error {
         table: String,
         /// Why not.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// The statement is wrong or failed.
     #[error("query `{label}` failed")]
@@ -52,7 +52,7 @@ pub enum Error {
         label: String,
         /// Why.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// The statement made no progress, twice.
     #[error("query `{label}` made no progress for {} seconds, also on one thread; raise `engine.memory_mib`", STALL.as_secs())]
@@ -92,7 +92,7 @@ impl Engine {
             .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
             .with_disk_manager_builder(disk)
             .build_arc()
-            .map_err(Error::Setup)?;
+            .map_err(|source| Error::Setup(Box::new(source)))?;
         Ok(Self {
             runtime,
             threads: usize::from(settings.threads.max(1)),
@@ -130,12 +130,12 @@ impl Engine {
         config.options_mut().sql_parser.enable_ident_normalization = true;
         let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
         let catalog = context.catalog(CATALOG).ok_or_else(|| {
-            Error::Setup(DataFusionError::Internal("the default catalog is missing".to_owned()))
+            Error::Setup(Box::new(DataFusionError::Internal("the default catalog is missing".to_owned())))
         })?;
         for schema in SCHEMAS {
             if catalog.schema(schema).is_none() {
                 let empty: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-                catalog.register_schema(schema, empty).map_err(Error::Setup)?;
+                catalog.register_schema(schema, empty).map_err(|source| Error::Setup(Box::new(source)))?;
             }
         }
         Ok(Session {
@@ -169,7 +169,7 @@ impl Session {
         let label = format!("{schema}.{name}");
         let failed = |source| Error::Register {
             table: label.clone(),
-            source,
+            source: Box::new(source),
         };
         let reference = datafusion::common::TableReference::partial(schema, name);
         self.context.deregister_table(reference.clone()).map_err(failed)?;
@@ -184,7 +184,7 @@ impl Session {
     pub(crate) async fn register_folder(&self, schema: &str, folder: &std::path::Path) -> Result<(), Error> {
         let failed = |table: &std::path::Path| {
             let table = table.display().to_string();
-            move |source| Error::Register { table, source }
+            move |source| Error::Register { table, source: Box::new(source) }
         };
         let entries = std::fs::read_dir(folder).map_err(|error| failed(folder)(DataFusionError::IoError(error)))?;
         let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|found| found == "parquet")).collect();
@@ -247,7 +247,7 @@ impl Session {
         let frame = self.plan(label, sql).await?;
         frame.execute_stream().await.map_err(|source| Error::Query {
             label: label.to_owned(),
-            source,
+            source: Box::new(source),
         })
     }
 
@@ -259,7 +259,7 @@ impl Session {
             .await
             .map_err(|source| Error::Query {
                 label: label.to_owned(),
-                source,
+                source: Box::new(source),
             })
     }
 
@@ -272,7 +272,7 @@ impl Session {
         let into = single.context.catalog(CATALOG);
         for (name, schema) in schemas {
             if let Some(catalog) = &into {
-                catalog.register_schema(name, schema).map_err(Error::Setup)?;
+                catalog.register_schema(name, schema).map_err(|source| Error::Setup(Box::new(source)))?;
             }
         }
         Ok(single)
@@ -286,7 +286,7 @@ fn watched(stream: SendableRecordBatchStream, label: String) -> impl futures::St
             Err(_elapsed) => Err(Error::Stalled { label }),
             Ok(None) => Ok(None),
             Ok(Some(Ok(batch))) => Ok(Some((batch, (stream, label)))),
-            Ok(Some(Err(source))) => Err(Error::Query { label, source }),
+            Ok(Some(Err(source))) => Err(Error::Query { label, source: Box::new(source) }),
         }
     })
 }

@@ -132,10 +132,10 @@ enum Exit {
 enum Error {
     /// The commons could not be loaded.
     #[error(transparent)]
-    Commons(commons::Error),
+    Commons(Box<commons::Error>),
     /// A run failed.
     #[error(transparent)]
-    Run(run::Error),
+    Run(Box<run::Error>),
     /// The request cannot be carried out as written.
     #[error("{message}")]
     Request {
@@ -160,6 +160,23 @@ enum Error {
     /// A verb's own failure, already in words.
     #[error("{0}")]
     Failed(String),
+}
+
+impl Error {
+    /// The commons could not be loaded.
+    fn commons(error: commons::Error) -> Self {
+        Self::Commons(Box::new(error))
+    }
+
+    /// A run failed.
+    fn run(error: run::Error) -> Self {
+        Self::Run(Box::new(error))
+    }
+
+    /// Another failure, in the words of all its causes.
+    fn failed(error: &dyn std::error::Error) -> Self {
+        Self::Failed(run::with_causes(error))
+    }
 }
 
 /// Runs the command; the exit code of the process.
@@ -218,7 +235,7 @@ fn start_log(talk: Talk) {
 
 /// Opens the commons for work.
 async fn open(shared: &Shared) -> Result<Context, Error> {
-    let commons = Commons::load(&shared.commons).map_err(Error::Commons)?;
+    let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
     let key = secret(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
     let setting = Setting {
         commons,
@@ -226,7 +243,7 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
         started_at: Utc::now(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
-    run::open(setting).await.map_err(Error::Run)
+    run::open(setting).await.map_err(Error::run)
 }
 
 /// Reads a secret by its reference, `env:NAME` or `file:PATH`.

@@ -64,23 +64,23 @@ pub(super) async fn query(shared: &Shared, arguments: &QueryArguments) -> Result
 async fn private_session(cx: &Context) -> Result<Session, Error> {
     let mut tables = BTreeSet::new();
     for zone in Zone::ALL {
-        let names = cx.lake.tables(zone).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+        let names = cx.lake.tables(zone).await.map_err(|error| Error::failed(&error))?;
         tables.extend(names.into_iter().map(|name| format!("{}.{name}", zone.name())));
     }
     tables.extend(cx.commons.reference.tables.keys().map(|name| format!("reference.{name}")));
-    let opened = cx.open(&tables).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let opened = cx.open(&tables).await.map_err(|error| Error::failed(&error))?;
     Ok(opened.session)
 }
 
 /// A session over the files of the latest release, and nothing else.
 async fn public_session(cx: &Context) -> Result<Session, Error> {
-    let noted = release::ledger(cx).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let noted = release::ledger(cx).await.map_err(|error| Error::failed(&error))?;
     let Some(last) = noted.last() else {
         return Err(Error::Request { message: "there is no release yet; run `antenne run` first, or query the lake with `--private`".to_owned() });
     };
     let folder = release::releases_folder(cx).join(&last.version).join("data");
-    let session = cx.engine.session().map_err(|error| Error::Failed(with_causes(&error)))?;
-    session.register_folder("public", &folder).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let session = cx.engine.session().map_err(|error| Error::failed(&error))?;
+    session.register_folder("public", &folder).await.map_err(|error| Error::failed(&error))?;
     Ok(session)
 }
 

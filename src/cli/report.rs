@@ -38,7 +38,7 @@ fn draw(mistake: &Diagnostic, renderer: &Renderer) -> String {
     let path = mistake.file.display().to_string();
     let length = mistake.source.len();
     let span = mistake.span.start.min(length)..mistake.span.end.min(length);
-    let snippet = Snippet::source(mistake.source.as_str()).path(path.as_str()).annotation(AnnotationKind::Primary.span(span).label(mistake.label.as_str()));
+    let snippet = Snippet::source(&*mistake.source).path(path.as_str()).annotation(AnnotationKind::Primary.span(span).label(mistake.label));
     let mut groups = vec![Group::with_title(Level::ERROR.primary_title(mistake.message.as_str())).element(snippet)];
     if let Some(help) = &mistake.help {
         groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
@@ -55,11 +55,14 @@ fn plain(mistake: &Diagnostic) -> String {
 /// Says why the command failed; the exit code that goes with it.
 pub(super) fn failure(error: &Error, root: &Path) -> ExitCode {
     match error {
-        Error::Commons(commons::Error::Mistakes(mistakes)) => {
-            diagnostics(mistakes);
+        Error::Commons(commons) => {
+            match &**commons {
+                commons::Error::Mistakes(mistakes) => diagnostics(mistakes),
+                other => say(&format!("error: {}", with_causes(other))),
+            }
             ExitCode::from(2)
         }
-        Error::Commons(_) | Error::Request { .. } | Error::Secret { .. } => {
+        Error::Request { .. } | Error::Secret { .. } => {
             say(&format!("error: {}", with_causes(error)));
             ExitCode::from(2)
         }
@@ -85,9 +88,9 @@ mod tests {
         let mistake = Diagnostic {
             message: "unknown field `urll`".to_owned(),
             file: PathBuf::from("antenne.toml"),
-            source: "[lake]\nurll = \"x\"\n".to_owned(),
+            source: "[lake]\nurll = \"x\"\n".into(),
             span: 7..11,
-            label: "here".to_owned(),
+            label: "here",
             help: Some("correct its spelling".to_owned()),
         };
         let text = plain(&mistake);

@@ -125,7 +125,7 @@ fn foretell(cx: &Context, plan: &Plan) -> String {
 
 /// Runs a plan and prints its report.
 async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
-    let done = run::run(cx, plan).await.map_err(Error::Run)?;
+    let done = run::run(cx, plan).await.map_err(Error::run)?;
     match format {
         Format::Json => output::json(&done)?,
         Format::Text => output::print(&text(&done))?,

@@ -66,7 +66,7 @@ fn generate(shared: &Shared, arguments: &SampleArguments) -> Result<Exit, Error>
     };
     progress.begin("sample", "records", Total::Unknown);
     let done = sample::generate(&plan, &|n_rows| progress.advance(n_rows, 0));
-    let done = done.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let done = done.map_err(|error| Error::failed(&error))?;
     progress.end(&format!("{} exchanges in {} rows, in `{}`", done.n_exchanges, done.n_rows, plan.out.display()));
     Ok(Exit::Done)
 }

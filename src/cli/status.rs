@@ -18,7 +18,7 @@ pub(super) struct StatusArguments {
 /// Prints the status.
 pub(super) async fn status(shared: &Shared, arguments: &StatusArguments) -> Result<Exit, Error> {
     let cx = open(shared).await?;
-    let found = status::status(&cx).await.map_err(Error::Run)?;
+    let found = status::status(&cx).await.map_err(Error::run)?;
     match arguments.format {
         Format::Json => output::json(&found)?,
         Format::Text => output::print(&text(&found))?,

@@ -36,7 +36,7 @@ pub enum Error {
         table: String,
         /// Why not.
         #[source]
-        source: datafusion::error::DataFusionError,
+        source: Box<datafusion::error::DataFusionError>,
     },
     /// There is no such table.
     #[error("there is no table `{table}` yet; run the earlier stages first")]
@@ -127,14 +127,6 @@ impl Context {
         Ok(Opened { session, fingerprints })
     }
 
-    /// Hash of the content of each table, without opening any.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub(crate) async fn fingerprints(&self, tables: &BTreeSet<String>) -> Result<BTreeMap<String, String>, Error> {
-        Ok(self.open(tables).await?.fingerprints)
-    }
-
     /// A table of the lake.
     async fn lake_provider(&self, table: &str, schema: &str, name: &str) -> Result<(Arc<dyn TableProvider>, String), Error> {
         let missing = || Error::Missing { table: table.to_owned() };
@@ -142,7 +134,7 @@ impl Context {
         match self.lake.snapshot(zone, name).await.map_err(Error::Lake)? {
             Some(snapshot) => {
                 let provider = self.lake.provider(zone, name, &snapshot);
-                let provider = provider.map_err(|source| Error::Open { table: table.to_owned(), source })?;
+                let provider = provider.map_err(|source| Error::Open { table: table.to_owned(), source: Box::new(source) })?;
                 Ok((provider, snapshot.fingerprint()))
             }
             None if zone == Zone::Conformed => {
@@ -162,7 +154,7 @@ impl Context {
         let schema = batch.schema();
         let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(|source| Error::Open {
             table: format!("reference.{name}"),
-            source,
+            source: Box::new(source),
         })?;
         Ok((Arc::new(table), fingerprint))
     }

@@ -28,7 +28,7 @@ mod provider;
 mod table;
 mod write;
 
-pub(crate) use commit::{Outcome, TableCommit};
+pub(crate) use commit::TableCommit;
 pub use table::{File, Snapshot};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 
@@ -83,7 +83,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The folder of the lake could not be made.
     #[error("cannot make the folder of the lake `{path}`")]
@@ -109,7 +109,7 @@ pub enum Error {
         path: String,
         /// Why not.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The log of a table could not be read or written.
     #[error("cannot {act} the log of table `{table}`")]
@@ -168,7 +168,7 @@ impl Lake {
         let root = address(base, url)?;
         let (store, prefix) = object_store::parse_url(&root).map_err(|source| Error::Open {
             url: root.to_string(),
-            source,
+            source: Box::new(source),
         })?;
         table::register_scheme(&root);
         Ok(Self {
@@ -198,7 +198,7 @@ impl Lake {
             .map_err(|source| Error::Object {
                 act: "list",
                 path: folder.to_string(),
-                source,
+                source: Box::new(source),
             })?;
         let mut names: Vec<String> = listed
             .common_prefixes
@@ -255,7 +255,7 @@ fn object_error(act: &'static str, path: &Path, source: object_store::Error) -> 
     Error::Object {
         act,
         path: path.to_string(),
-        source,
+        source: Box::new(source),
     }
 }
 

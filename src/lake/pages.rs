@@ -50,10 +50,10 @@ impl Lake {
         self.read(&path).await?.ok_or_else(|| Error::Object {
             act: "read",
             path: path.clone(),
-            source: object_store::Error::NotFound {
+            source: Box::new(object_store::Error::NotFound {
                 path,
                 source: "the list of pages names it".into(),
-            },
+            }),
         })
     }
 

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Error, Exit, Shared, report};
-use crate::run::with_causes;
 use crate::sample::{self, SamplePlan};
 
 mod files;
@@ -68,7 +67,7 @@ fn write_sample(root: &Path) -> Result<(), Error> {
         move |source| Error::Act { act, source }
     };
     let plan = SamplePlan { n_exchanges: N_EXCHANGES, seed: 1, reference: root.join("reference"), out: aside.clone() };
-    sample::generate(&plan, &|_n_rows| {}).map_err(|error| Error::Failed(with_causes(&error)))?;
+    sample::generate(&plan, &|_n_rows| {}).map_err(|error| Error::failed(&error))?;
     let target = root.join("sample-data").join(PLATFORM);
     std::fs::create_dir_all(root.join("sample-data")).map_err(failed("make", &target))?;
     std::fs::rename(aside.join(PLATFORM), &target).map_err(failed("move into place", &target))?;

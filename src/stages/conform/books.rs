@@ -160,11 +160,9 @@ impl Ledger {
         let rejects = cx.lake.snapshot(Zone::Conformed, REJECTS).await?;
         let mut before = BTreeMap::new();
         if let Some(snapshot) = &books {
-            for batch in cx.lake.read_all(Zone::Conformed, BOOKS, snapshot).await? {
-                for line in lines_in(&batch) {
-                    before.insert(format!("{}__{}", line.name, line.table), line);
-                }
-            }
+            let rows = cx.lake.read_all(Zone::Conformed, BOOKS, snapshot).await?;
+            let lines = rows.iter().flat_map(lines_in);
+            before.extend(lines.map(|line| (format!("{}__{}", line.name, line.table), line)));
         }
         let is_declared = |line: &BookLine| cx.commons.sources.get(&line.name).is_some_and(|source| source.spec.tables.contains_key(&line.table));
         before.retain(|_scope, line| is_declared(line));

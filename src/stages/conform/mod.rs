@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use futures::stream;
 
@@ -56,7 +56,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: typed::Error,
+        source: Box<typed::Error>,
     },
     /// A compressed page is damaged.
     #[error("source table `{table}`: page `{url}` cannot be inflated")]
@@ -76,7 +76,7 @@ pub enum Error {
         table: String,
         /// Why not.
         #[source]
-        source: typed::Error,
+        source: Box<typed::Error>,
     },
     /// A mapping failed.
     #[error("mapping `{model}` failed")]
@@ -245,10 +245,10 @@ impl Reader<'_> {
     ) -> Result<(), Error> {
         let total = pages.iter().map(|page| page.n_bytes).sum();
         self.cx.progress.begin("conform", name, Total::Bytes(total));
-        let at = TableRef { platform: self.platform, name: table, spec };
+        let declared = TableRef { platform: self.platform, name: table, spec };
         let keys = KeyRing { key: &self.cx.key, epoch: self.cx.commons.settings.secrets.epoch };
-        let built = |source| Error::Typed { table: name.to_owned(), source };
-        let mut conformer = TableConformer::new(at, self.comuni, keys).map_err(built)?;
+        let built = |source| Error::Typed { table: name.to_owned(), source: Box::new(source) };
+        let mut conformer = TableConformer::new(declared, self.comuni, keys).map_err(built)?;
         for (sequence, page) in pages.iter().enumerate() {
             let kept = self.cx.lake.page(self.platform, table, &page.sha256).await?;
             let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
@@ -256,15 +256,15 @@ impl Reader<'_> {
                 url: page.url.clone(),
                 source,
             })?;
-            let at = PageRef {
+            let place = PageRef {
                 sha256: &page.sha256,
                 url: &page.url,
                 sequence: sequence as u64,
             };
-            conformer.push_page(at, &bytes).map_err(|source| Error::Page {
+            conformer.push_page(place, &bytes).map_err(|source| Error::Page {
                 table: name.to_owned(),
                 url: page.url.clone(),
-                source,
+                source: Box::new(source),
             })?;
             self.cx.progress.advance(page.n_records.unwrap_or_default(), page.n_bytes);
         }

@@ -22,6 +22,8 @@ use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::context::tables::{self, Opened};
 use crate::context::{Action, Context, Total};
 use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::spec::settings::EmergingMethod;
+use crate::stats::ears::Ears;
 use crate::stats::pooled::Pooled;
 
 mod calendar;
@@ -116,14 +118,15 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
     cx.progress.begin("detect", "signals", Total::Unknown);
     let inputs: BTreeSet<String> = INPUTS.iter().map(|&name| name.to_owned()).collect();
     let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
-    let fingerprint = fingerprint(&opened.fingerprints);
+    let method = cx.commons.settings.detect.emerging_needs;
+    let fingerprint = fingerprint(&opened.fingerprints, method);
     let before = cx.lake.snapshot(Zone::Detected, SIGNALS).await?;
     if let Some(before) = before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint)) {
         let rows = cx.lake.read_all(Zone::Detected, SIGNALS, &before).await?;
         cx.progress.end("unchanged");
         return summary(&rows, Action::Unchanged);
     }
-    let signals = judge(&opened).await?;
+    let signals = judge(&opened, method).await?;
     let batch = signal::batch(signals).map_err(Error::Build)?;
     let report = summary(std::slice::from_ref(&batch), Action::Rebuilt)?;
     let target = Target {
@@ -151,9 +154,10 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
 }
 
 /// Hash of all that the signals are made from.
-fn fingerprint(inputs: &BTreeMap<String, String>) -> String {
+fn fingerprint(inputs: &BTreeMap<String, String>, method: EmergingMethod) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(VERSION.as_bytes());
+    hasher.update(format!("{method:?}").as_bytes());
     for (table, fingerprint) in inputs {
         hasher.update(table.as_bytes());
         hasher.update(fingerprint.as_bytes());
@@ -162,8 +166,11 @@ fn fingerprint(inputs: &BTreeMap<String, String>) -> String {
 }
 
 /// Every signal of the judged quarters.
-async fn judge(opened: &Opened) -> Result<Vec<Signal>, Error> {
-    let mut signals = emerging::rises(opened, &Pooled::default()).await?;
+async fn judge(opened: &Opened, method: EmergingMethod) -> Result<Vec<Signal>, Error> {
+    let mut signals = match method {
+        EmergingMethod::PooledGammaPoisson => emerging::rises(opened, &Pooled::default()).await?,
+        EmergingMethod::EarsC2 => emerging::rises(opened, &Ears::MONTHLY_C2).await?,
+    };
     signals.extend(labels::new_labels(opened).await?);
     signals.extend(gaps::gaps(opened).await?);
     let notes = Notes::read(opened).await?;

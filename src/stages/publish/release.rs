@@ -140,7 +140,7 @@ pub fn releases_folder(cx: &Context) -> PathBuf {
 pub async fn publish(cx: &Context) -> Result<Report, Error> {
     cx.progress.begin("publish", "release", Total::Unknown);
     let mut noted = ledger(cx).await?;
-    let mut draft = Draft::read(cx).await?;
+    let draft = Draft::read(cx).await?;
     refuse_open_books(&draft.books)?;
     let fingerprint = draft.fingerprint(cx);
     let root = releases_folder(cx);
@@ -426,10 +426,10 @@ async fn districts(cx: &Context, table: Option<&RecordBatch>) -> Result<Vec<Dist
                where districts.valid_to is null order by districts.district_code, comuni.name";
     let found = rows(cx, "reference.districts", &["reference.districts", "reference.comuni"], sql).await?;
     let wrong = |source| Error::Column { table: "districts".to_owned(), source };
-    let (code, comune) = (texts(&found, "district_code").map_err(wrong)?, texts(&found, "name").map_err(wrong)?);
-    let mut comuni: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let (of, comune) = (texts(&found, "district_code").map_err(wrong)?, texts(&found, "name").map_err(wrong)?);
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for row in 0..found.num_rows() {
-        comuni.entry(code.value(row)).or_default().push(comune.value(row).to_owned());
+        names.entry(of.value(row)).or_default().push(comune.value(row).to_owned());
     }
     let Some(table) = table else { return Ok(Vec::new()) };
     let (code, name, kind) = (texts(table, "district_code").map_err(wrong)?, texts(table, "name").map_err(wrong)?, texts(table, "kind").map_err(wrong)?);
@@ -442,7 +442,7 @@ async fn districts(cx: &Context, table: Option<&RecordBatch>) -> Result<Vec<Dist
                 "partial" => DistrictKind::Partial,
                 _ => DistrictKind::Demonstration,
             },
-            comuni: comuni.get(code.value(row)).cloned().unwrap_or_default(),
+            comuni: names.get(code.value(row)).cloned().unwrap_or_default(),
         })
         .collect())
 }
