@@ -301,26 +301,3 @@ async fn a_query_without_a_free_place_is_asked_to_come_back() {
     assert_eq!(reply.status, 503, "{}", reply.text());
     assert!(reply.headers.contains("retry-after: 2"));
 }
-
-#[test]
-fn the_newest_release_is_found_by_number() {
-    let place = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        latest_release(place.path()),
-        Err(Error::NoRelease { .. })
-    ));
-    for name in [
-        "v2026.9.0",
-        "v2026.10.0",
-        "v2025.11.3",
-        "latest",
-        ".v2027.1.0.tmp",
-    ] {
-        std::fs::create_dir(place.path().join(name)).unwrap();
-    }
-    assert!(
-        latest_release(place.path())
-            .unwrap()
-            .ends_with("v2026.10.0")
-    );
-}
