@@ -198,11 +198,6 @@ impl Closure {
 }
 
 impl ReleaseContent {
-    /// The table of that name, if the release has it.
-    pub(crate) fn table(&self, name: &str) -> Option<&ReleaseTable> {
-        self.tables.iter().find(|table| table.name == name)
-    }
-
     /// The district of that code.
     pub(crate) fn district(&self, code: &str) -> Option<&District> {
         self.districts.iter().find(|district| district.code == code)

@@ -189,8 +189,6 @@ pub(crate) fn write_release(content: &ReleaseContent, folder: &Path) -> Result<W
 /// The two files of one table.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
-    /// Name of the table.
-    table: String,
     /// Its CSV file.
     csv: FileEntry,
     /// Its Parquet file.
@@ -204,11 +202,7 @@ fn write_tables(plain: &[PlainTable<'_>], folder: &mut Folder) -> Result<Vec<Res
         let name = &table.declared.name;
         let csv = folder.write(&format!("data/{name}.csv"), &tables::csv(table)?)?;
         let parquet = folder.write(&format!("data/{name}.parquet"), &tables::parquet(table)?)?;
-        resources.push(Resource {
-            table: name.clone(),
-            csv,
-            parquet,
-        });
+        resources.push(Resource { csv, parquet });
     }
     Ok(resources)
 }
