@@ -19,7 +19,9 @@ pub(super) struct CheckArguments {
 /// Checks the commons.
 pub(super) async fn check(shared: &Shared, arguments: &CheckArguments) -> Result<Exit, Error> {
     let mistakes = match Commons::load(&shared.commons) {
-        Ok(commons) => check::check(&commons).await.map_err(|error| Error::failed(&error))?,
+        Ok(commons) => check::check(&commons)
+            .await
+            .map_err(|error| Error::failed(&error))?,
         Err(commons::Error::Mistakes(mistakes)) => mistakes,
         Err(error) => return Err(Error::commons(error)),
     };
@@ -28,7 +30,11 @@ pub(super) async fn check(shared: &Shared, arguments: &CheckArguments) -> Result
         Format::Text if mistakes.is_empty() => report::say("no mistakes"),
         Format::Text => report::diagnostics(&mistakes),
     }
-    Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Wrong })
+    Ok(if mistakes.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Wrong
+    })
 }
 
 /// A mistake as JSON.

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::Layer;
 
 use crate::context::Context;
 use crate::run::{self, Setting, Stage};
@@ -143,7 +143,9 @@ enum Error {
         message: String,
     },
     /// A secret could not be read.
-    #[error("cannot read the secret `{reference}` that `antenne.toml` names; set it, or name another")]
+    #[error(
+        "cannot read the secret `{reference}` that `antenne.toml` names; set it, or name another"
+    )]
     Secret {
         /// The reference, never the secret.
         reference: String,
@@ -185,7 +187,15 @@ pub fn main() -> ExitCode {
     start_log(command.shared.talk);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return report::failure(&Error::Act { act: "start the runtime".to_owned(), source: error }, Path::new(".")),
+        Err(error) => {
+            return report::failure(
+                &Error::Act {
+                    act: "start the runtime".to_owned(),
+                    source: error,
+                },
+                Path::new("."),
+            );
+        }
     };
     let root = command.shared.commons.clone();
     match runtime.block_on(carry_out(command)) {
@@ -215,7 +225,12 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Init(arguments) => init::init(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
         Verb::Completions(arguments) => {
-            clap_complete::generate(arguments.shell, &mut Command::command(), "antenne", &mut std::io::stdout());
+            clap_complete::generate(
+                arguments.shell,
+                &mut Command::command(),
+                "antenne",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::Done)
         }
     }
@@ -229,8 +244,12 @@ fn start_log(talk: Talk) {
         Talk::Verbose => tracing::Level::INFO,
     };
     let own = Targets::new().with_target("antenne", level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(report::is_colored());
-    tracing_subscriber::registry().with(lines.with_filter(own)).init();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(report::is_colored());
+    tracing_subscriber::registry()
+        .with(lines.with_filter(own))
+        .init();
 }
 
 /// Opens the commons for work.
@@ -247,9 +266,14 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
 }
 
 /// Reads a secret by its reference, `env:NAME` or `file:PATH`.
-#[expect(clippy::disallowed_methods, reason = "only the command line reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
 fn secret(root: &Path, reference: &str) -> Result<String, Error> {
-    let unreadable = || Error::Secret { reference: reference.to_owned() };
+    let unreadable = || Error::Secret {
+        reference: reference.to_owned(),
+    };
     if let Some(name) = reference.strip_prefix("env:") {
         return std::env::var(name).map_err(|_absent| unreadable());
     }

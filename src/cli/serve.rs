@@ -31,8 +31,14 @@ pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Result
         limits: Limits::default(),
     };
     let server = bind(&plan).await.map_err(|error| Error::failed(&error))?;
-    report::say(&format!("serving {} on http://{}", plan.release.display(), server.address()));
-    report::say("pages at /site/it/ and /site/en/, SQL at /sql?q=…&format=json|csv|arrow; stop with Ctrl-C");
+    report::say(&format!(
+        "serving {} on http://{}",
+        plan.release.display(),
+        server.address()
+    ));
+    report::say(
+        "pages at /site/it/ and /site/en/, SQL at /sql?q=…&format=json|csv|arrow; stop with Ctrl-C",
+    );
     server.run().await.map_err(|error| Error::failed(&error))?;
     Ok(Exit::Done)
 }
@@ -40,7 +46,9 @@ pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Result
 /// Folder of the latest release.
 async fn latest(shared: &Shared) -> Result<PathBuf, Error> {
     let cx = open(shared).await?;
-    let noted = release::ledger(&cx).await.map_err(|error| Error::failed(&error))?;
+    let noted = release::ledger(&cx)
+        .await
+        .map_err(|error| Error::failed(&error))?;
     let last = noted.last().ok_or_else(|| Error::Request {
         message: "there is no release to serve yet; run `antenne run` first".to_owned(),
     })?;

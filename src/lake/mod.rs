@@ -214,7 +214,11 @@ impl Lake {
     pub(crate) async fn read(&self, path: &str) -> Result<Option<bytes::Bytes>, Error> {
         let location = self.path(path);
         match self.store.get(&location).await {
-            Ok(found) => found.bytes().await.map(Some).map_err(|source| object_error("read", &location, source)),
+            Ok(found) => found
+                .bytes()
+                .await
+                .map(Some)
+                .map_err(|source| object_error("read", &location, source)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(object_error("read", &location, source)),
         }
@@ -236,7 +240,9 @@ impl Lake {
         let mut names: Vec<String> = self
             .store
             .list(Some(&location))
-            .try_filter_map(|object| async move { Ok(object.location.filename().map(str::to_owned)) })
+            .try_filter_map(
+                |object| async move { Ok(object.location.filename().map(str::to_owned)) },
+            )
             .try_collect()
             .await
             .map_err(|source| object_error("list", &location, source))?;
@@ -246,7 +252,10 @@ impl Lake {
 
     /// Location of `path`, given relative to the lake.
     fn path(&self, path: &str) -> Path {
-        Path::from_iter(self.prefix.parts().chain(Path::from(path).parts()))
+        self.prefix
+            .parts()
+            .chain(Path::from(path).parts())
+            .collect()
     }
 }
 
@@ -261,7 +270,9 @@ fn object_error(act: &'static str, path: &Path, source: object_store::Error) -> 
 
 /// Absolute address of the lake, with a final `/`; a local folder is made.
 fn address(base: &std::path::Path, url: &str) -> Result<Url, Error> {
-    let unusable = || Error::Address { url: url.to_owned() };
+    let unusable = || Error::Address {
+        url: url.to_owned(),
+    };
     if url.contains("://") {
         let slashed = format!("{}/", url.trim_end_matches('/'));
         return Url::parse(&slashed).map_err(|_not_a_url| unusable());

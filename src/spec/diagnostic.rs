@@ -30,7 +30,13 @@ impl Diagnostic {
         let start = self.span.start.min(self.source.len());
         let before = self.source.get(..start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         (line, column)
     }
 }
@@ -112,10 +118,22 @@ impl SourceText {
 /// Advice for the commonest TOML mistakes.
 fn help_for(message: &str) -> Option<&'static str> {
     const ADVICE: [(&str, &str); 4] = [
-        ("unknown field", "remove the key or correct its spelling; the accepted keys are listed in the message"),
-        ("unknown variant", "use one of the words listed in the message"),
-        ("missing field", "add the key; `docs/` and the JSON Schemas say what it means"),
-        ("invalid type", "change the value to the type the message asks for"),
+        (
+            "unknown field",
+            "remove the key or correct its spelling; the accepted keys are listed in the message",
+        ),
+        (
+            "unknown variant",
+            "use one of the words listed in the message",
+        ),
+        (
+            "missing field",
+            "add the key; `docs/` and the JSON Schemas say what it means",
+        ),
+        (
+            "invalid type",
+            "change the value to the type the message asks for",
+        ),
     ];
     ADVICE
         .iter()

@@ -71,7 +71,9 @@ pub struct LakeSettings {
 
 impl Default for LakeSettings {
     fn default() -> Self {
-        Self { url: "lake".to_owned() }
+        Self {
+            url: "lake".to_owned(),
+        }
     }
 }
 
@@ -123,7 +125,9 @@ pub struct ReferenceSettings {
 
 impl Default for ReferenceSettings {
     fn default() -> Self {
-        Self { folder: "reference".to_owned() }
+        Self {
+            folder: "reference".to_owned(),
+        }
     }
 }
 
@@ -139,6 +143,9 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { memory_mib: 1024, threads: 2 }
+        Self {
+            memory_mib: 1024,
+            threads: 2,
+        }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Panel {
 
 /// Why a panel cannot be built.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub(crate) enum PanelError {
+pub enum PanelError {
     /// A vector is not districts × months long.
     #[error("panel column `{column}` has {found} values where {wanted} are needed")]
     Length {
@@ -189,12 +189,7 @@ pub(crate) trait EmergingDetector {
     /// The window of exactly so many months that ends in the cell's month, as evidence for readers.
     ///
     /// Nothing where the window or the past of the district is not complete enough.
-    fn window(
-        &self,
-        panel: &Panel,
-        cell: (usize, usize),
-        n_months: usize,
-    ) -> Option<Judgement>;
+    fn window(&self, panel: &Panel, cell: (usize, usize), n_months: usize) -> Option<Judgement>;
 }
 
 /// A count as a real number.

@@ -69,12 +69,7 @@ impl EmergingDetector for Pooled {
         judgements
     }
 
-    fn window(
-        &self,
-        panel: &Panel,
-        cell: (usize, usize),
-        n_months: usize,
-    ) -> Option<Judgement> {
+    fn window(&self, panel: &Panel, cell: (usize, usize), n_months: usize) -> Option<Judgement> {
         let method = Self {
             n_window_months: self.n_window_months.max(n_months),
             ..*self
