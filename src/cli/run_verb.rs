@@ -228,38 +228,16 @@ pub(super) fn books(books: &[Book]) -> String {
 
 /// One line about what a stage did.
 fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
-    let sum = |name: &str| {
-        detail.as_object().map(|sources| {
-            sources
-                .values()
-                .filter_map(|source| source.get(name)?.as_u64())
-                .sum::<u64>()
-        })
-    };
     match stage {
-        "acquire" => {
-            let (fetched, unchanged) = (sum("n_fetched")?, sum("n_unchanged")?);
-            let said = if fetched == 0 {
-                "nothing new to pull"
-            } else {
-                "pulled"
-            };
-            Some(format!(
-                "acquire: {said}: {fetched} page(s) fetched, {unchanged} unchanged"
-            ))
-        }
+        "acquire" => account_of_acquire(detail),
         "derive" => {
             let models = detail.as_array()?;
-            let rebuilt = models
+            let n_rebuilt = models
                 .iter()
-                .filter(|model| {
-                    model
-                        .get("action")
-                        .is_some_and(|action| action == "rebuilt")
-                })
+                .filter(|model| has_action(model, "rebuilt"))
                 .count();
             Some(format!(
-                "derive: {rebuilt} of {} model(s) rebuilt",
+                "derive: {n_rebuilt} of {} model(s) rebuilt",
                 models.len()
             ))
         }
@@ -269,24 +247,46 @@ fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
                 .iter()
                 .map(|(kind, count)| format!("{count} {kind}"))
                 .collect();
+            let quarter = detail.get("latest_quarter")?.as_str()?;
+            Some(format!("detect: in {quarter}: {}", kinds.join(", ")))
+        }
+        "protect" => {
+            let (published, withheld) = (
+                detail.get("n_signals_published")?,
+                detail.get("n_signals_withheld")?,
+            );
             Some(format!(
-                "detect: in {}: {}",
-                detail.get("latest_quarter")?.as_str()?,
-                kinds.join(", ")
+                "protect: {published} signal(s) published, {withheld} withheld with their evidence"
             ))
         }
-        "protect" => Some(format!(
-            "protect: {} signal(s) published, {} withheld with their evidence",
-            detail.get("n_signals_published")?,
-            detail.get("n_signals_withheld")?
-        )),
-        "publish"
-            if detail
-                .get("action")
-                .is_some_and(|action| action == "unchanged") =>
-        {
+        "publish" if has_action(detail, "unchanged") => {
             Some("publish: nothing has changed since the last release; no byte written".to_owned())
         }
         _ => None,
     }
+}
+
+/// One line about the pages.
+fn account_of_acquire(detail: &serde_json::Value) -> Option<String> {
+    let sources = detail.as_object()?;
+    let sum = |name: &str| -> u64 {
+        sources
+            .values()
+            .filter_map(|source| source.get(name)?.as_u64())
+            .sum()
+    };
+    let (n_fetched, n_unchanged) = (sum("n_fetched"), sum("n_unchanged"));
+    let said = if n_fetched == 0 {
+        "nothing new to pull"
+    } else {
+        "pulled"
+    };
+    Some(format!(
+        "acquire: {said}: {n_fetched} page(s) fetched, {n_unchanged} unchanged"
+    ))
+}
+
+/// Whether a report says that it did this.
+fn has_action(detail: &serde_json::Value, action: &str) -> bool {
+    detail.get("action").is_some_and(|found| found == action)
 }

@@ -7,7 +7,7 @@
 //! `S^exp(±zσ/ln S)` with `σ² = Σ d/(n(n−d))`.
 
 use super::ears::normal_quantile;
-use super::{real, real_len};
+use super::real_len;
 
 /// One wait.
 #[derive(Debug, Clone, Copy, PartialEq)]

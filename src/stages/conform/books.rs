@@ -134,7 +134,7 @@ fn source_count(pages: &[&Page]) -> Option<u64> {
         match page.count_of {
             CountOf::Page => sum += n_records,
             CountOf::Table if whole.is_none_or(|whole| whole == n_records) => {
-                whole = Some(n_records)
+                whole = Some(n_records);
             }
             CountOf::Table => return None,
         }

@@ -106,17 +106,7 @@ impl Series {
             exposure[at] = real(count_at(members, row));
             is_covered[at] = covered.value(row);
         }
-        let mut panels = BTreeMap::new();
-        for (need, (counts, exposure, covered)) in vectors {
-            let panel =
-                Panel::new(all_months.len(), counts, exposure, covered).map_err(|source| {
-                    Error::Panel {
-                        need: need.clone(),
-                        source,
-                    }
-                })?;
-            panels.insert(need, panel);
-        }
+        let panels = panels_of(all_months.len(), vectors)?;
         Ok(Self {
             months: all_months,
             districts,
@@ -133,6 +123,20 @@ impl Series {
         let end = complete.map_or(0, |last| last + 1);
         end.saturating_sub(3 * N_JUDGED_QUARTERS)..end
     }
+}
+
+/// A panel for each need.
+fn panels_of(
+    n_months: usize,
+    vectors: BTreeMap<String, Vectors>,
+) -> Result<BTreeMap<String, Panel>, Error> {
+    let build = |(need, (counts, exposure, covered)): (String, Vectors)| match Panel::new(
+        n_months, counts, exposure, covered,
+    ) {
+        Ok(panel) => Ok((need, panel)),
+        Err(source) => Err(Error::Panel { need, source }),
+    };
+    vectors.into_iter().map(build).collect()
 }
 
 /// Every judgment of the judged months, with its false-discovery rate within its month.
@@ -178,9 +182,12 @@ enum Standing {
     Within,
 }
 
+/// Judgments that stand out, by need and district, then by month.
+type Outstanding<'a> = BTreeMap<(&'a str, usize), BTreeMap<usize, &'a Judged<'a>>>;
+
 /// One signal per need, district and quarter with a month that stands out.
 fn signals(series: &Series, detector: &dyn EmergingDetector, judged: &[Judged<'_>]) -> Vec<Signal> {
-    let mut out: BTreeMap<(&str, usize), BTreeMap<usize, &Judged<'_>>> = BTreeMap::new();
+    let mut out: Outstanding<'_> = BTreeMap::new();
     for judged in judged
         .iter()
         .filter(|judged| stands_out(judged) == Standing::Out)
@@ -191,7 +198,7 @@ fn signals(series: &Series, detector: &dyn EmergingDetector, judged: &[Judged<'_
             .insert(judged.judgment.month, judged);
     }
     let mut signals = Vec::new();
-    for ((need, district), months) in &out {
+    for (cell, months) in &out {
         let mut quarters: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for month in months.keys() {
             quarters
@@ -199,61 +206,59 @@ fn signals(series: &Series, detector: &dyn EmergingDetector, judged: &[Judged<'_
                 .or_default()
                 .push(*month);
         }
-        for (end, in_quarter) in quarters {
-            let Some(panel) = series.panels.get(*need) else {
-                continue;
-            };
-            let evidence = detector.window(panel, (*district, end), 3);
-            // A month may stand out by chance in a quarter that does not: readers are shown the
-            // quarter, so it must lie outside its own interval.
-            let Some(evidence) = evidence.filter(|evidence| {
-                evidence.observed > evidence.predicted_high && evidence.ratio >= MIN_RATIO
-            }) else {
-                continue;
-            };
-            let (Some(first), Some(last)) = (in_quarter.first(), in_quarter.last()) else {
-                continue;
-            };
-            let run = first_of_run(months, *first);
-            let best = in_quarter
-                .iter()
-                .filter_map(|month| months.get(month))
-                .min_by(|a, b| a.judgment.p.total_cmp(&b.judgment.p));
-            let Some(best) = best else { continue };
-            signals.push(Signal {
-                aspect: Aspect::Rise,
-                district_code: series.districts[*district].clone(),
-                need_code: (*need).to_owned(),
-                quarter: quarter_of(&series.months[end]),
-                first_month: series.months[run].clone(),
-                last_month: series.months[*last].clone(),
-                observed: evidence.observed,
-                expected: evidence.expected,
-                interval: (real(evidence.predicted_low), real(evidence.predicted_high)),
-                p_value: best.judgment.p,
-                q_value: best.q,
-                exposure_change_pct: exposure_change(panel, *district, end),
-                completeness_pct: None,
-                platforms: String::new(),
-                method: (detector.name(), detector.version()),
-                reasons: json!([
-                    { "code": "more_than_expected", "n_window_months": best.judgment.n_window_months },
-                    { "code": "adjusted_for_exposure" },
-                    { "code": "n_districts_alike", "value": n_alike(&out, need, *district, &in_quarter) },
-                ]),
-            });
-        }
+        let found = quarters
+            .iter()
+            .filter_map(|quarter| signal(series, detector, (&out, *cell), quarter));
+        signals.extend(found);
     }
     signals
 }
 
+/// The signal of a cell in a quarter, with the quarter as its evidence.
+///
+/// A month may stand out by chance in a quarter that does not: readers are shown the quarter, so
+/// it must lie outside its own interval.
+fn signal(
+    series: &Series,
+    detector: &dyn EmergingDetector,
+    (out, (need, district)): (&Outstanding<'_>, (&str, usize)),
+    (end, in_quarter): (&usize, &Vec<usize>),
+) -> Option<Signal> {
+    let panel = series.panels.get(need)?;
+    let months = out.get(&(need, district))?;
+    let evidence = detector.window(panel, (district, *end), 3)?;
+    if evidence.observed <= evidence.predicted_high || evidence.ratio < MIN_RATIO {
+        return None;
+    }
+    let judged = in_quarter.iter().filter_map(|month| months.get(month));
+    let best = judged.min_by(|a, b| a.judgment.p.total_cmp(&b.judgment.p))?;
+    let n_alike = n_alike(out, (need, district), in_quarter);
+    Some(Signal {
+        aspect: Aspect::Rise,
+        district_code: series.districts[district].clone(),
+        need_code: need.to_owned(),
+        quarter: quarter_of(&series.months[*end]),
+        first_month: series.months[first_of_run(months, *in_quarter.first()?)].clone(),
+        last_month: series.months[*in_quarter.last()?].clone(),
+        observed: evidence.observed,
+        expected: evidence.expected,
+        interval: (real(evidence.predicted_low), real(evidence.predicted_high)),
+        p_value: best.judgment.p,
+        q_value: best.q,
+        exposure_change_pct: exposure_change(panel, district, *end),
+        completeness_pct: None,
+        platforms: String::new(),
+        method: (detector.name(), detector.version()),
+        reasons: json!([
+            { "code": "more_than_expected", "n_window_months": best.judgment.n_window_months },
+            { "code": "adjusted_for_exposure" },
+            { "code": "n_districts_alike", "value": n_alike },
+        ]),
+    })
+}
+
 /// Other districts where the same need stands out in one of the months.
-fn n_alike(
-    out: &BTreeMap<(&str, usize), BTreeMap<usize, &Judged<'_>>>,
-    need: &str,
-    district: usize,
-    months: &[usize],
-) -> usize {
+fn n_alike(out: &Outstanding<'_>, (need, district): (&str, usize), months: &[usize]) -> usize {
     out.iter()
         .filter(|((other, place), found)| {
             *other == need

@@ -84,6 +84,13 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
+    /// Where the signal stands among the others.
+    fn place(&self) -> (String, String, String, Aspect) {
+        let codes = [&self.quarter, &self.district_code, &self.need_code].map(Clone::clone);
+        let [quarter, district, need] = codes;
+        (quarter, district, need, self.aspect)
+    }
+
     /// Identity of the signal: the same thing flagged again later keeps it.
     fn id(&self) -> String {
         let text = format!(
@@ -139,17 +146,7 @@ pub(crate) fn schema() -> SchemaRef {
 
 /// The signals as rows, in the order of quarter, district, need and aspect.
 pub(crate) fn batch(mut signals: Vec<Signal>) -> Result<RecordBatch, ArrowError> {
-    signals.sort_by(|left, right| {
-        let key = |signal: &Signal| {
-            (
-                signal.quarter.clone(),
-                signal.district_code.clone(),
-                signal.need_code.clone(),
-                signal.aspect,
-            )
-        };
-        key(left).cmp(&key(right))
-    });
+    signals.sort_by_cached_key(Signal::place);
     let texts = |value: fn(&Signal) -> String| -> ArrayRef {
         Arc::new(
             signals

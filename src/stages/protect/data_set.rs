@@ -137,35 +137,77 @@ pub(super) struct Counted {
     takers: BTreeMap<usize, BTreeSet<String>>,
 }
 
-impl Counted {
-    /// Reads the model's rows.
-    pub(super) fn read(spec: &ReleaseSpec, batch: &RecordBatch) -> Result<Self, CellError> {
-        let (row_code, column_code) = (
-            texts(batch, &spec.axes.rows)?,
-            texts(batch, &spec.axes.columns)?,
-        );
-        let period = texts(batch, &spec.axes.period)?;
-        let value = counts(batch, &spec.protect.measure)?;
-        let platforms = texts(batch, "platforms")?;
-        let read_all = |names: &[String]| {
+/// Codes of a column, each once, sorted.
+fn sorted(codes: &StringArray) -> Vec<String> {
+    let codes: BTreeSet<&str> = codes.iter().flatten().collect();
+    codes.into_iter().map(str::to_owned).collect()
+}
+
+/// Place of a code among sorted codes that hold it.
+fn place(codes: &[String], code: &str) -> usize {
+    let found = codes.binary_search_by(|known| known.as_str().cmp(code));
+    found.unwrap_or_default()
+}
+
+/// The columns that say what a count is and who stands behind it.
+struct Behind<'a> {
+    /// The count.
+    value: &'a Int64Array,
+    /// Distinct persons behind it.
+    persons: Vec<&'a Int64Array>,
+    /// Distinct persons behind the rest of the whole.
+    rest: Vec<&'a Int64Array>,
+    /// Platforms, separated by commas.
+    platforms: &'a StringArray,
+}
+
+impl<'a> Behind<'a> {
+    /// Finds the columns.
+    fn read(policy: &ProtectPolicy, batch: &'a RecordBatch) -> Result<Self, CellError> {
+        let all = |names: &[String]| {
             names
                 .iter()
                 .map(|name| counts(batch, name))
                 .collect::<Result<Vec<_>, _>>()
         };
-        let (persons, rest) = (
-            read_all(&spec.protect.persons)?,
-            read_all(&spec.protect.complement_persons)?,
-        );
-        let sorted = |codes: &StringArray| {
-            codes
+        Ok(Self {
+            value: counts(batch, &policy.measure)?,
+            persons: all(&policy.persons)?,
+            rest: all(&policy.complement_persons)?,
+            platforms: texts(batch, "platforms")?,
+        })
+    }
+
+    /// The cell of a row.
+    fn cell(&self, row: usize) -> Cell {
+        let least = |columns: &[&Int64Array]| {
+            columns
                 .iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect::<Vec<_>>()
+                .map(|column| count_at(column, row))
+                .min()
+                .unwrap_or_default()
         };
+        let platforms = self
+            .platforms
+            .value(row)
+            .split(',')
+            .filter(|name| !name.is_empty());
+        Cell {
+            value: count_at(self.value, row),
+            n_persons: least(&self.persons),
+            n_rest: least(&self.rest),
+            platforms: platforms.map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl Counted {
+    /// Reads the model's rows.
+    pub(super) fn read(spec: &ReleaseSpec, batch: &RecordBatch) -> Result<Self, CellError> {
+        let row_code = texts(batch, &spec.axes.rows)?;
+        let column_code = texts(batch, &spec.axes.columns)?;
+        let period = texts(batch, &spec.axes.period)?;
+        let behind = Behind::read(&spec.protect, batch)?;
         let mut counted = Self {
             rows: sorted(row_code),
             columns: sorted(column_code),
@@ -173,43 +215,16 @@ impl Counted {
             takers: BTreeMap::new(),
         };
         for at in 0..batch.num_rows() {
-            let place = |codes: &[String], code: &str| {
-                codes
-                    .binary_search_by(|known| known.as_str().cmp(code))
-                    .unwrap_or_default()
-            };
-            let (row, column) = (
-                place(&counted.rows, row_code.value(at)),
-                place(&counted.columns, column_code.value(at)),
-            );
-            let least = |columns: &[&Int64Array]| {
-                columns
-                    .iter()
-                    .map(|column| count_at(column, at))
-                    .min()
-                    .unwrap_or_default()
-            };
-            let cell = Cell {
-                value: count_at(value, at),
-                n_persons: least(&persons),
-                n_rest: least(&rest),
-                platforms: platforms
-                    .value(at)
-                    .split(',')
-                    .filter(|name| !name.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            };
-            counted
-                .takers
-                .entry(column)
-                .or_default()
-                .extend(cell.platforms.iter().cloned());
-            counted
+            let row = place(&counted.rows, row_code.value(at));
+            let column = place(&counted.columns, column_code.value(at));
+            let cell = behind.cell(at);
+            let takers = counted.takers.entry(column).or_default();
+            takers.extend(cell.platforms.iter().cloned());
+            let cells = counted
                 .periods
                 .entry(period.value(at).to_owned())
-                .or_default()
-                .insert((row, column), cell);
+                .or_default();
+            cells.insert((row, column), cell);
         }
         Ok(counted)
     }

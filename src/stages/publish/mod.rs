@@ -26,6 +26,8 @@ pub(crate) mod content;
 mod columns;
 /// The data dictionary.
 mod dictionary;
+/// Names and books.
+mod facts;
 /// Writing files and keeping their checksums.
 mod files;
 /// The Frictionless data package.
