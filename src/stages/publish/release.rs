@@ -8,15 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::content::{
-    BookLine, Closure, District, FieldText, NeedLabel, Origin, Publisher,
-    ReleaseContent, ReleaseTable,
+    BookLine, Closure, District, FieldText, NeedLabel, Origin, Publisher, ReleaseContent,
+    ReleaseTable,
 };
 use super::facts::{books, districts, needs};
 use super::{Written, columns, write_release};
