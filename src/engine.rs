@@ -2,7 +2,7 @@
 //!
 //! A query of DataFusion can stop making progress for ever under a small memory limit
 //! (apache/datafusion#24883). So every query here runs under a watchdog: when no batch has come
-//! for [`STALL`], it is cancelled, tried once more on a single thread, and then fails by name.
+//! for `STALL`, it is cancelled, tried once more on a single thread, and then fails by name.
 
 use std::sync::Arc;
 use std::time::Duration;

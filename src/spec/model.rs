@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_broken_statement_is_marked_where_the_parser_stops() {
-        let found = model("a", "select 1 as n\nfrom where").unwrap_err();
+        let found = model("a", "select 1 as n\nfrom t group 1").unwrap_err();
         assert_eq!(found.line_and_column().0, 5, "{found:?}");
     }
 

@@ -15,7 +15,7 @@ pub struct ReleaseSpec {
     pub description: Bilingual,
     /// Model the figures come from, for example `derived.requests_by_district_need_quarter`.
     pub table: String,
-    /// Licence of the data, an SPDX identifier.
+    /// License of the data, an SPDX identifier.
     pub license: String,
     /// The two axes and the period of the table.
     pub axes: Axes,

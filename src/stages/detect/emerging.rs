@@ -10,7 +10,7 @@ use super::{Error, MAX_Q, N_JUDGED_QUARTERS, read};
 use crate::canon::cells::{count_at, counts, flags, months, texts};
 use crate::context::tables::Opened;
 use crate::stats::fdr::benjamini_hochberg;
-use crate::stats::{EmergingDetector, Judgement, Panel, real};
+use crate::stats::{EmergingDetector, Judgment, Panel, real};
 
 /// The model with the series.
 const MODEL: &str = "derived._panel_by_district_need_month";
@@ -45,7 +45,7 @@ struct Judged<'a> {
     /// The need.
     need: &'a str,
     /// What the detector says.
-    judgment: Judgement,
+    judgment: Judgment,
     /// False-discovery rate within its month.
     q: f64,
 }
@@ -141,7 +141,7 @@ fn panels_of(
 
 /// Every judgment of the judged months, with its false-discovery rate within its month.
 fn judge<'a>(series: &'a Series, detector: &dyn EmergingDetector) -> Vec<Judged<'a>> {
-    let mut by_month: BTreeMap<usize, Vec<(&str, Judgement)>> = BTreeMap::new();
+    let mut by_month: BTreeMap<usize, Vec<(&str, Judgment)>> = BTreeMap::new();
     for (need, panel) in &series.panels {
         for judgment in detector.judge(panel, series.judged_months()) {
             by_month

@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// The data set cannot be proved safe: the release is refused.
     #[error(
-        "data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period, or raise no count this small"
+        "data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period"
     )]
     Refused {
         /// The data set.

@@ -1,6 +1,6 @@
 //! What a release says, as one plain value: tables already protected, names, books, changes.
 //!
-//! Everything that [`super::write_release`] writes is a function of a [`ReleaseContent`], so that
+//! Everything that `write_release` writes is a function of a `ReleaseContent`, so that
 //! the same content always gives the same bytes. The pages read the tables below by name; a table
 //! that is absent leaves out the section that would show it.
 //!

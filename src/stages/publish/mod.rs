@@ -1,6 +1,6 @@
 //! `publish`: protected tables become one release, with data, metadata, pages and checksums.
 //!
-//! The whole stage is a pure function from a [`ReleaseContent`] to files: no clock, no place, no
+//! The whole stage is a pure function from a `ReleaseContent` to files: no clock, no place, no
 //! order that could vary, so publishing twice gives the same bytes. What is written:
 //!
 //! ```text

@@ -221,7 +221,7 @@ async fn a_question_that_is_no_question_is_explained() {
         send(address, "GET", "/sql?query=select+1", "").await.status,
         400
     );
-    assert_eq!(ask(address, "selec 1").await.status, 400);
+    assert_eq!(ask(address, "select from").await.status, 400);
     assert_eq!(
         send(address, "POST", "/sql", &" ".repeat(70_000))
             .await
