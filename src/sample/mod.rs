@@ -67,6 +67,8 @@ mod truth;
 mod welco;
 /// `WeMi`.
 mod wemi;
+/// The tables of `WeMi`.
+mod wemi_layouts;
 
 /// What to generate and where.
 #[derive(Debug, Clone)]

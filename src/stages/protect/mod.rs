@@ -70,9 +70,7 @@ pub enum Error {
         source: CellError,
     },
     /// The data set cannot be proved safe: the release is refused.
-    #[error(
-        "data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period"
-    )]
+    #[error("data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period")]
     Refused {
         /// The data set.
         data_set: String,
