@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, report};
-use crate::run::{check, with_causes};
+use crate::run::check;
 use crate::spec::commons::{self, Commons};
 use crate::spec::diagnostic::Diagnostic;
 
@@ -19,16 +19,22 @@ pub(super) struct CheckArguments {
 /// Checks the commons.
 pub(super) async fn check(shared: &Shared, arguments: &CheckArguments) -> Result<Exit, Error> {
     let mistakes = match Commons::load(&shared.commons) {
-        Ok(commons) => check::check(&commons).await.map_err(|error| Error::Failed(with_causes(&error)))?,
+        Ok(commons) => check::check(&commons)
+            .await
+            .map_err(|error| Error::failed(&error))?,
         Err(commons::Error::Mistakes(mistakes)) => mistakes,
-        Err(error) => return Err(Error::Commons(error)),
+        Err(error) => return Err(Error::commons(error)),
     };
     match arguments.format {
         Format::Json => output::json(&mistakes.iter().map(as_json).collect::<Vec<_>>())?,
         Format::Text if mistakes.is_empty() => report::say("no mistakes"),
         Format::Text => report::diagnostics(&mistakes),
     }
-    Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Wrong })
+    Ok(if mistakes.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Wrong
+    })
 }
 
 /// A mistake as JSON.

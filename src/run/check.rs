@@ -35,7 +35,12 @@ pub async fn check(commons: &Commons) -> Result<Vec<Diagnostic>, engine::Error> 
     }
     for (name, declared) in &commons.releases {
         for (needle, message) in check_release(&session, name, &declared.spec).await {
-            mistakes.push(declared.text.diagnostic_at(&needle, message, "here", Some("name a column of the model")));
+            mistakes.push(declared.text.diagnostic_at(
+                &needle,
+                message,
+                "here",
+                Some("name a column of the model"),
+            ));
         }
     }
     Ok(mistakes)
@@ -45,14 +50,22 @@ pub async fn check(commons: &Commons) -> Result<Vec<Diagnostic>, engine::Error> 
 fn declare_tables(commons: &Commons, session: &Session) -> Result<(), engine::Error> {
     let empty = |schema: SchemaRef| Arc::new(EmptyTable::new(schema));
     for table in TABLES {
-        session.register("conformed", table.name, empty(plain_schema(&table.schema())))?;
+        session.register(
+            "conformed",
+            table.name,
+            empty(plain_schema(&table.schema())),
+        )?;
     }
     for (name, spec) in &commons.reference.tables {
         session.register("reference", name, empty(reference_schema(spec)))?;
     }
     for (platform, source) in &commons.sources {
         for (table, spec) in &source.spec.tables {
-            session.register("source", &format!("{platform}__{table}"), empty(typed_schema(spec)))?;
+            session.register(
+                "source",
+                &format!("{platform}__{table}"),
+                empty(typed_schema(spec)),
+            )?;
         }
     }
     Ok(())
@@ -60,7 +73,10 @@ fn declare_tables(commons: &Commons, session: &Session) -> Result<(), engine::Er
 
 /// Columns of the typed reading of a table.
 fn typed_schema(spec: &TableSpec) -> SchemaRef {
-    let typed = spec.columns.iter().map(|(name, column)| Field::new(name, typed_kind(column.kind), true));
+    let typed = spec
+        .columns
+        .iter()
+        .map(|(name, column)| Field::new(name, typed_kind(column.kind), true));
     let revision = Field::new(conform::typed::REVISION_COLUMN, DataType::Int64, true);
     Arc::new(Schema::new(typed.chain([revision]).collect::<Vec<_>>()))
 }
@@ -68,7 +84,9 @@ fn typed_schema(spec: &TableSpec) -> SchemaRef {
 /// Type of a typed column.
 fn typed_kind(kind: ColumnKind) -> DataType {
     match kind {
-        ColumnKind::Text | ColumnKind::Code | ColumnKind::Tags | ColumnKind::Comune => DataType::Utf8,
+        ColumnKind::Text | ColumnKind::Code | ColumnKind::Tags | ColumnKind::Comune => {
+            DataType::Utf8
+        }
         ColumnKind::Date | ColumnKind::Month => DataType::Date32,
         ColumnKind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         ColumnKind::Integer | ColumnKind::Minutes => DataType::Int64,
@@ -85,10 +103,23 @@ async fn check_mapping(session: &Session, model: &Model) -> Vec<Diagnostic> {
         Ok(schema) => schema,
         Err(error) => return vec![statement_mistake(model, &error)],
     };
-    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     let table = model.header.into.as_deref().and_then(Table::named);
     let misfit = table.and_then(|table| conform::misfit(table, &names));
-    misfit.into_iter().map(|message| model.mistake("into", message, "see `docs/data-dictionary.md` for the canonical columns")).collect()
+    misfit
+        .into_iter()
+        .map(|message| {
+            model.mistake(
+                "into",
+                message,
+                "see `docs/data-dictionary.md` for the canonical columns",
+            )
+        })
+        .collect()
 }
 
 /// Mistakes of a derived model; its answer becomes a table for those after it.
@@ -97,13 +128,21 @@ async fn check_model(session: &Session, model: &Model) -> Result<Vec<Diagnostic>
         Ok(schema) => plain_schema(&schema),
         Err(error) => return Ok(vec![statement_mistake(model, &error)]),
     };
-    session.register("derived", model.stem(), Arc::new(EmptyTable::new(Arc::clone(&schema))))?;
+    session.register(
+        "derived",
+        model.stem(),
+        Arc::new(EmptyTable::new(Arc::clone(&schema))),
+    )?;
     let mut mistakes = header_mistakes(model, &schema);
     for check in &model.header.checks {
         let sql = derive::check_statement(&model.name, &model.header.grain, check);
         if let Err(error) = session.columns(&model.name, &sql).await {
             let message = format!("the check `{check}` does not plan: {}", cause(&error));
-            mistakes.push(model.mistake(check, message, "use `unique(grain)`, `not_null(column)` or an expression over the columns"));
+            mistakes.push(model.mistake(
+                check,
+                message,
+                "use `unique(grain)`, `not_null(column)` or an expression over the columns",
+            ));
         }
     }
     Ok(mistakes)
@@ -116,13 +155,29 @@ fn header_mistakes(model: &Model, schema: &SchemaRef) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
     for name in declared.keys().filter(|name| !has(name)) {
         let needle = format!("[columns.{name}]");
-        mistakes.push(model.mistake(&needle, format!("the header explains `{name}`, which the statement does not give"), "remove it or select the column"));
+        mistakes.push(model.mistake(
+            &needle,
+            format!("the header explains `{name}`, which the statement does not give"),
+            "remove it or select the column",
+        ));
     }
-    for field in schema.fields().iter().filter(|field| !declared.contains_key(field.name())) {
-        mistakes.push(model.mistake(field.name(), format!("column `{}` is not explained", field.name()), "add it under `[columns]` with role, it and en"));
+    for field in schema
+        .fields()
+        .iter()
+        .filter(|field| !declared.contains_key(field.name()))
+    {
+        mistakes.push(model.mistake(
+            field.name(),
+            format!("column `{}` is not explained", field.name()),
+            "add it under `[columns]` with role, it and en",
+        ));
     }
     for name in model.header.grain.iter().filter(|name| !has(name)) {
-        mistakes.push(model.mistake(name, format!("the grain names `{name}`, which the statement does not give"), "name columns of the answer"));
+        mistakes.push(model.mistake(
+            name,
+            format!("the grain names `{name}`, which the statement does not give"),
+            "name columns of the answer",
+        ));
     }
     mistakes
 }
@@ -130,19 +185,31 @@ fn header_mistakes(model: &Model, schema: &SchemaRef) -> Vec<Diagnostic> {
 /// Columns a release names that its model does not give.
 async fn check_release(session: &Session, name: &str, spec: &ReleaseSpec) -> Vec<(String, String)> {
     let sql = format!("select * from {}", spec.table);
-    let schema = match session.columns(name, &sql).await {
-        Ok(schema) => schema,
-        Err(_) => return vec![(spec.table.clone(), format!("there is no model `{}`", spec.table))],
+    let Ok(schema) = session.columns(name, &sql).await else {
+        return vec![(
+            spec.table.clone(),
+            format!("there is no model `{}`", spec.table),
+        )];
     };
     let protect = &spec.protect;
-    let axes = [&spec.axes.rows, &spec.axes.columns, &spec.axes.period, &protect.measure];
+    let axes = [
+        &spec.axes.rows,
+        &spec.axes.columns,
+        &spec.axes.period,
+        &protect.measure,
+    ];
     let platforms = "platforms".to_owned();
     axes.into_iter()
         .chain(&protect.persons)
         .chain(&protect.complement_persons)
         .chain([&platforms])
         .filter(|column| schema.field_with_name(column).is_err())
-        .map(|column| (column.clone(), format!("model `{}` has no column `{column}`", spec.table)))
+        .map(|column| {
+            (
+                column.clone(),
+                format!("model `{}` has no column `{column}`", spec.table),
+            )
+        })
         .collect()
 }
 
@@ -155,7 +222,12 @@ fn statement_mistake(model: &Model, error: &engine::Error) -> Diagnostic {
         .skip(1)
         .step_by(2)
         .flat_map(|quoted| [quoted, quoted.rsplit('.').next().unwrap_or(quoted)])
-        .chain(message.split_whitespace().rev().map(|word| word.trim_end_matches('.')))
+        .chain(
+            message
+                .split_whitespace()
+                .rev()
+                .map(|word| word.trim_end_matches('.')),
+        )
         .find(|word| word.len() > 2 && model.sql.contains(word))
         .unwrap_or("select")
         .to_owned();

@@ -82,15 +82,23 @@ impl Commons {
     pub fn load(root: &Path) -> Result<Self, Error> {
         let settings_path = root.join("antenne.toml");
         if !settings_path.is_file() {
-            return Err(Error::NotACommons { root: root.to_path_buf() });
+            return Err(Error::NotACommons {
+                root: root.to_path_buf(),
+            });
         }
-        let mut reader = Reader { root, mistakes: Vec::new() };
+        let mut reader = Reader {
+            root,
+            mistakes: Vec::new(),
+        };
         let settings = reader.toml::<Settings>(&settings_path)?;
         let sources = reader.folder::<SourceSpec>("pipelines/sources")?;
         let releases = reader.folder::<ReleaseSpec>("pipelines/releases")?;
         let conformed = reader.models("conformed")?;
         let derived = reader.models("derived")?;
-        let folder = settings.as_ref().map_or_else(|| "reference".to_owned(), |found| found.spec.reference.folder.clone());
+        let folder = settings.as_ref().map_or_else(
+            || "reference".to_owned(),
+            |found| found.spec.reference.folder.clone(),
+        );
         let reference = reader.toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?;
         let mut mistakes = reader.mistakes;
         mistakes.extend(source_mistakes(&sources));
@@ -135,7 +143,10 @@ impl Reader<'_> {
     }
 
     /// Reads one TOML file.
-    fn toml<T: serde::de::DeserializeOwned>(&mut self, path: &Path) -> Result<Option<Declared<T>>, Error> {
+    fn toml<T: serde::de::DeserializeOwned>(
+        &mut self,
+        path: &Path,
+    ) -> Result<Option<Declared<T>>, Error> {
         let text = self.text(path)?;
         match text.parse_toml::<T>() {
             Ok(spec) => Ok(Some(Declared { spec, text })),
@@ -147,7 +158,10 @@ impl Reader<'_> {
     }
 
     /// Reads every TOML file of a folder, by stem.
-    fn folder<T: serde::de::DeserializeOwned>(&mut self, folder: &str) -> Result<BTreeMap<String, Declared<T>>, Error> {
+    fn folder<T: serde::de::DeserializeOwned>(
+        &mut self,
+        folder: &str,
+    ) -> Result<BTreeMap<String, Declared<T>>, Error> {
         let mut found = BTreeMap::new();
         for (stem, path) in files_with_extension(&self.root.join(folder), "toml")? {
             if let Some(declared) = self.toml(&path)? {
@@ -171,8 +185,14 @@ impl Reader<'_> {
 }
 
 /// Files of `folder` with the extension, by stem, sorted; none where there is no folder.
-fn files_with_extension(folder: &Path, extension: &str) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let read_error = |source| Error::Read { path: folder.to_path_buf(), source };
+fn files_with_extension(
+    folder: &Path,
+    extension: &str,
+) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let read_error = |source| Error::Read {
+        path: folder.to_path_buf(),
+        source,
+    };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -181,7 +201,10 @@ fn files_with_extension(folder: &Path, extension: &str) -> Result<BTreeMap<Strin
     let mut found = BTreeMap::new();
     for entry in entries {
         let path = entry.map_err(read_error)?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .map(str::to_owned);
         if let (Some(stem), Some(true)) = (stem, path.extension().map(|found| found == extension)) {
             found.insert(stem, path);
         }
@@ -194,8 +217,16 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
     sources
         .values()
         .flat_map(|source| {
-            let findings = source.spec.tables.iter().flat_map(|(name, table)| check_table(name, table));
-            findings.map(|found| source.text.diagnostic_at(&found.needle, found.message, "here", Some(&found.help)))
+            let findings = source
+                .spec
+                .tables
+                .iter()
+                .flat_map(|(name, table)| check_table(name, table));
+            findings.map(|found| {
+                source
+                    .text
+                    .diagnostic_at(&found.needle, found.message, "here", Some(&found.help))
+            })
         })
         .collect()
 }
@@ -205,38 +236,82 @@ fn release_mistakes(releases: &BTreeMap<String, Declared<ReleaseSpec>>) -> Vec<D
     let mut found = Vec::new();
     for release in releases.values() {
         for (needle, message, help) in release.spec.mistakes() {
-            found.push(release.text.diagnostic_at(&needle, message, "here", Some(help)));
+            found.push(
+                release
+                    .text
+                    .diagnostic_at(&needle, message, "here", Some(help)),
+            );
         }
-        if let Some(whole) = release.spec.protect.of.as_ref().filter(|whole| !releases.contains_key(*whole)) {
+        if let Some(whole) = release
+            .spec
+            .protect
+            .of
+            .as_ref()
+            .filter(|whole| !releases.contains_key(*whole))
+        {
             let message = format!("there is no data set `{whole}` for this one to be a part of");
-            found.push(release.text.diagnostic_at(whole, message, "here", Some("name a file of `pipelines/releases/` without its ending")));
+            found.push(release.text.diagnostic_at(
+                whole,
+                message,
+                "here",
+                Some("name a file of `pipelines/releases/` without its ending"),
+            ));
         }
     }
     found
 }
 
 /// Mistakes of the mappings: an unknown canonical table, an unknown platform table.
-fn conformed_mistakes(models: &[Model], sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
+fn conformed_mistakes(
+    models: &[Model],
+    sources: &BTreeMap<String, Declared<SourceSpec>>,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for model in models {
         match model.header.into.as_deref() {
-            None => found.push(model.mistake("/* model", "the mapping does not say which canonical table it fills".to_owned(), "add `into = \"exchanges\"` or another table of `src/canon/tables.rs`")),
+            None => found.push(model.mistake(
+                "/* model",
+                "the mapping does not say which canonical table it fills".to_owned(),
+                "add `into = \"exchanges\"` or another table of `src/canon/tables.rs`",
+            )),
             Some(into) if Table::named(into).is_none() => {
-                found.push(model.mistake(into, format!("there is no canonical table `{into}`"), "see `docs/data-dictionary.md` for the canonical tables"));
+                found.push(model.mistake(
+                    into,
+                    format!("there is no canonical table `{into}`"),
+                    "see `docs/data-dictionary.md` for the canonical tables",
+                ));
             }
             Some(_) => {}
         }
         let known = |platform: &str, table: &str| {
-            sources.get(platform).is_some_and(|source| source.spec.tables.contains_key(table))
+            sources
+                .get(platform)
+                .is_some_and(|source| source.spec.tables.contains_key(table))
         };
         for input in &model.inputs {
-            let Some((platform, table)) = input.strip_prefix("source.").and_then(|rest| rest.split_once("__")) else { continue };
+            let Some((platform, table)) = input
+                .strip_prefix("source.")
+                .and_then(|rest| rest.split_once("__"))
+            else {
+                continue;
+            };
             if !known(platform, table) {
-                found.push(model.mistake(input, format!("no pipeline declares `{input}`"), "check the name against `pipelines/sources/`"));
+                found.push(model.mistake(
+                    input,
+                    format!("no pipeline declares `{input}`"),
+                    "check the name against `pipelines/sources/`",
+                ));
             }
         }
         if platform_of(model).is_none_or(|platform| !sources.contains_key(platform)) {
-            found.push(model.mistake("/* model", format!("the file name `{}` does not start with a platform", model.stem()), "name the file `<platform>__<table>.sql`"));
+            found.push(model.mistake(
+                "/* model",
+                format!(
+                    "the file name `{}` does not start with a platform",
+                    model.stem()
+                ),
+                "name the file `<platform>__<table>.sql`",
+            ));
         }
     }
     found
@@ -251,6 +326,10 @@ pub(crate) fn platform_of(model: &Model) -> Option<&str> {
 fn circle_mistake(circle: &[Model]) -> Option<Diagnostic> {
     let names: Vec<&str> = circle.iter().map(|model| &*model.name).collect();
     circle.first().map(|model| {
-        model.mistake("/* model", format!("models read each other in a circle: {}", names.join(", ")), "let one of them read an earlier table instead")
+        model.mistake(
+            "/* model",
+            format!("models read each other in a circle: {}", names.join(", ")),
+            "let one of them read an earlier table instead",
+        )
     })
 }

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One mistake in a declaration: a pipeline, a model header, a SQL text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +15,11 @@ pub struct Diagnostic {
     /// File that holds the mistake, as the operator named it.
     pub file: PathBuf,
     /// Whole text of the file, so that the lines around the mistake can be drawn.
-    pub source: String,
+    pub source: Arc<str>,
     /// Bytes of `source` that are wrong; empty when the mistake is an absence.
     pub span: Range<usize>,
     /// What to say under the marked bytes.
-    pub label: String,
+    pub label: &'static str,
     /// What to do about it.
     pub help: Option<String>,
 }
@@ -29,7 +30,13 @@ impl Diagnostic {
         let start = self.span.start.min(self.source.len());
         let before = self.source.get(..start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         (line, column)
     }
 }
@@ -57,15 +64,15 @@ impl SourceText {
         &self,
         span: Range<usize>,
         message: impl Into<String>,
-        label: impl Into<String>,
+        label: &'static str,
         help: Option<&str>,
     ) -> Diagnostic {
         Diagnostic {
             message: message.into(),
             file: self.file.clone(),
-            source: self.text.clone(),
+            source: self.text.as_str().into(),
             span,
-            label: label.into(),
+            label,
             help: help.map(str::to_owned),
         }
     }
@@ -75,7 +82,7 @@ impl SourceText {
         &self,
         needle: &str,
         message: impl Into<String>,
-        label: impl Into<String>,
+        label: &'static str,
         help: Option<&str>,
     ) -> Diagnostic {
         let start = self.text.find(needle);
@@ -111,10 +118,22 @@ impl SourceText {
 /// Advice for the commonest TOML mistakes.
 fn help_for(message: &str) -> Option<&'static str> {
     const ADVICE: [(&str, &str); 4] = [
-        ("unknown field", "remove the key or correct its spelling; the accepted keys are listed in the message"),
-        ("unknown variant", "use one of the words listed in the message"),
-        ("missing field", "add the key; `docs/` and the JSON Schemas say what it means"),
-        ("invalid type", "change the value to the type the message asks for"),
+        (
+            "unknown field",
+            "remove the key or correct its spelling; the accepted keys are listed in the message",
+        ),
+        (
+            "unknown variant",
+            "use one of the words listed in the message",
+        ),
+        (
+            "missing field",
+            "add the key; `docs/` and the JSON Schemas say what it means",
+        ),
+        (
+            "invalid type",
+            "change the value to the type the message asks for",
+        ),
     ];
     ADVICE
         .iter()

@@ -112,7 +112,12 @@ impl Model {
         let header_at = header_range(&text)?;
         let header: ModelHeader = text.parse_toml_part(header_at.clone())?;
         let body_start = header_at.end + "*/".len();
-        let sql = text.text.get(body_start..).unwrap_or_default().trim().to_owned();
+        let sql = text
+            .text
+            .get(body_start..)
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         let sql = sql.trim_end_matches(';').to_owned();
         let inputs = inputs_of(&text, body_start, &sql)?;
         Ok(Self {
@@ -126,21 +131,38 @@ impl Model {
 
     /// Name without its schema.
     pub(crate) fn stem(&self) -> &str {
-        self.name.split_once('.').map_or(&*self.name, |(_, stem)| stem)
+        self.name
+            .split_once('.')
+            .map_or(&*self.name, |(_, stem)| stem)
     }
 
     /// The statement without comments and layout, so that only a change of meaning counts.
     pub(crate) fn normalized_sql(&self) -> String {
         DFParser::parse_sql(&self.sql).map_or_else(
             |_unparsed| self.sql.clone(),
-            |statements| statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";"),
+            |statements| {
+                statements
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(";")
+            },
         )
     }
 
     /// A diagnostic that marks `needle` in the statement rather than in the header.
-    pub(crate) fn statement_mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
+    pub(crate) fn statement_mistake(
+        &self,
+        needle: &str,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
         let start = self.text.text.find(&self.sql).unwrap_or_default();
-        let found = self.text.text.get(start..).and_then(|rest| rest.find(needle));
+        let found = self
+            .text
+            .text
+            .get(start..)
+            .and_then(|rest| rest.find(needle));
         let span = found.map_or(start..start, |at| start + at..start + at + needle.len());
         self.text.diagnostic(span, message, "here", Some(help))
     }
@@ -172,19 +194,33 @@ fn header_range(text: &SourceText) -> Result<Range<usize>, Diagnostic> {
 
 /// Tables the statement reads.
 fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<String>, Diagnostic> {
-    let sql_start = text.text.get(start..).and_then(|rest| rest.find(sql)).map_or(start, |at| start + at);
+    let sql_start = text
+        .text
+        .get(start..)
+        .and_then(|rest| rest.find(sql))
+        .map_or(start, |at| start + at);
     let whole = sql_start..sql_start + sql.lines().next().map_or(0, str::len);
     let statements = DFParser::parse_sql(sql).map_err(|error| {
         let message = error.to_string();
-        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + 1);
-        text.diagnostic(span, message, "the parser stops here", Some("DataFusion's SQL is expected"))
+        let span = position_in(sql, &message)
+            .map_or(whole.clone(), |at| sql_start + at..sql_start + at + 1);
+        text.diagnostic(
+            span,
+            message,
+            "the parser stops here",
+            Some("DataFusion's SQL is expected"),
+        )
     })?;
     let [statement @ Statement::Statement(_)] = &*statements.into_iter().collect::<Vec<_>>() else {
-        return Err(text.diagnostic(whole, "a model is exactly one `select`", "here", Some("keep one statement in the file")));
+        return Err(text.diagnostic(
+            whole,
+            "a model is exactly one `select`",
+            "here",
+            Some("keep one statement in the file"),
+        ));
     };
-    let (tables, _ctes) = resolve_table_references(statement, true).map_err(|error| {
-        text.diagnostic(whole, error.to_string(), "here", None)
-    })?;
+    let (tables, _ctes) = resolve_table_references(statement, true)
+        .map_err(|error| text.diagnostic(whole, error.to_string(), "here", None))?;
     Ok(tables
         .iter()
         .map(|table| match table.schema() {
@@ -198,9 +234,18 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
 fn position_in(sql: &str, message: &str) -> Option<usize> {
     let (_, rest) = message.split_once("Line: ")?;
     let (line, rest) = rest.split_once(", Column: ")?;
-    let column: usize = rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()?;
+    let column: usize = rest
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()?;
     let line: usize = line.parse().ok()?;
-    let before: usize = sql.lines().take(line.saturating_sub(1)).map(|text| text.len() + 1).sum();
+    let before: usize = sql
+        .lines()
+        .take(line.saturating_sub(1))
+        .map(|text| text.len() + 1)
+        .sum();
     Some((before + column.saturating_sub(1)).min(sql.len().saturating_sub(1)))
 }
 
@@ -238,8 +283,15 @@ mod tests {
 
     #[test]
     fn inputs_are_read_from_the_statement_and_ctes_are_not_inputs() {
-        let found = model("a", "with x as (select 1 as n from conformed.exchanges) select n from x").unwrap();
-        assert_eq!(found.inputs, BTreeSet::from(["conformed.exchanges".to_owned()]));
+        let found = model(
+            "a",
+            "with x as (select 1 as n from conformed.exchanges) select n from x",
+        )
+        .unwrap();
+        assert_eq!(
+            found.inputs,
+            BTreeSet::from(["conformed.exchanges".to_owned()])
+        );
     }
 
     #[test]
@@ -253,19 +305,28 @@ mod tests {
     fn a_model_comes_after_what_it_reads() {
         let a = model("a", "select 1 as n from derived.b").unwrap();
         let b = model("b", "select 1 as n from conformed.exchanges").unwrap();
-        let names: Vec<_> = in_order(vec![a, b]).unwrap().into_iter().map(|model| model.name).collect();
+        let names: Vec<_> = in_order(vec![a, b])
+            .unwrap()
+            .into_iter()
+            .map(|model| model.name)
+            .collect();
         assert_eq!(names, ["derived.b", "derived.a"]);
     }
 
     #[test]
     fn a_broken_statement_is_marked_where_the_parser_stops() {
-        let found = model("a", "select 1 as n\nfrom from").unwrap_err();
+        let found = model("a", "select 1 as n\nfrom t group 1").unwrap_err();
         assert_eq!(found.line_and_column().0, 5, "{found:?}");
     }
 
     #[test]
     fn a_file_without_a_header_says_how_to_write_one() {
-        let found = Model::parse("derived", "a", SourceText::new(Path::new("m.sql"), "select 1")).unwrap_err();
+        let found = Model::parse(
+            "derived",
+            "a",
+            SourceText::new(Path::new("m.sql"), "select 1"),
+        )
+        .unwrap_err();
         assert!(found.help.unwrap().contains("/* model"));
     }
 }

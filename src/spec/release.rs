@@ -15,7 +15,7 @@ pub struct ReleaseSpec {
     pub description: Bilingual,
     /// Model the figures come from, for example `derived.requests_by_district_need_quarter`.
     pub table: String,
-    /// Licence of the data, an SPDX identifier.
+    /// License of the data, an SPDX identifier.
     pub license: String,
     /// The two axes and the period of the table.
     pub axes: Axes,
@@ -120,20 +120,29 @@ impl ReleaseSpec {
         if self.protect.k_persons < 3 {
             found.push((
                 "k_persons".to_owned(),
-                format!("`k_persons = {}` is below the hard floor of 3", self.protect.k_persons),
+                format!(
+                    "`k_persons = {}` is below the hard floor of 3",
+                    self.protect.k_persons
+                ),
                 "use 10, or 5 with a `k_reason`",
             ));
         } else if self.protect.k_persons < 10 && self.protect.k_reason.is_none() {
             found.push((
                 "k_persons".to_owned(),
-                format!("`k_persons = {}` has no written reason", self.protect.k_persons),
+                format!(
+                    "`k_persons = {}` has no written reason",
+                    self.protect.k_persons
+                ),
                 "add `k_reason = \"…\"`, or use 10",
             ));
         }
         if self.protect.group_max_share > 0.9 && self.protect.group_reason.is_none() {
             found.push((
                 "group_max_share".to_owned(),
-                format!("`group_max_share = {}` has no written reason", self.protect.group_max_share),
+                format!(
+                    "`group_max_share = {}` has no written reason",
+                    self.protect.group_max_share
+                ),
                 "add `group_reason = \"…\"`, or use 0.9",
             ));
         }
