@@ -2,6 +2,31 @@
 //!
 //! One binary holds them all, so that `DataFusion` is linked once and not eight times.
 
+/// A commons in a temporary folder, and the command that runs in it.
+#[cfg(test)]
+mod commons;
+/// The lake, read with nothing of `antenne`.
+#[cfg(test)]
+mod lake;
+
+/// An operator adds a platform.
+#[cfg(test)]
+mod add_a_platform;
+/// A researcher asks with SQL.
+#[cfg(test)]
+mod answer_queries;
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;
+/// A person in the records appears in nothing made from them.
+#[cfg(test)]
+mod leak_nothing;
+/// A newcomer starts a commons of their own.
+#[cfg(test)]
+mod start_a_commons;
+/// The machine dies in the middle of a run.
+#[cfg(test)]
+mod survive_a_kill;
+/// An operator runs the journey.
+#[cfg(test)]
+mod whole_journey;
