@@ -106,7 +106,7 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Protect(protect::Error::Refused { .. })
+            Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
                 | Self::Publish(publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter)
         )
     }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::model::{Model, Role};
 use super::text::Bilingual;
 
 /// One published data set and how it is protected.
@@ -111,6 +112,17 @@ fn default_group_share() -> f64 {
 /// Default number of platforms behind a count.
 fn default_min_platforms() -> u64 {
     3
+}
+
+/// Why a model may not be released, if it may not: it is a step that is not for readers, or it
+/// has a column that points at one person or record.
+pub(crate) fn unreleasable(model: &Model) -> Option<String> {
+    if model.stem().starts_with('_') {
+        return Some(format!("`{}` is a step that is not for readers: its name begins with `_`", model.name));
+    }
+    let mut columns = model.header.columns.iter();
+    let (column, _) = columns.find(|(_, text)| text.role == Role::Identifier)?;
+    Some(format!("`{}` cannot be released: its column `{column}` has the role `identifier`", model.name))
 }
 
 impl ReleaseSpec {

@@ -5,3 +5,15 @@
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;
+
+/// A contributor writes a model and sees on a few rows that it counts what it says.
+#[cfg(test)]
+mod build_the_models;
+
+/// An operator makes a mistake in a declaration and is told which, where and what to do.
+#[cfg(test)]
+mod explain_a_mistake;
+
+/// A script or an editor relies on help texts, exit codes and published schemas.
+#[cfg(test)]
+mod help_and_schemas;

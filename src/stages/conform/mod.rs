@@ -35,7 +35,7 @@ pub(crate) mod typed;
 pub use books::{BookLine, Closed};
 use books::{Ledger, line_of};
 pub use mapping::MappingReport;
-pub(crate) use mapping::misfit;
+pub(crate) use mapping::missing_columns;
 use typed::{KeyRing, PageRef, TableConformer, TableRef};
 
 /// Version of what this stage writes; part of every fingerprint.

@@ -20,7 +20,7 @@ use crate::context::tables;
 use crate::context::{Action, Context, Total};
 use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
 use crate::spec::commons::Declared;
-use crate::spec::release::ReleaseSpec;
+use crate::spec::release::{ReleaseSpec, unreleasable};
 
 /// The gate: what a reader can work out from a published table alone.
 pub(crate) mod audit;
@@ -76,6 +76,14 @@ pub enum Error {
         /// The period.
         period: String,
         /// The smallest explanation.
+        reason: String,
+    },
+    /// The data set names a model that is not for readers: the release is refused.
+    #[error("data set `{data_set}`: {reason}")]
+    Unreleasable {
+        /// The data set.
+        data_set: String,
+        /// Which model, and why not.
         reason: String,
     },
     /// The protected rows do not make a table.
@@ -166,6 +174,10 @@ fn wholes_first(releases: &BTreeMap<String, Declared<ReleaseSpec>>) -> Vec<(&Str
 /// Protects one data set in every period.
 async fn protect_data_set(cx: &Context, name: &str, declared: &Declared<ReleaseSpec>, done: &BTreeMap<String, Protected>) -> Result<Protected, Error> {
     let spec = &declared.spec;
+    let model = cx.commons.derived.iter().find(|model| model.name == spec.table);
+    if let Some(reason) = model.and_then(unreleasable) {
+        return Err(Error::Unreleasable { data_set: name.to_owned(), reason });
+    }
     let inputs = BTreeSet::from([spec.table.clone(), COVERAGE.to_owned()]);
     let failed = |source| Error::Inputs { data_set: name.to_owned(), source };
     let opened = cx.open(&inputs).await.map_err(failed)?;

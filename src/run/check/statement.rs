@@ -1,0 +1,55 @@
+//! A statement that does not plan, in words and with a place.
+
+use crate::engine;
+use crate::run::with_causes;
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::model::Model;
+use crate::spec::nearest;
+
+/// The mistake of a statement that does not plan.
+pub(super) fn mistake(model: &Model, error: &engine::Error) -> Diagnostic {
+    let message = cause(error);
+    // The name that could not be found stands first in quotes, or after `named`.
+    let named = message.split("named ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let quoted = message.split(['\'', '`', '"']).skip(1).step_by(2);
+    let words: Vec<String> = named.into_iter().chain(quoted).flat_map(ways_of_writing).collect();
+    let needle = words.iter().find(|word| word.len() > 1 && model.has_word(word)).map_or("select", String::as_str);
+    let (message, help) = worded(&message);
+    model.statement_mistake(needle, message, &help)
+}
+
+/// A name as the statement may have written it: whole, without its catalog, its last part.
+fn ways_of_writing(name: &str) -> Vec<String> {
+    let plain = name.trim_matches(|letter| ".,'`\"".contains(letter)).replace('"', "");
+    let without_catalog = plain.strip_prefix("antenne.").unwrap_or(&plain).to_owned();
+    let last = plain.rsplit('.').next().unwrap_or_default().to_owned();
+    vec![plain, without_catalog, last]
+}
+
+/// The engine's message in shorter words, and what to do.
+fn worded(message: &str) -> (String, String) {
+    if let Some((name, valid)) = message.split_once("No field named ").map(|(_, rest)| rest.split_once(". ").unwrap_or((rest, ""))) {
+        let name = name.trim_end_matches('.').replace('"', "");
+        let last = name.rsplit('.').next().unwrap_or(&name);
+        let valid: Vec<&str> = valid.split(['[', ']', ',', ' ']).map(|word| word.trim_matches(['.', '"', '\''])).filter(|word| !word.is_empty()).collect();
+        let columns: Vec<&str> = valid.iter().map(|word| word.rsplit('.').next().unwrap_or(word)).collect();
+        let help = nearest(last, &columns).map_or_else(|| "name a column of the tables it reads".to_owned(), |near| format!("did you mean `{near}`?"));
+        return (format!("there is no column `{name}`"), help);
+    }
+    if let Some(table) = message.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found")) {
+        let table = table.0.strip_prefix("antenne.").unwrap_or(table.0);
+        return (format!("there is no table `{table}`"), "read `source.…`, `conformed.…`, `reference.…` or an earlier `derived.…`".to_owned());
+    }
+    (message.to_owned(), "correct the statement; `antenne check` plans it again without reading data".to_owned())
+}
+
+/// The innermost cause of an engine error, first line, without the names of its layers.
+pub(super) fn cause(error: &engine::Error) -> String {
+    const LAYERS: [&str; 5] = ["Error during planning", "Schema error", "SQL error", "This feature is not implemented", "type_coercion"];
+    let text = with_causes(error);
+    let mut parts: Vec<&str> = text.split(": ").skip(1).collect();
+    while parts.len() > 1 && LAYERS.iter().any(|layer| parts[0].starts_with(layer)) {
+        parts.remove(0);
+    }
+    parts.join(": ").lines().next().unwrap_or_default().to_owned()
+}
