@@ -114,6 +114,7 @@ impl SourceText {
         }
         let mut mistakes = Vec::new();
         let mut left_out: Vec<String> = Vec::new();
+        let mut wrong_choice = String::new();
         loop {
             let error = match T::deserialize(toml::Deserializer::from(table.clone())) {
                 Ok(read) if left_out.is_empty() => return (Some(read), mistakes),
@@ -121,13 +122,17 @@ impl SourceText {
                 Err(error) => error,
             };
             let worded = wording::of(error.message());
-            let follows = worded.missing.as_ref().is_some_and(|key| left_out.contains(key));
+            let is_of_left_out = worded.missing.as_ref().is_some_and(|key| left_out.contains(key));
+            let follows = is_of_left_out || (worded.is_open_choice && left_out.contains(&wrong_choice));
             if !follows {
                 mistakes.push(self.toml_mistake(part.start, &error, &worded));
             }
             let Some(key) = error.span().and_then(|span| take_out(table.get_mut(), &span)) else {
                 return (None, mistakes);
             };
+            if worded.is_wrong_choice {
+                wrong_choice.clone_from(&key);
+            }
             if !worded.is_unknown_key {
                 left_out.push(key);
             }

@@ -198,8 +198,9 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
     let whole = sql_start..sql_start + sql.lines().next().map_or(0, str::len);
     let statements = DFParser::parse_sql(sql).map_err(|error| {
         let message = error.to_string();
-        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + 1);
-        text.diagnostic(span, message, "the parser stops here", Some("DataFusion's SQL is expected"))
+        let word = |at: usize| sql.get(at..).map_or(1, |rest| rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len()).max(1));
+        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + word(at));
+        text.diagnostic(span, parser_words(&message), "the parser stops here", Some("the mistake is here or just before; the statement is SQL as DataFusion reads it"))
     })?;
     let [statement @ Statement::Statement(_)] = &*statements.into_iter().collect::<Vec<_>>() else {
         return Err(text.diagnostic(whole, "a model is exactly one `select`", "here", Some("keep one statement in the file")));
@@ -214,6 +215,13 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
             None => table.table().to_owned(),
         })
         .collect())
+}
+
+/// What the parser says, without the names of its layers and without the place, which is drawn.
+fn parser_words(message: &str) -> String {
+    let inner = message.split_once("ParserError(\"").map_or(message, |(_, rest)| rest);
+    let inner = inner.split(" at Line: ").next().unwrap_or(inner).trim_end_matches("\")");
+    inner.replace("Expected: ", "expected ").replace(", found: ", ", found ")
 }
 
 /// Byte offset of `Line: L, Column: C` in a parser's message.

@@ -12,6 +12,10 @@ pub(super) struct Worded {
     pub(super) help: Option<String>,
     /// Whether the mistake is a key that nobody knows.
     pub(super) is_unknown_key: bool,
+    /// Whether the mistake is a choice that nobody knows, such as a format.
+    pub(super) is_wrong_choice: bool,
+    /// Whether the mistake is that nothing was chosen, or too much.
+    pub(super) is_open_choice: bool,
     /// The key that is missing, if the mistake is that.
     pub(super) missing: Option<String>,
 }
@@ -38,14 +42,14 @@ const TYPES: [(&str, &str); 15] = [
 /// Puts a message of the TOML reader into the operator's words.
 pub(super) fn of(message: &str) -> Worded {
     let message = message.trim().replace('\n', ", ");
-    let plain = |message: String, help: Option<String>| Worded { message, help, is_unknown_key: false, missing: None };
+    let plain = |message: String, help: Option<String>| Worded { message, help, is_unknown_key: false, is_wrong_choice: false, is_open_choice: false, missing: None };
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let (word, choices) = word_and_choices(rest);
         return Worded { is_unknown_key: true, ..plain(format!("unknown key `{word}`"), Some(advice("key", word, &choices))) };
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let (word, choices) = word_and_choices(rest);
-        return plain(format!("`{word}` is not a word that fits here"), Some(advice("word", word, &choices)));
+        return Worded { is_wrong_choice: true, ..plain(format!("`{word}` is not a word that fits here"), Some(advice("word", word, &choices))) };
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
         let key = rest.trim_matches('`').to_owned();
@@ -62,7 +66,8 @@ pub(super) fn of(message: &str) -> Worded {
         return plain("the key is already set above".to_owned(), Some("keep one of the two".to_owned()));
     }
     if message.starts_with("wanted exactly 1 element") {
-        return plain("exactly one choice is expected here".to_owned(), Some("keep one of the tables, for example `format.csv = {}`".to_owned()));
+        let help = "keep one of the tables, for example `format.csv = {}`".to_owned();
+        return Worded { is_open_choice: true, ..plain("exactly one choice is expected here".to_owned(), Some(help)) };
     }
     plain(message, Some("the file is not TOML from here on; a text needs quotes, a table its brackets".to_owned()))
 }

@@ -14,7 +14,7 @@ pub(super) fn mistake(model: &Model, error: &engine::Error) -> Diagnostic {
     let quoted = message.split(['\'', '`', '"']).skip(1).step_by(2);
     let words: Vec<String> = named.into_iter().chain(quoted).flat_map(ways_of_writing).collect();
     let needle = words.iter().find(|word| word.len() > 1 && model.has_word(word)).map_or("select", String::as_str);
-    let (message, help) = worded(&message);
+    let (message, help) = worded(&message, &with_causes(error));
     model.statement_mistake(needle, message, &help)
 }
 
@@ -26,21 +26,27 @@ fn ways_of_writing(name: &str) -> Vec<String> {
     vec![plain, without_catalog, last]
 }
 
-/// The engine's message in shorter words, and what to do.
-fn worded(message: &str) -> (String, String) {
-    if let Some((name, valid)) = message.split_once("No field named ").map(|(_, rest)| rest.split_once(". ").unwrap_or((rest, ""))) {
-        let name = name.trim_end_matches('.').replace('"', "");
-        let last = name.rsplit('.').next().unwrap_or(&name);
-        let valid: Vec<&str> = valid.split(['[', ']', ',', ' ']).map(|word| word.trim_matches(['.', '"', '\''])).filter(|word| !word.is_empty()).collect();
-        let columns: Vec<&str> = valid.iter().map(|word| word.rsplit('.').next().unwrap_or(word)).collect();
-        let help = nearest(last, &columns).map_or_else(|| "name a column of the tables it reads".to_owned(), |near| format!("did you mean `{near}`?"));
+/// The engine's message in shorter words, and what to do; `all` is what it said in full.
+fn worded(message: &str, all: &str) -> (String, String) {
+    let meant = all.split_once("Did you mean '").and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name);
+    let last_part = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let or_meant = |help: &str| meant.map_or_else(|| help.to_owned(), |meant| format!("did you mean `{}`?", last_part(meant)));
+    if let Some((_, rest)) = message.split_once("No field named ") {
+        let name = rest.split(". ").next().unwrap_or(rest).trim_end_matches('.').replace('"', "");
+        let valid: Vec<&str> = rest.split_once("Valid fields are ").map_or("", |(_, valid)| valid).split([',', ' ']).collect();
+        let valid: Vec<&str> = valid.iter().map(|word| word.trim_matches(['.', '"'])).map(|word| word.rsplit('.').next().unwrap_or(word)).collect();
+        let near = nearest(&last_part(&name), &valid).map(|near| format!("did you mean `{near}`?"));
+        let help = near.unwrap_or_else(|| or_meant("name a column of the tables it reads"));
         return (format!("there is no column `{name}`"), help);
     }
-    if let Some(table) = message.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found")) {
-        let table = table.0.strip_prefix("antenne.").unwrap_or(table.0);
-        return (format!("there is no table `{table}`"), "read `source.…`, `conformed.…`, `reference.…` or an earlier `derived.…`".to_owned());
+    if let Some((name, _)) = message.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found")) {
+        let table = name.strip_prefix("antenne.").unwrap_or(name);
+        return (format!("there is no table `{table}`"), "read `source.…`, `conformed.…`, `reference.…` or `derived.…`, by the names of `docs/data-dictionary.md`".to_owned());
     }
-    (message.to_owned(), "correct the statement; `antenne check` plans it again without reading data".to_owned())
+    if let Some((name, _)) = message.split_once("Invalid function '").and_then(|(_, rest)| rest.split_once('\'')) {
+        return (format!("there is no function `{name}`"), or_meant("use a function of DataFusion's SQL"));
+    }
+    (message.trim_end_matches('.').to_owned(), "correct the statement; `antenne check` plans it again without reading data".to_owned())
 }
 
 /// The innermost cause of an engine error, first line, without the names of its layers.
