@@ -241,8 +241,8 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
     let mut mistakes = Vec::new();
     for source in sources.values() {
         for (name, table) in &source.spec.tables {
-            let anchor = format!("[tables.{name}]");
-            mistakes.extend(check_table(name, table).into_iter().map(|found| source.text.diagnostic_after(&anchor, &found.needle, found.message, Some(&found.help))));
+            let header = format!("tables.{name}");
+            mistakes.extend(check_table(name, table).into_iter().map(|found| source.text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))));
         }
     }
     mistakes
@@ -253,14 +253,14 @@ fn release_mistakes(releases: &BTreeMap<String, Declared<ReleaseSpec>>, unread: 
     let mut found = Vec::new();
     for release in releases.values() {
         for (needle, message, help) in release.spec.mistakes() {
-            found.push(release.text.diagnostic_after("[protect]", &needle, message, Some(help)));
+            found.push(release.text.diagnostic_below("protect", &needle, message, Some(help)));
         }
         let Some(whole) = &release.spec.protect.of else { continue };
         if !releases.contains_key(whole) && !unread.contains(&format!("release.{whole}")) {
             let message = format!("there is no data set `{whole}` for this one to be a part of");
             let names: Vec<&str> = releases.keys().map(String::as_str).collect();
             let help = nearest(whole, &names).map_or_else(|| format!("the data sets are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
-            found.push(release.text.diagnostic_after("[protect]", whole, message, Some(&help)));
+            found.push(release.text.diagnostic_below("protect", whole, message, Some(&help)));
         }
     }
     found

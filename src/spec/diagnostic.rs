@@ -87,13 +87,27 @@ impl SourceText {
         self.diagnostic(span, message, label, help)
     }
 
-    /// A diagnostic about `word` as a whole word, looked for from `anchor` on; the top of the file
-    /// when it is nowhere.
-    pub(crate) fn diagnostic_after(&self, anchor: &str, word: &str, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
-        let from = self.text.find(anchor).unwrap_or_default();
-        let start = word_from(&self.text, from, word).or_else(|| word_from(&self.text, 0, word));
+    /// A diagnostic about `word` in the tables below `header`, such as `tables.movimenti`, or in the
+    /// whole file where there is none: the key of that name, else the text, else the word.
+    pub(crate) fn diagnostic_below(&self, header: &str, word: &str, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
+        let part = self.part_below(header);
+        let text = self.text.get(part.clone()).unwrap_or_default();
+        let as_key = [format!("\n{word} ="), format!("\n{word}."), format!(".{word}]"), format!("\"{word}\"")];
+        let known = as_key.iter().find_map(|way| text.find(way.as_str()).map(|at| at + 1));
+        let start = known.or_else(|| word_from(text, 0, word)).map(|at| part.start + at);
+        let start = start.or_else(|| word_from(&self.text, 0, word));
         let span = start.map_or(0..0, |start| start..start + word.len());
         self.diagnostic(span, message, "here", help)
+    }
+
+    /// Bytes from the first table `[header…]` to the next table that is not below it.
+    fn part_below(&self, header: &str) -> Range<usize> {
+        let whole = 0..self.text.len();
+        let is_below = |rest: &str| rest.strip_prefix(header).is_some_and(|rest| rest.starts_with(['.', ']']));
+        let mut headers = self.text.match_indices("\n[").map(|(at, _)| (at, self.text.get(at + 2..).unwrap_or_default()));
+        let Some((start, _)) = headers.find(|(_, rest)| is_below(rest)) else { return whole };
+        let end = headers.find(|(_, rest)| !is_below(rest)).map_or(whole.end, |(end, _)| end);
+        start..end
     }
 
     /// Reads the text as TOML into `T`, with every mistake found on the way.
@@ -230,7 +244,15 @@ mod tests {
     #[test]
     fn a_word_is_not_found_inside_a_longer_one() {
         let source = SourceText::new(Path::new("a.toml"), "k_persons = 2\npersons = []\n");
-        let found = source.diagnostic_after("", "persons", "wrong", None);
+        let found = source.diagnostic_below("", "persons", "wrong", None);
         assert_eq!(found.line_and_column(), (2, 1));
+    }
+
+    #[test]
+    fn a_key_is_found_in_its_own_table() {
+        let text = "\n[tables.a]\nmese = 1\n[tables.b]\nurl = \"mese\"\n[tables.b.columns]\nmese = 2\n";
+        let source = SourceText::new(Path::new("a.toml"), text);
+        let found = source.diagnostic_below("tables.b", "mese", "wrong", None);
+        assert_eq!(found.line_and_column(), (7, 1));
     }
 }

@@ -166,6 +166,7 @@ fn what_a_run_reports_fits_the_published_schemas() {
     }
     let here = folder.path();
     printed(here, &["sample", "--exchanges", "3000", "--seed", "7", "--out", "sample-data"]);
+    copy(&root().join("sample-data/sample.key"), &here.join("sample-data/sample.key"));
     let json = |words: &[&str]| serde_json::from_str::<Value>(&printed(here, words)).unwrap();
     let run = json(&["run", "--format", "json"]);
     assert_fits("run-report", &run, "`run --format json`");

@@ -10,7 +10,7 @@ use crate::spec::release::{ReleaseSpec, unreleasable};
 /// Mistakes of a data set against the model it publishes.
 pub(super) async fn check(session: &Session, models: &[Model], declared: &Declared<ReleaseSpec>) -> Vec<Diagnostic> {
     let table = &declared.spec.table;
-    let mark = |word: &str, message: String, help: &str| declared.text.diagnostic_after("", word, message, Some(help));
+    let mark = |word: &str, message: String, help: &str| declared.text.diagnostic_below("", word, message, Some(help));
     let Some(model) = models.iter().find(|model| model.name == *table) else {
         let names: Vec<&str> = models.iter().map(|model| &*model.name).collect();
         let help = nearest(table, &names).map_or_else(|| "name a model of `sql/derived/`, as `derived.<file>`".to_owned(), |near| format!("did you mean `{near}`?"));

@@ -12,9 +12,9 @@ pub(super) fn mistake(model: &Model, error: &engine::Error) -> Diagnostic {
     // The name that could not be found stands first in quotes, or after `named`.
     let named = message.split("named ").nth(1).and_then(|rest| rest.split_whitespace().next());
     let quoted = message.split(['\'', '`', '"']).skip(1).step_by(2);
-    let words: Vec<String> = named.into_iter().chain(quoted).flat_map(ways_of_writing).collect();
-    let needle = words.iter().find(|word| word.len() > 1 && model.has_word(word)).map_or("select", String::as_str);
-    let (message, help) = worded(&message, &with_causes(error));
+    let names: Vec<String> = named.into_iter().chain(quoted).flat_map(ways_of_writing).collect();
+    let needle = names.iter().find(|word| word.len() > 1 && model.has_word(word)).map_or("select", String::as_str);
+    let (message, help) = words(error, "correct the statement; `antenne check` plans it again without reading data");
     model.statement_mistake(needle, message, &help)
 }
 
@@ -26,8 +26,9 @@ fn ways_of_writing(name: &str) -> Vec<String> {
     vec![plain, without_catalog, last]
 }
 
-/// The engine's message in shorter words, and what to do; `all` is what it said in full.
-fn worded(message: &str, all: &str) -> (String, String) {
+/// The engine's message in shorter words, and what to do: `otherwise`, if nothing better is known.
+pub(super) fn words(error: &engine::Error, otherwise: &str) -> (String, String) {
+    let (message, all) = (cause(error), with_causes(error));
     let meant = all.split_once("Did you mean '").and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name);
     let last_part = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
     let or_meant = |help: &str| meant.map_or_else(|| help.to_owned(), |meant| format!("did you mean `{}`?", last_part(meant)));
@@ -46,11 +47,11 @@ fn worded(message: &str, all: &str) -> (String, String) {
     if let Some((name, _)) = message.split_once("Invalid function '").and_then(|(_, rest)| rest.split_once('\'')) {
         return (format!("there is no function `{name}`"), or_meant("use a function of DataFusion's SQL"));
     }
-    (message.trim_end_matches('.').to_owned(), "correct the statement; `antenne check` plans it again without reading data".to_owned())
+    (message.trim_end_matches('.').to_owned(), otherwise.to_owned())
 }
 
 /// The innermost cause of an engine error, first line, without the names of its layers.
-pub(super) fn cause(error: &engine::Error) -> String {
+fn cause(error: &engine::Error) -> String {
     const LAYERS: [&str; 5] = ["Error during planning", "Schema error", "SQL error", "This feature is not implemented", "type_coercion"];
     let text = with_causes(error);
     let mut parts: Vec<&str> = text.split(": ").skip(1).collect();
