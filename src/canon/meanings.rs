@@ -25,7 +25,12 @@ pub(crate) fn meanings() -> Vec<Meaning> {
     texts
         .map(|row| {
             let cell = |index: usize| row.get(index).unwrap_or_default().to_owned();
-            Meaning { table: cell(0), column: cell(1), it: cell(2), en: cell(3) }
+            Meaning {
+                table: cell(0),
+                column: cell(1),
+                it: cell(2),
+                en: cell(3),
+            }
         })
         .collect()
 }
@@ -41,10 +46,15 @@ mod tests {
             .iter()
             .flat_map(|table| {
                 let columns = table.columns.iter().map(|column| column.name);
-                [""].into_iter().chain(columns).map(|column| (table.name.to_owned(), column.to_owned()))
+                [""].into_iter()
+                    .chain(columns)
+                    .map(|column| (table.name.to_owned(), column.to_owned()))
             })
             .collect();
-        let found: Vec<(String, String)> = meanings().into_iter().map(|meaning| (meaning.table, meaning.column)).collect();
+        let found: Vec<(String, String)> = meanings()
+            .into_iter()
+            .map(|meaning| (meaning.table, meaning.column))
+            .collect();
         assert_eq!(found, expected);
     }
 

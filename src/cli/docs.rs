@@ -43,7 +43,10 @@ pub(super) fn docs(shared: &Shared, arguments: &DocsArguments) -> Result<Exit, E
         output::print(&page)?;
         return Ok(Exit::Done);
     };
-    let failed = |source| Error::Act { act: format!("write into `{}`", folder.display()), source };
+    let failed = |source| Error::Act {
+        act: format!("write into `{}`", folder.display()),
+        source,
+    };
     std::fs::create_dir_all(folder).map_err(failed)?;
     std::fs::write(folder.join(PAGE), page).map_err(failed)?;
     Ok(Exit::Done)
@@ -81,24 +84,50 @@ fn cell(text: &str) -> String {
 fn canonical(page: &mut String) {
     for meaning in meanings() {
         if meaning.column.is_empty() {
-            line(page, format_args!("\n### conformed.{}\n\n{}\n{}\n", meaning.table, meaning.it, meaning.en));
+            line(
+                page,
+                format_args!(
+                    "\n### conformed.{}\n\n{}\n{}\n",
+                    meaning.table, meaning.it, meaning.en
+                ),
+            );
             page.push_str("| colonna · column | tipo · type | può mancare · may be absent | significato | meaning | valori · values |\n|---|---|---|---|---|---|\n");
             continue;
         }
         let table = TABLES.iter().find(|table| table.name == meaning.table);
-        let Some(column) = table.and_then(|table| table.columns.iter().find(|column| column.name == meaning.column)) else { continue };
+        let Some(column) = table.and_then(|table| {
+            table
+                .columns
+                .iter()
+                .find(|column| column.name == meaning.column)
+        }) else {
+            continue;
+        };
         let absent = match column.need {
             Need::Always => "no",
             Need::Maybe => "sì · yes",
         };
         let (it, en) = (cell(&meaning.it), cell(&meaning.en));
-        line(page, format_args!("| `{}` | {} | {absent} | {it} | {en} | {} |", column.name, kind_words(column.kind), values(column)));
+        line(
+            page,
+            format_args!(
+                "| `{}` | {} | {absent} | {it} | {en} | {} |",
+                column.name,
+                kind_words(column.kind),
+                values(column)
+            ),
+        );
     }
 }
 
 /// The listed values of a code.
 fn values(column: &Column) -> String {
-    column.values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")
+    column
+        .values
+        .iter()
+        .map(|value| format!("`{value}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A type in both languages.
@@ -118,23 +147,60 @@ fn kind_words(kind: Kind) -> &'static str {
 /// One model.
 fn model(page: &mut String, model: &Model) {
     let header = &model.header;
-    line(page, format_args!("\n### {}\n\n{}\n{}\n", model.name, header.description.it, header.description.en));
-    let grain: Vec<String> = header.grain.iter().map(|column| format!("`{column}`")).collect();
-    line(page, format_args!("Una riga per · one row for each: {}.\n", grain.join(", ")));
+    line(
+        page,
+        format_args!(
+            "\n### {}\n\n{}\n{}\n",
+            model.name, header.description.it, header.description.en
+        ),
+    );
+    let grain: Vec<String> = header
+        .grain
+        .iter()
+        .map(|column| format!("`{column}`"))
+        .collect();
+    line(
+        page,
+        format_args!("Una riga per · one row for each: {}.\n", grain.join(", ")),
+    );
     page.push_str("| colonna · column | ruolo · role | unità · unit | significato | meaning |\n|---|---|---|---|---|\n");
     for (name, column) in &header.columns {
         let (it, en) = (cell(&column.it), cell(&column.en));
-        line(page, format_args!("| `{name}` | {} | {} | {it} | {en} |", column.role.word(), column.unit));
+        line(
+            page,
+            format_args!(
+                "| `{name}` | {} | {} | {it} | {en} |",
+                column.role.word(),
+                column.unit
+            ),
+        );
     }
 }
 
 /// One reference table.
 fn reference(page: &mut String, name: &str, table: &ReferenceTable) {
-    line(page, format_args!("\n### reference.{name}\n\n{}\n{}\n", table.description.it, table.description.en));
-    line(page, format_args!("Fonte · source: {}.\nLicenza · license: {}; data · date: {}.\n", table.source.trim_end_matches('.'), table.license, table.date));
+    line(
+        page,
+        format_args!(
+            "\n### reference.{name}\n\n{}\n{}\n",
+            table.description.it, table.description.en
+        ),
+    );
+    line(
+        page,
+        format_args!(
+            "Fonte · source: {}.\nLicenza · license: {}; data · date: {}.\n",
+            table.source.trim_end_matches('.'),
+            table.license,
+            table.date
+        ),
+    );
     page.push_str("| colonna · column | tipo · type |\n|---|---|\n");
     for (column, declared) in &table.columns {
-        line(page, format_args!("| `{column}` | {} |", reference_words(declared.kind)));
+        line(
+            page,
+            format_args!("| `{column}` | {} |", reference_words(declared.kind)),
+        );
     }
 }
 

@@ -33,7 +33,13 @@ impl Diagnostic {
         let start = self.span.start.min(self.source.len());
         let before = self.source.get(..start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         (line, column)
     }
 }
@@ -89,12 +95,27 @@ impl SourceText {
 
     /// A diagnostic about `word` in the tables below `header`, such as `tables.movimenti`, or in the
     /// whole file where there is none: the key of that name, else the text, else the word.
-    pub(crate) fn diagnostic_below(&self, header: &str, word: &str, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
+    pub(crate) fn diagnostic_below(
+        &self,
+        header: &str,
+        word: &str,
+        message: impl Into<String>,
+        help: Option<&str>,
+    ) -> Diagnostic {
         let part = self.part_below(header);
         let text = self.text.get(part.clone()).unwrap_or_default();
-        let as_key = [format!("\n{word} ="), format!("\n{word}."), format!(".{word}]"), format!("\"{word}\"")];
-        let known = as_key.iter().find_map(|way| text.find(way.as_str()).map(|at| at + 1));
-        let start = known.or_else(|| word_from(text, 0, word)).map(|at| part.start + at);
+        let as_key = [
+            format!("\n{word} ="),
+            format!("\n{word}."),
+            format!(".{word}]"),
+            format!("\"{word}\""),
+        ];
+        let known = as_key
+            .iter()
+            .find_map(|way| text.find(way.as_str()).map(|at| at + 1));
+        let start = known
+            .or_else(|| word_from(text, 0, word))
+            .map(|at| part.start + at);
         let start = start.or_else(|| word_from(&self.text, 0, word));
         let span = start.map_or(0..0, |start| start..start + word.len());
         self.diagnostic(span, message, "here", help)
@@ -103,15 +124,27 @@ impl SourceText {
     /// Bytes from the first table `[header…]` to the next table that is not below it.
     fn part_below(&self, header: &str) -> Range<usize> {
         let whole = 0..self.text.len();
-        let is_below = |rest: &str| rest.strip_prefix(header).is_some_and(|rest| rest.starts_with(['.', ']']));
-        let mut headers = self.text.match_indices("\n[").map(|(at, _)| (at, self.text.get(at + 2..).unwrap_or_default()));
-        let Some((start, _)) = headers.find(|(_, rest)| is_below(rest)) else { return whole };
-        let end = headers.find(|(_, rest)| !is_below(rest)).map_or(whole.end, |(end, _)| end);
+        let is_below = |rest: &str| {
+            rest.strip_prefix(header)
+                .is_some_and(|rest| rest.starts_with(['.', ']']))
+        };
+        let mut headers = self
+            .text
+            .match_indices("\n[")
+            .map(|(at, _)| (at, self.text.get(at + 2..).unwrap_or_default()));
+        let Some((start, _)) = headers.find(|(_, rest)| is_below(rest)) else {
+            return whole;
+        };
+        let end = headers
+            .find(|(_, rest)| !is_below(rest))
+            .map_or(whole.end, |(end, _)| end);
         start..end
     }
 
     /// Reads the text as TOML into `T`, with every mistake found on the way.
-    pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(&self) -> (Option<T>, Vec<Diagnostic>) {
+    pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(
+        &self,
+    ) -> (Option<T>, Vec<Diagnostic>) {
         self.parse_toml_part(0..self.text.len())
     }
 
@@ -119,11 +152,16 @@ impl SourceText {
     ///
     /// A key nobody knows is reported and left out, and the reading goes on; a value of the wrong
     /// type too, but then nothing is answered, since a default in its place would mislead.
-    pub(crate) fn parse_toml_part<T: serde::de::DeserializeOwned>(&self, part: Range<usize>) -> (Option<T>, Vec<Diagnostic>) {
+    pub(crate) fn parse_toml_part<T: serde::de::DeserializeOwned>(
+        &self,
+        part: Range<usize>,
+    ) -> (Option<T>, Vec<Diagnostic>) {
         let text = self.text.get(part.clone()).unwrap_or_default();
         let (mut table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            let mistakes = errors.iter().map(|error| self.toml_mistake(part.start, error, &wording::of(error.message())));
+            let mistakes = errors
+                .iter()
+                .map(|error| self.toml_mistake(part.start, error, &wording::of(error.message())));
             return (None, mistakes.collect());
         }
         let mut mistakes = Vec::new();
@@ -136,12 +174,19 @@ impl SourceText {
                 Err(error) => error,
             };
             let worded = wording::of(error.message());
-            let is_of_left_out = worded.missing.as_ref().is_some_and(|key| left_out.contains(key));
-            let follows = is_of_left_out || (worded.is_open_choice && left_out.contains(&wrong_choice));
+            let is_of_left_out = worded
+                .missing
+                .as_ref()
+                .is_some_and(|key| left_out.contains(key));
+            let follows =
+                is_of_left_out || (worded.is_open_choice && left_out.contains(&wrong_choice));
             if !follows {
                 mistakes.push(self.toml_mistake(part.start, &error, &worded));
             }
-            let Some(key) = error.span().and_then(|span| take_out(table.get_mut(), &span)) else {
+            let Some(key) = error
+                .span()
+                .and_then(|span| take_out(table.get_mut(), &span))
+            else {
                 return (None, mistakes);
             };
             if worded.is_wrong_choice {
@@ -157,7 +202,11 @@ impl SourceText {
     fn toml_mistake(&self, start: usize, error: &toml::de::Error, worded: &Worded) -> Diagnostic {
         let span = error.span().unwrap_or(0..0);
         let whole = start + span.start..start + span.end;
-        let first_line = self.text.get(whole.clone()).and_then(|text| text.lines().next()).map_or(0, str::len);
+        let first_line = self
+            .text
+            .get(whole.clone())
+            .and_then(|text| text.lines().next())
+            .map_or(0, str::len);
         // A table that lacks a key is marked by its first line, not from top to bottom.
         let span = whole.start..whole.end.min(whole.start + first_line.max(1));
         self.diagnostic(span, worded.message.clone(), "here", worded.help.as_deref())
@@ -168,29 +217,40 @@ impl SourceText {
 pub(super) fn word_from(text: &str, from: usize, word: &str) -> Option<usize> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     let rest = text.get(from..)?;
-    rest.match_indices(word).map(|(at, _)| from + at).find(|at| {
-        let before = text.get(..*at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + word.len()..).and_then(|text| text.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
+    rest.match_indices(word)
+        .map(|(at, _)| from + at)
+        .find(|at| {
+            let before = text.get(..*at).and_then(|text| text.chars().next_back());
+            let after = text
+                .get(at + word.len()..)
+                .and_then(|text| text.chars().next());
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
 }
 
 /// Takes the entry whose key or value stands at `span` out of the table; answers its key.
 fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
     let at = |found: Range<usize>| found == *span;
-    let key = table.iter().find(|(key, value)| at(key.span()) || at(value.span())).map(|(key, _)| key.clone());
+    let key = table
+        .iter()
+        .find(|(key, value)| at(key.span()) || at(value.span()))
+        .map(|(key, _)| key.clone());
     if let Some(key) = key {
         table.remove(&key);
         return Some(key.get_ref().to_string());
     }
-    table.iter_mut().find_map(|(_, value)| take_out_of_value(value.get_mut(), span))
+    table
+        .iter_mut()
+        .find_map(|(_, value)| take_out_of_value(value.get_mut(), span))
 }
 
 /// As [`take_out`], in the tables below a value.
 fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
     match value {
         DeValue::Table(table) => take_out(table, span),
-        DeValue::Array(values) => values.iter_mut().find_map(|value| take_out_of_value(value.get_mut(), span)),
+        DeValue::Array(values) => values
+            .iter_mut()
+            .find_map(|value| take_out_of_value(value.get_mut(), span)),
         _ => None,
     }
 }
@@ -237,7 +297,10 @@ mod tests {
         let source = SourceText::new(Path::new("a.toml"), "a = \"x\"\nb = \"y\"\nc = 1\nd = 2\n");
         let (read, found) = source.parse_toml::<Two>();
         assert!(read.is_none());
-        let lines: Vec<usize> = found.iter().map(|mistake| mistake.line_and_column().0).collect();
+        let lines: Vec<usize> = found
+            .iter()
+            .map(|mistake| mistake.line_and_column().0)
+            .collect();
         assert_eq!(lines, [1, 2, 3, 4], "{found:#?}");
     }
 
@@ -250,7 +313,8 @@ mod tests {
 
     #[test]
     fn a_key_is_found_in_its_own_table() {
-        let text = "\n[tables.a]\nmese = 1\n[tables.b]\nurl = \"mese\"\n[tables.b.columns]\nmese = 2\n";
+        let text =
+            "\n[tables.a]\nmese = 1\n[tables.b]\nurl = \"mese\"\n[tables.b.columns]\nmese = 2\n";
         let source = SourceText::new(Path::new("a.toml"), text);
         let found = source.diagnostic_below("tables.b", "mese", "wrong", None);
         assert_eq!(found.line_and_column(), (7, 1));

@@ -166,3 +166,23 @@ impl ReleaseSpec {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::diagnostic::SourceText;
+    use std::path::Path;
+
+    /// A model called `stem` whose only column has this role.
+    fn model(stem: &str, role: &str) -> Model {
+        let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\ncolumns.who = {{ role = \"{role}\", it = \"a\", en = \"b\" }}\n*/\nselect 1 as who\n");
+        Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text)).0.unwrap()
+    }
+
+    #[test]
+    fn an_inner_step_or_a_table_with_an_identifier_cannot_be_released() {
+        assert!(unreleasable(&model("_steps", "count")).unwrap().contains("begins with `_`"));
+        assert!(unreleasable(&model("persons", "identifier")).unwrap().contains("role `identifier`"));
+        assert_eq!(unreleasable(&model("requests", "quasi_identifier")), None);
+    }
+}

@@ -33,8 +33,14 @@ const TYPES: [(&str, &str); 15] = [
     ("a boolean", "`true` or `false`"),
     ("a sequence", "a list in square brackets"),
     ("a map", "a table of keys and values"),
-    ("struct Bilingual", "a text in two languages, `{ it = \"…\", en = \"…\" }`"),
-    ("string or table", "one of the tables named in the documentation"),
+    (
+        "struct Bilingual",
+        "a text in two languages, `{ it = \"…\", en = \"…\" }`",
+    ),
+    (
+        "string or table",
+        "one of the tables named in the documentation",
+    ),
     ("variant identifier", "a word in quotes"),
     ("string", "a text in quotes"),
 ];
@@ -42,40 +48,95 @@ const TYPES: [(&str, &str); 15] = [
 /// Puts a message of the TOML reader into the operator's words.
 pub(super) fn of(message: &str) -> Worded {
     let message = message.trim().replace('\n', ", ");
-    let plain = |message: String, help: Option<String>| Worded { message, help, is_unknown_key: false, is_wrong_choice: false, is_open_choice: false, missing: None };
+    let plain = |message: String, help: Option<String>| Worded {
+        message,
+        help,
+        is_unknown_key: false,
+        is_wrong_choice: false,
+        is_open_choice: false,
+        missing: None,
+    };
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let (word, choices) = word_and_choices(rest);
-        return Worded { is_unknown_key: true, ..plain(format!("unknown key `{word}`"), Some(advice("key", word, &choices))) };
+        return Worded {
+            is_unknown_key: true,
+            ..plain(
+                format!("unknown key `{word}`"),
+                Some(advice("key", word, &choices)),
+            )
+        };
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let (word, choices) = word_and_choices(rest);
-        return Worded { is_wrong_choice: true, ..plain(format!("`{word}` is not a word that fits here"), Some(advice("word", word, &choices))) };
+        return Worded {
+            is_wrong_choice: true,
+            ..plain(
+                format!("`{word}` is not a word that fits here"),
+                Some(advice("word", word, &choices)),
+            )
+        };
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
         let key = rest.trim_matches('`').to_owned();
         let help = format!("add `{key} = …`; `docs/schemas/` says what it means");
-        return Worded { missing: Some(key.clone()), ..plain(format!("the key `{key}` is missing"), Some(help)) };
+        return Worded {
+            missing: Some(key.clone()),
+            ..plain(format!("the key `{key}` is missing"), Some(help))
+        };
     }
-    if let Some((found, expected)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
-        return plain(format!("{} cannot stand here", value_of(found)), Some(format!("write {}", type_of(expected))));
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return plain(
+            format!("{} cannot stand here", value_of(found)),
+            Some(format!("write {}", type_of(expected))),
+        );
     }
-    if let Some((found, expected)) = message.strip_prefix("invalid value: ").and_then(|rest| rest.split_once(", expected ")) {
-        return plain(format!("{} is out of range", value_of(found)), Some(format!("write {}", type_of(expected))));
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid value: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return plain(
+            format!("{} is out of range", value_of(found)),
+            Some(format!("write {}", type_of(expected))),
+        );
     }
     if message == "duplicate key" {
-        return plain("the key is already set above".to_owned(), Some("keep one of the two".to_owned()));
+        return plain(
+            "the key is already set above".to_owned(),
+            Some("keep one of the two".to_owned()),
+        );
     }
     if message.starts_with("wanted exactly 1 element") {
         let help = "keep one of the tables, for example `format.csv = {}`".to_owned();
-        return Worded { is_open_choice: true, ..plain("exactly one choice is expected here".to_owned(), Some(help)) };
+        return Worded {
+            is_open_choice: true,
+            ..plain("exactly one choice is expected here".to_owned(), Some(help))
+        };
     }
-    plain(message, Some("the file is not TOML from here on; a text needs quotes, a table its brackets".to_owned()))
+    plain(
+        message,
+        Some(
+            "the file is not TOML from here on; a text needs quotes, a table its brackets"
+                .to_owned(),
+        ),
+    )
 }
 
 /// A value as the reader names it, in words.
 fn value_of(found: &str) -> String {
-    let words = [("string ", "the text "), ("integer ", "the number "), ("floating point ", "the number "), ("boolean ", "")];
-    let worded = words.iter().find_map(|(start, word)| found.strip_prefix(start).map(|rest| format!("{word}{rest}")));
+    let words = [
+        ("string ", "the text "),
+        ("integer ", "the number "),
+        ("floating point ", "the number "),
+        ("boolean ", ""),
+    ];
+    let worded = words.iter().find_map(|(start, word)| {
+        found
+            .strip_prefix(start)
+            .map(|rest| format!("{word}{rest}"))
+    });
     match found {
         "map" => "a table".to_owned(),
         "sequence" => "a list".to_owned(),
@@ -85,8 +146,13 @@ fn value_of(found: &str) -> String {
 
 /// A type as the reader names it, in words.
 fn type_of(expected: &str) -> String {
-    let known = TYPES.iter().find(|(name, _)| *name == expected).map(|(_, words)| (*words).to_owned());
-    let table = expected.starts_with("struct ").then(|| "a table of keys and values".to_owned());
+    let known = TYPES
+        .iter()
+        .find(|(name, _)| *name == expected)
+        .map(|(_, words)| (*words).to_owned());
+    let table = expected
+        .starts_with("struct ")
+        .then(|| "a table of keys and values".to_owned());
     known.or(table).unwrap_or_else(|| expected.to_owned())
 }
 
@@ -99,7 +165,13 @@ fn word_and_choices(rest: &str) -> (&str, Vec<&str>) {
 
 /// What to write instead of an unknown word.
 fn advice(noun: &str, word: &str, choices: &[&str]) -> String {
-    let listed = || choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
+    let listed = || {
+        choices
+            .iter()
+            .map(|choice| format!("`{choice}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match (nearest(word, choices), choices) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => format!("no {noun} is expected here; remove it"),
@@ -110,7 +182,10 @@ fn advice(noun: &str, word: &str, choices: &[&str]) -> String {
 
 /// The known word that is at most a third of its letters away.
 pub(crate) fn nearest<'a>(word: &str, choices: &[&'a str]) -> Option<&'a str> {
-    let near = choices.iter().map(|choice| (distance(word, choice), *choice)).min()?;
+    let near = choices
+        .iter()
+        .map(|choice| (distance(word, choice), *choice))
+        .min()?;
     let allowed = near.1.chars().count() / 3;
     (near.0 <= allowed.min(3) && near.0 > 0).then_some(near.1)
 }
@@ -144,13 +219,19 @@ mod tests {
         let worded = of("unknown field `urll`, expected one of `url`, `folder`");
         assert_eq!(worded.help.as_deref(), Some("did you mean `url`?"));
         let worded = of("unknown field `zzz`, expected `url` or `folder`");
-        assert_eq!(worded.help.as_deref(), Some("the keys here are `url`, `folder`"));
+        assert_eq!(
+            worded.help.as_deref(),
+            Some("the keys here are `url`, `folder`")
+        );
     }
 
     #[test]
     fn types_are_named_as_an_operator_writes_them() {
         let worded = of("invalid type: string \"ten\", expected u64");
         assert_eq!(worded.message, "the text \"ten\" cannot stand here");
-        assert_eq!(worded.help.as_deref(), Some("write a whole number, zero or more"));
+        assert_eq!(
+            worded.help.as_deref(),
+            Some("write a whole number, zero or more")
+        );
     }
 }

@@ -64,12 +64,18 @@ struct Case {
 
 /// The cells of a line.
 fn cells(line: &str) -> Vec<String> {
-    format!(" {line} ").split(" | ").map(|cell| cell.trim().to_owned()).collect()
+    format!(" {line} ")
+        .split(" | ")
+        .map(|cell| cell.trim().to_owned())
+        .collect()
 }
 
 /// Reads a case.
 fn parse(text: &str) -> Case {
-    let mut case = Case { comment: Vec::new(), parts: Vec::new() };
+    let mut case = Case {
+        comment: Vec::new(),
+        parts: Vec::new(),
+    };
     let mut is_open = false;
     for (number, line) in (1..).zip(text.lines()) {
         if line.starts_with('#') {
@@ -77,9 +83,19 @@ fn parse(text: &str) -> Case {
         } else if line.trim().is_empty() {
             is_open = false;
         } else if !is_open {
-            let table = line.strip_prefix("table ").map(|name| name.trim().to_owned());
-            assert!(table.is_some() || line == "answer", "line {number}: `table NAME` or `answer` expected, found `{line}`");
-            case.parts.push(Part { table, line: number, columns: Vec::new(), rows: Vec::new() });
+            let table = line
+                .strip_prefix("table ")
+                .map(|name| name.trim().to_owned());
+            assert!(
+                table.is_some() || line == "answer",
+                "line {number}: `table NAME` or `answer` expected, found `{line}`"
+            );
+            case.parts.push(Part {
+                table,
+                line: number,
+                columns: Vec::new(),
+                rows: Vec::new(),
+            });
             is_open = true;
         } else if let Some(part) = case.parts.last_mut() {
             if part.columns.is_empty() {
@@ -97,13 +113,26 @@ fn written(case: &Case) -> String {
     let mut text = case.comment.join("\n");
     text.push('\n');
     for part in &case.parts {
-        let head = part.table.as_ref().map_or_else(|| "answer".to_owned(), |name| format!("table {name}"));
+        let head = part
+            .table
+            .as_ref()
+            .map_or_else(|| "answer".to_owned(), |name| format!("table {name}"));
         text.push_str(&format!("\n{head}\n"));
         let lines: Vec<&Vec<String>> = [&part.columns].into_iter().chain(&part.rows).collect();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+        let width = |column: usize| {
+            lines
+                .iter()
+                .map(|line| line[column].chars().count())
+                .max()
+                .unwrap_or_default()
+        };
         let widths: Vec<usize> = (0..part.columns.len()).map(width).collect();
         for line in lines {
-            let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = line
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
             text.push_str(cells.join(" | ").trim_end());
             text.push('\n');
         }
@@ -114,17 +143,28 @@ fn written(case: &Case) -> String {
 /// Values of a column of texts in the type of the declaration.
 fn typed(texts: Vec<Option<String>>, data_type: &DataType) -> ArrayRef {
     let texts: ArrayRef = Arc::new(StringArray::from(texts));
-    let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
+    let options = arrow::compute::CastOptions {
+        safe: false,
+        ..Default::default()
+    };
     cast_with_options(&texts, data_type, &options).unwrap()
 }
 
 /// An input table in the types of its declaration.
 fn input(part: &Part, schema: &SchemaRef) -> RecordBatch {
     for column in &part.columns {
-        assert!(schema.field_with_name(column).is_ok(), "line {}: there is no column `{column}`", part.line);
+        assert!(
+            schema.field_with_name(column).is_ok(),
+            "line {}: there is no column `{column}`",
+            part.line
+        );
     }
     let columns = schema.fields().iter().map(|field| {
-        let Some(index) = part.columns.iter().position(|column| column == field.name()) else {
+        let Some(index) = part
+            .columns
+            .iter()
+            .position(|column| column == field.name())
+        else {
             return new_null_array(field.data_type(), part.rows.len());
         };
         let texts = part.rows.iter().map(|row| match row[index].as_str() {
@@ -135,7 +175,11 @@ fn input(part: &Part, schema: &SchemaRef) -> RecordBatch {
         typed(texts.collect(), field.data_type())
     });
     let columns = columns.collect();
-    let schema = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>();
+    let schema = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect::<Vec<_>>();
     RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(schema)), columns).unwrap()
 }
 
@@ -148,12 +192,24 @@ fn session(model: &Model, case: &Case, schemas: &BTreeMap<String, SchemaRef>) ->
         catalog.register_schema(schema, empty).unwrap();
     }
     for table in &model.inputs {
-        let schema = schemas.get(table).unwrap_or_else(|| panic!("`{table}` is not declared"));
-        let given = case.parts.iter().find(|part| part.table.as_deref() == Some(table));
-        let empty = Part { table: None, line: 0, columns: Vec::new(), rows: Vec::new() };
+        let schema = schemas
+            .get(table)
+            .unwrap_or_else(|| panic!("`{table}` is not declared"));
+        let given = case
+            .parts
+            .iter()
+            .find(|part| part.table.as_deref() == Some(table));
+        let empty = Part {
+            table: None,
+            line: 0,
+            columns: Vec::new(),
+            rows: Vec::new(),
+        };
         let batch = input(given.unwrap_or(&empty), schema);
         let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
-        session.register_table(table.as_str(), Arc::new(rows)).unwrap();
+        session
+            .register_table(table.as_str(), Arc::new(rows))
+            .unwrap();
     }
     session
 }
@@ -162,38 +218,70 @@ fn session(model: &Model, case: &Case, schemas: &BTreeMap<String, SchemaRef>) ->
 fn texts(column: &ArrayRef) -> Vec<String> {
     if let Some(bytes) = column.as_binary_opt::<i32>() {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        return bytes.iter().map(|value| value.map_or_else(|| "NULL".to_owned(), text)).collect();
+        return bytes
+            .iter()
+            .map(|value| value.map_or_else(|| "NULL".to_owned(), text))
+            .collect();
     }
     let options = FormatOptions::default().with_null("NULL");
     let formatter = ArrayFormatter::try_new(column, &options).unwrap();
     let text = |row: usize| Some(formatter.value(row).to_string()).filter(|text| !text.is_empty());
-    (0..column.len()).map(|row| text(row).unwrap_or_else(|| "(empty)".to_owned())).collect()
+    (0..column.len())
+        .map(|row| text(row).unwrap_or_else(|| "(empty)".to_owned()))
+        .collect()
 }
 
 /// What the model answers, by column.
-async fn answer(model: &Model, case: &Case, schemas: &BTreeMap<String, SchemaRef>) -> Result<BTreeMap<String, Vec<String>>, String> {
+async fn answer(
+    model: &Model,
+    case: &Case,
+    schemas: &BTreeMap<String, SchemaRef>,
+) -> Result<BTreeMap<String, Vec<String>>, String> {
     let session = session(model, case, schemas);
-    let frame = session.sql(&model.sql).await.map_err(|error| error.to_string())?;
+    let frame = session
+        .sql(&model.sql)
+        .await
+        .map_err(|error| error.to_string())?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await.map_err(|error| error.to_string())?;
-    let rows = arrow::compute::concat_batches(&schema, &batches).map_err(|error| error.to_string())?;
-    Ok(schema.fields().iter().zip(rows.columns()).map(|(field, column)| (field.name().clone(), texts(column))).collect())
+    let rows =
+        arrow::compute::concat_batches(&schema, &batches).map_err(|error| error.to_string())?;
+    Ok(schema
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .map(|(field, column)| (field.name().clone(), texts(column)))
+        .collect())
 }
 
 /// The rows of the answer in the columns of a part, sorted.
 fn shown(part: &Part, answer: &BTreeMap<String, Vec<String>>) -> Result<Vec<Vec<String>>, String> {
-    let unknown = part.columns.iter().find(|column| !answer.contains_key(*column));
+    let unknown = part
+        .columns
+        .iter()
+        .find(|column| !answer.contains_key(*column));
     if let Some(unknown) = unknown {
         return Err(format!("the model has no column `{unknown}`"));
     }
     let n_rows = answer.values().next().map_or(0, Vec::len);
-    let mut rows: Vec<Vec<String>> = (0..n_rows).map(|row| part.columns.iter().map(|column| answer[column][row].clone()).collect()).collect();
+    let mut rows: Vec<Vec<String>> = (0..n_rows)
+        .map(|row| {
+            part.columns
+                .iter()
+                .map(|column| answer[column][row].clone())
+                .collect()
+        })
+        .collect();
     rows.sort();
     Ok(rows)
 }
 
 /// What is wrong with a case, as `file:line: what`.
-async fn failures(model: &Model, path: &Path, schemas: &BTreeMap<String, SchemaRef>) -> Vec<String> {
+async fn failures(
+    model: &Model,
+    path: &Path,
+    schemas: &BTreeMap<String, SchemaRef>,
+) -> Vec<String> {
     let shown_path = format!("{FOLDER}/{}.slt", model.name.replace('.', "/"));
     let Ok(text) = fs::read_to_string(path) else {
         return vec![format!("{shown_path}:1: the model has no case; write one")];
@@ -204,7 +292,11 @@ async fn failures(model: &Model, path: &Path, schemas: &BTreeMap<String, SchemaR
     if case.comment.is_empty() {
         found.push(at(1, "say on top what the case shows".to_owned()));
     }
-    let unread = case.parts.iter().filter(|part| part.table.as_ref().is_some_and(|table| !model.inputs.contains(table)));
+    let unread = case.parts.iter().filter(|part| {
+        part.table
+            .as_ref()
+            .is_some_and(|table| !model.inputs.contains(table))
+    });
     found.extend(unread.map(|part| at(part.line, "the model does not read this table".to_owned())));
     let answer = match answer(model, &case, schemas).await {
         Ok(answer) => answer,
@@ -212,11 +304,16 @@ async fn failures(model: &Model, path: &Path, schemas: &BTreeMap<String, SchemaR
     };
     let mut unshown: BTreeSet<&String> = answer.keys().collect();
     for part in case.parts.iter_mut().filter(|part| part.table.is_none()) {
-        part.columns.iter().for_each(|column| drop(unshown.remove(column)));
+        part.columns
+            .iter()
+            .for_each(|column| drop(unshown.remove(column)));
         match shown(part, &answer) {
             Ok(rows) if rows == part.rows => {}
             Ok(rows) if updates() => part.rows = rows,
-            Ok(rows) => found.push(at(part.line, format!("expected\n{}\nfound\n{}", lines(&part.rows), lines(&rows)))),
+            Ok(rows) => found.push(at(
+                part.line,
+                format!("expected\n{}\nfound\n{}", lines(&part.rows), lines(&rows)),
+            )),
             Err(what) => found.push(at(part.line, what)),
         }
     }
@@ -231,7 +328,10 @@ async fn failures(model: &Model, path: &Path, schemas: &BTreeMap<String, SchemaR
 
 /// Rows as they stand in a file.
 fn lines(rows: &[Vec<String>]) -> String {
-    rows.iter().map(|row| format!("    {}", row.join(" | "))).collect::<Vec<_>>().join("\n")
+    rows.iter()
+        .map(|row| format!("    {}", row.join(" | ")))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Whether the answers are to be rewritten.
@@ -248,10 +348,18 @@ async fn every_model_answers_the_rows_of_its_case() {
     assert!(models.len() > 30, "{} models", models.len());
     let mut found = Vec::new();
     for model in &models {
-        let path = root.join(FOLDER).join(format!("{}.slt", model.name.replace('.', "/")));
+        let path = root
+            .join(FOLDER)
+            .join(format!("{}.slt", model.name.replace('.', "/")));
         found.extend(failures(model, &path, &schemas).await);
     }
-    assert!(found.is_empty(), "{} of {} cases or more fail:\n{}", found.len(), models.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} of {} cases or more fail:\n{}",
+        found.len(),
+        models.len(),
+        found.join("\n")
+    );
 }
 
 #[test]
