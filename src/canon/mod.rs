@@ -4,6 +4,7 @@ pub mod cells;
 pub(crate) mod comune;
 pub(crate) mod gzip;
 pub(crate) mod identifiers;
+pub(crate) mod meanings;
 pub(crate) mod pseudonym;
 pub(crate) mod tables;
 pub(crate) mod text;

@@ -20,6 +20,7 @@ use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
 
 mod check;
+mod docs;
 mod init;
 mod output;
 mod progress;
@@ -105,6 +106,8 @@ enum Verb {
     Init(init::InitArguments),
     /// Prints the JSON Schemas of the declarations and reports.
     Schemas(schemas::SchemasArguments),
+    /// Prints the data dictionary of the commons, in Italian and English.
+    Docs(docs::DocsArguments),
     /// Prints completions for a shell.
     Completions(CompletionsArguments),
 }
@@ -224,6 +227,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Init(arguments) => init::init(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
+        Verb::Docs(arguments) => docs::docs(shared, &arguments),
         Verb::Completions(arguments) => {
             clap_complete::generate(
                 arguments.shell,

@@ -37,7 +37,10 @@ pub(super) fn diagnostics(mistakes: &[Diagnostic]) {
         say(&draw(mistake, &renderer));
         say("");
     }
-    say(&format!("{} mistake(s)", mistakes.len()));
+    match mistakes.len() {
+        1 => say("1 mistake"),
+        n_mistakes => say(&format!("{n_mistakes} mistakes")),
+    }
 }
 
 /// One diagnostic with the lines around it.

@@ -113,10 +113,8 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Protect(protect::Error::Refused { .. })
-                | Self::Publish(
-                    publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter
-                )
+            Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
+                | Self::Publish(publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter)
         )
     }
 }

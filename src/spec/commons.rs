@@ -8,20 +8,22 @@
 //! reference/tables.toml   codes, districts, population
 //! ```
 //!
-//! Loading never stops at the first mistake: it collects all of them.
+//! Reading never stops at the first mistake: it collects all of them, and what could be read is
+//! kept in a [`Draft`] so that its statements can be checked too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, SourceText};
-use super::model::{Model, in_order};
+use super::model::{Model, circle_through, in_order};
 use super::reference::ReferenceSpec;
 use super::release::ReleaseSpec;
 use super::settings::Settings;
 use super::source::SourceSpec;
 use super::source_check::check_table;
-use crate::canon::tables::Table;
+use super::wording::nearest;
+use crate::canon::tables::{TABLES, Table};
 
 /// A platform's declaration with the text it was read from.
 #[derive(Debug, Clone)]
@@ -80,46 +82,84 @@ impl Commons {
     /// # Errors
     /// [`Error::Mistakes`] with every mistake found in any file.
     pub fn load(root: &Path) -> Result<Self, Error> {
+        let draft = Draft::read(root)?;
+        match (draft.settings, draft.reference) {
+            (Some(settings), Some(reference)) if draft.mistakes.is_empty() => Ok(Self {
+                root: root.to_path_buf(),
+                settings,
+                sources: draft.sources,
+                releases: draft.releases,
+                conformed: draft.conformed,
+                derived: draft.derived,
+                reference,
+            }),
+            _ => Err(Error::Mistakes(draft.mistakes)),
+        }
+    }
+}
+
+/// What could be read of a commons, and every mistake found in its files.
+#[derive(Debug)]
+pub struct Draft {
+    /// `antenne.toml`, if it could be read.
+    pub(crate) settings: Option<Settings>,
+    /// Platforms whose file could be read.
+    pub(crate) sources: BTreeMap<String, Declared<SourceSpec>>,
+    /// Data sets whose file could be read.
+    pub(crate) releases: BTreeMap<String, Declared<ReleaseSpec>>,
+    /// Mappings that could be read.
+    pub(crate) conformed: Vec<Model>,
+    /// Derived models that could be read, each after what it reads.
+    pub(crate) derived: Vec<Model>,
+    /// Reference tables, if they could be read.
+    pub(crate) reference: Option<ReferenceSpec>,
+    /// Files that could not be read whole: platforms as `source.<name>`, models by name.
+    pub(crate) unread: BTreeSet<String>,
+    /// What is wrong in the files.
+    pub(crate) mistakes: Vec<Diagnostic>,
+}
+
+impl Draft {
+    /// Reads the commons in `root` as far as it can be read.
+    ///
+    /// # Errors
+    /// When `root` is no commons, or a file cannot be opened.
+    pub fn read(root: &Path) -> Result<Self, Error> {
         let settings_path = root.join("antenne.toml");
         if !settings_path.is_file() {
             return Err(Error::NotACommons {
                 root: root.to_path_buf(),
             });
         }
-        let mut reader = Reader {
-            root,
-            mistakes: Vec::new(),
-        };
-        let settings = reader.toml::<Settings>(&settings_path)?;
-        let sources = reader.folder::<SourceSpec>("pipelines/sources")?;
-        let releases = reader.folder::<ReleaseSpec>("pipelines/releases")?;
+        let mut reader = Reader { root, mistakes: Vec::new(), unread: BTreeSet::new() };
+        let settings = reader.toml::<Settings>(&settings_path)?.map(|found| found.spec);
+        let sources = reader.folder::<SourceSpec>("pipelines/sources", "source")?;
+        let releases = reader.folder::<ReleaseSpec>("pipelines/releases", "release")?;
         let conformed = reader.models("conformed")?;
         let derived = reader.models("derived")?;
-        let folder = settings.as_ref().map_or_else(
-            || "reference".to_owned(),
-            |found| found.spec.reference.folder.clone(),
-        );
-        let reference = reader.toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?;
-        let mut mistakes = reader.mistakes;
+        let folder = settings.as_ref().map_or_else(|| "reference".to_owned(), |found| found.reference.folder.clone());
+        let reference = reader.toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?.map(|found| found.spec);
+        let Reader { mut mistakes, mut unread, .. } = reader;
         mistakes.extend(source_mistakes(&sources));
-        mistakes.extend(release_mistakes(&releases));
-        mistakes.extend(conformed_mistakes(&conformed, &sources));
-        let derived = in_order(derived).unwrap_or_else(|circle| {
-            mistakes.extend(circle_mistake(&circle));
-            Vec::new()
-        });
-        match (settings, reference) {
-            (Some(settings), Some(reference)) if mistakes.is_empty() => Ok(Self {
-                root: root.to_path_buf(),
-                settings: settings.spec,
-                sources,
-                releases,
-                conformed,
-                derived,
-                reference: reference.spec,
-            }),
-            _ => Err(Error::Mistakes(mistakes)),
-        }
+        mistakes.extend(release_mistakes(&releases, &unread));
+        mistakes.extend(conformed_mistakes(&conformed, &sources, &unread));
+        let (derived, blocked) = in_order(derived);
+        mistakes.extend(circle_mistakes(&blocked));
+        unread.extend(blocked.iter().map(|model| model.name.clone()));
+        Ok(Self { settings, sources, releases, conformed, derived, reference, unread, mistakes })
+    }
+
+    /// Whether a pipeline declares the table `source.<platform>__<table>`.
+    pub(crate) fn has_source(&self, input: &str) -> bool {
+        let names = input.strip_prefix("source.").and_then(|rest| rest.split_once("__"));
+        names.is_some_and(|(platform, table)| self.sources.get(platform).is_some_and(|source| source.spec.tables.contains_key(table)))
+    }
+
+    /// Whether nothing can be said of a table, because what declares it could not be read.
+    pub(crate) fn is_unread(&self, table: &str) -> bool {
+        let platform = table.split_once("__").map(|(platform, _)| platform);
+        let is_reference = table.starts_with("reference.") && self.reference.is_none();
+        is_reference || self.unread.contains(table) || platform.is_some_and(|platform| self.unread.contains(platform))
     }
 }
 
@@ -129,6 +169,8 @@ struct Reader<'a> {
     root: &'a Path,
     /// Mistakes so far.
     mistakes: Vec<Diagnostic>,
+    /// Files that could not be read whole.
+    unread: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -148,24 +190,18 @@ impl Reader<'_> {
         path: &Path,
     ) -> Result<Option<Declared<T>>, Error> {
         let text = self.text(path)?;
-        match text.parse_toml::<T>() {
-            Ok(spec) => Ok(Some(Declared { spec, text })),
-            Err(mistake) => {
-                self.mistakes.push(mistake);
-                Ok(None)
-            }
-        }
+        let (spec, mistakes) = text.parse_toml::<T>();
+        self.mistakes.extend(mistakes);
+        Ok(spec.map(|spec| Declared { spec, text }))
     }
 
     /// Reads every TOML file of a folder, by stem.
-    fn folder<T: serde::de::DeserializeOwned>(
-        &mut self,
-        folder: &str,
-    ) -> Result<BTreeMap<String, Declared<T>>, Error> {
+    fn folder<T: serde::de::DeserializeOwned>(&mut self, folder: &str, kind: &str) -> Result<BTreeMap<String, Declared<T>>, Error> {
         let mut found = BTreeMap::new();
         for (stem, path) in files_with_extension(&self.root.join(folder), "toml")? {
-            if let Some(declared) = self.toml(&path)? {
-                found.insert(stem, declared);
+            match self.toml(&path)? {
+                Some(declared) => drop(found.insert(stem, declared)),
+                None => drop(self.unread.insert(format!("{kind}.{stem}"))),
             }
         }
         Ok(found)
@@ -175,10 +211,12 @@ impl Reader<'_> {
     fn models(&mut self, schema: &str) -> Result<Vec<Model>, Error> {
         let mut found = Vec::new();
         for (stem, path) in files_with_extension(&self.root.join("sql").join(schema), "sql")? {
-            match Model::parse(schema, &stem, self.text(&path)?) {
-                Ok(model) => found.push(model),
-                Err(mistake) => self.mistakes.push(mistake),
+            let (model, mistakes) = Model::parse(schema, &stem, self.text(&path)?);
+            self.mistakes.extend(mistakes);
+            if model.is_none() {
+                self.unread.insert(format!("{schema}.{stem}"));
             }
+            found.extend(model);
         }
         Ok(found)
     }
@@ -214,107 +252,68 @@ fn files_with_extension(
 
 /// Mistakes of the sources beyond their syntax.
 fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
-    sources
-        .values()
-        .flat_map(|source| {
-            let findings = source
-                .spec
-                .tables
-                .iter()
-                .flat_map(|(name, table)| check_table(name, table));
-            findings.map(|found| {
-                source
-                    .text
-                    .diagnostic_at(&found.needle, found.message, "here", Some(&found.help))
-            })
-        })
-        .collect()
+    let mut mistakes = Vec::new();
+    for source in sources.values() {
+        for (name, table) in &source.spec.tables {
+            let header = format!("tables.{name}");
+            mistakes.extend(check_table(name, table).into_iter().map(|found| source.text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))));
+        }
+    }
+    mistakes
 }
 
 /// Mistakes of the releases beyond their syntax.
-fn release_mistakes(releases: &BTreeMap<String, Declared<ReleaseSpec>>) -> Vec<Diagnostic> {
+fn release_mistakes(releases: &BTreeMap<String, Declared<ReleaseSpec>>, unread: &BTreeSet<String>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for release in releases.values() {
         for (needle, message, help) in release.spec.mistakes() {
-            found.push(
-                release
-                    .text
-                    .diagnostic_at(&needle, message, "here", Some(help)),
-            );
+            found.push(release.text.diagnostic_below("protect", &needle, message, Some(help)));
         }
-        if let Some(whole) = release
-            .spec
-            .protect
-            .of
-            .as_ref()
-            .filter(|whole| !releases.contains_key(*whole))
-        {
+        let Some(whole) = &release.spec.protect.of else { continue };
+        if !releases.contains_key(whole) && !unread.contains(&format!("release.{whole}")) {
             let message = format!("there is no data set `{whole}` for this one to be a part of");
-            found.push(release.text.diagnostic_at(
-                whole,
-                message,
-                "here",
-                Some("name a file of `pipelines/releases/` without its ending"),
-            ));
+            let names: Vec<&str> = releases.keys().map(String::as_str).collect();
+            let help = nearest(whole, &names).map_or_else(|| format!("the data sets are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+            found.push(release.text.diagnostic_below("protect", whole, message, Some(&help)));
         }
     }
     found
 }
 
 /// Mistakes of the mappings: an unknown canonical table, an unknown platform table.
-fn conformed_mistakes(
-    models: &[Model],
-    sources: &BTreeMap<String, Declared<SourceSpec>>,
-) -> Vec<Diagnostic> {
+fn conformed_mistakes(models: &[Model], sources: &BTreeMap<String, Declared<SourceSpec>>, unread: &BTreeSet<String>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for model in models {
-        match model.header.into.as_deref() {
-            None => found.push(model.mistake(
-                "/* model",
-                "the mapping does not say which canonical table it fills".to_owned(),
-                "add `into = \"exchanges\"` or another table of `src/canon/tables.rs`",
-            )),
-            Some(into) if Table::named(into).is_none() => {
-                found.push(model.mistake(
-                    into,
-                    format!("there is no canonical table `{into}`"),
-                    "see `docs/data-dictionary.md` for the canonical tables",
-                ));
-            }
-            Some(_) => {}
+        found.extend(into_mistake(model));
+        let is_declared = |platform: &str| sources.contains_key(platform) || unread.contains(&format!("source.{platform}"));
+        if platform_of(model).is_none_or(|platform| !is_declared(platform)) {
+            found.push(model.mistake("/* model", format!("the file name `{}` does not begin with a platform", model.stem()), "name the file `<platform>__<table>.sql`, as in `pipelines/sources/<platform>.toml`"));
         }
-        let known = |platform: &str, table: &str| {
-            sources
-                .get(platform)
-                .is_some_and(|source| source.spec.tables.contains_key(table))
-        };
         for input in &model.inputs {
-            let Some((platform, table)) = input
-                .strip_prefix("source.")
-                .and_then(|rest| rest.split_once("__"))
-            else {
-                continue;
-            };
-            if !known(platform, table) {
-                found.push(model.mistake(
-                    input,
-                    format!("no pipeline declares `{input}`"),
-                    "check the name against `pipelines/sources/`",
-                ));
+            let Some((platform, table)) = input.strip_prefix("source.").and_then(|rest| rest.split_once("__")) else { continue };
+            let Some(source) = sources.get(platform) else { continue };
+            if !source.spec.tables.contains_key(table) {
+                let tables: Vec<String> = source.spec.tables.keys().map(|table| format!("`{platform}__{table}`")).collect();
+                let help = format!("the platform has {}", tables.join(", "));
+                found.push(model.statement_mistake(input, format!("no pipeline declares `{input}`"), &help));
             }
-        }
-        if platform_of(model).is_none_or(|platform| !sources.contains_key(platform)) {
-            found.push(model.mistake(
-                "/* model",
-                format!(
-                    "the file name `{}` does not start with a platform",
-                    model.stem()
-                ),
-                "name the file `<platform>__<table>.sql`",
-            ));
         }
     }
     found
+}
+
+/// The mistake of a mapping that fills no canonical table.
+fn into_mistake(model: &Model) -> Option<Diagnostic> {
+    let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+    let listed = format!("the canonical tables are {}", names.join(", "));
+    match model.header.into.as_deref() {
+        None => Some(model.mistake("/* model", "the mapping does not say which canonical table it fills".to_owned(), &format!("add `into = \"…\"`; {listed}"))),
+        Some(into) if Table::named(into).is_none() => {
+            let help = nearest(into, &names).map_or(listed, |near| format!("did you mean `{near}`?"));
+            Some(model.mistake(&format!("\"{into}\""), format!("there is no canonical table `{into}`"), &help))
+        }
+        Some(_) => None,
+    }
 }
 
 /// Platform a mapping belongs to, from its file name.
@@ -322,14 +321,17 @@ pub(crate) fn platform_of(model: &Model) -> Option<&str> {
     model.stem().split_once("__").map(|(platform, _)| platform)
 }
 
-/// The mistake of models that read each other in a circle.
-fn circle_mistake(circle: &[Model]) -> Option<Diagnostic> {
-    let names: Vec<&str> = circle.iter().map(|model| &*model.name).collect();
-    circle.first().map(|model| {
-        model.mistake(
-            "/* model",
-            format!("models read each other in a circle: {}", names.join(", ")),
-            "let one of them read an earlier table instead",
-        )
-    })
+/// One mistake for each circle of models that read each other, marked in the first of them.
+fn circle_mistakes(blocked: &[Model]) -> Vec<Diagnostic> {
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    let mut found = Vec::new();
+    for model in blocked {
+        let circle = circle_through(model, blocked);
+        if let (Some(next), false) = (circle.get(1), told.contains(&model.name)) {
+            let message = format!("models read each other in a circle: {}", circle.join(" reads "));
+            found.push(model.statement_mistake(next, message, "let one of them read an earlier table instead"));
+            told.extend(circle);
+        }
+    }
+    found
 }

@@ -7,6 +7,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use toml::de::{DeTable, DeValue};
+
+use super::wording::{self, Worded};
+
 /// One mistake in a declaration: a pipeline, a model header, a SQL text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -90,55 +94,166 @@ impl SourceText {
         self.diagnostic(span, message, label, help)
     }
 
-    /// Reads the text as TOML into `T`, or says what is wrong and where.
-    pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(&self) -> Result<T, Diagnostic> {
+    /// A diagnostic about `word` in the tables below `header`, such as `tables.movimenti`, or in the
+    /// whole file where there is none: the key of that name, else the text, else the word.
+    pub(crate) fn diagnostic_below(
+        &self,
+        header: &str,
+        word: &str,
+        message: impl Into<String>,
+        help: Option<&str>,
+    ) -> Diagnostic {
+        let part = self.part_below(header);
+        let text = self.text.get(part.clone()).unwrap_or_default();
+        let as_key = [
+            format!("\n{word} ="),
+            format!("\n{word}."),
+            format!(".{word}]"),
+            format!("\"{word}\""),
+        ];
+        let known = as_key
+            .iter()
+            .find_map(|way| text.find(way.as_str()).map(|at| at + 1));
+        let start = known
+            .or_else(|| word_from(text, 0, word))
+            .map(|at| part.start + at);
+        let start = start.or_else(|| word_from(&self.text, 0, word));
+        let span = start.map_or(0..0, |start| start..start + word.len());
+        self.diagnostic(span, message, "here", help)
+    }
+
+    /// Bytes from the first table `[header…]` to the next table that is not below it.
+    fn part_below(&self, header: &str) -> Range<usize> {
+        let whole = 0..self.text.len();
+        let is_below = |rest: &str| {
+            rest.strip_prefix(header)
+                .is_some_and(|rest| rest.starts_with(['.', ']']))
+        };
+        let mut headers = self
+            .text
+            .match_indices("\n[")
+            .map(|(at, _)| (at, self.text.get(at + 2..).unwrap_or_default()));
+        let Some((start, _)) = headers.find(|(_, rest)| is_below(rest)) else {
+            return whole;
+        };
+        let end = headers
+            .find(|(_, rest)| !is_below(rest))
+            .map_or(whole.end, |(end, _)| end);
+        start..end
+    }
+
+    /// Reads the text as TOML into `T`, with every mistake found on the way.
+    pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(
+        &self,
+    ) -> (Option<T>, Vec<Diagnostic>) {
         self.parse_toml_part(0..self.text.len())
     }
 
     /// Reads the bytes `part` of the text as TOML; spans are those of the whole file.
+    ///
+    /// A key nobody knows is reported and left out, and the reading goes on; a value of the wrong
+    /// type too, but then nothing is answered, since a default in its place would mislead.
     pub(crate) fn parse_toml_part<T: serde::de::DeserializeOwned>(
         &self,
         part: Range<usize>,
-    ) -> Result<T, Diagnostic> {
+    ) -> (Option<T>, Vec<Diagnostic>) {
         let text = self.text.get(part.clone()).unwrap_or_default();
-        toml::from_str(text).map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
-            let message = error.message().trim().replace('\n', ", ");
-            let help = help_for(&message);
-            self.diagnostic(
-                part.start + span.start..part.start + span.end,
-                message,
-                "here",
-                help,
-            )
-        })
+        let (mut table, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            let mistakes = errors
+                .iter()
+                .map(|error| self.toml_mistake(part.start, error, &wording::of(error.message())));
+            return (None, mistakes.collect());
+        }
+        let mut mistakes = Vec::new();
+        let mut left_out: Vec<String> = Vec::new();
+        let mut wrong_choice = String::new();
+        loop {
+            let error = match T::deserialize(toml::Deserializer::from(table.clone())) {
+                Ok(read) if left_out.is_empty() => return (Some(read), mistakes),
+                Ok(_misleading) => return (None, mistakes),
+                Err(error) => error,
+            };
+            let worded = wording::of(error.message());
+            let is_of_left_out = worded
+                .missing
+                .as_ref()
+                .is_some_and(|key| left_out.contains(key));
+            let follows =
+                is_of_left_out || (worded.is_open_choice && left_out.contains(&wrong_choice));
+            if !follows {
+                mistakes.push(self.toml_mistake(part.start, &error, &worded));
+            }
+            let Some(key) = error
+                .span()
+                .and_then(|span| take_out(table.get_mut(), &span))
+            else {
+                return (None, mistakes);
+            };
+            if worded.is_wrong_choice {
+                wrong_choice.clone_from(&key);
+            }
+            if !worded.is_unknown_key {
+                left_out.push(key);
+            }
+        }
+    }
+
+    /// The diagnostic of a TOML error; `start` is where the TOML begins in the file.
+    fn toml_mistake(&self, start: usize, error: &toml::de::Error, worded: &Worded) -> Diagnostic {
+        let span = error.span().unwrap_or(0..0);
+        let whole = start + span.start..start + span.end;
+        let first_line = self
+            .text
+            .get(whole.clone())
+            .and_then(|text| text.lines().next())
+            .map_or(0, str::len);
+        // A table that lacks a key is marked by its first line, not from top to bottom.
+        let span = whole.start..whole.end.min(whole.start + first_line.max(1));
+        self.diagnostic(span, worded.message.clone(), "here", worded.help.as_deref())
     }
 }
 
-/// Advice for the commonest TOML mistakes.
-fn help_for(message: &str) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 4] = [
-        (
-            "unknown field",
-            "remove the key or correct its spelling; the accepted keys are listed in the message",
-        ),
-        (
-            "unknown variant",
-            "use one of the words listed in the message",
-        ),
-        (
-            "missing field",
-            "add the key; `docs/` and the JSON Schemas say what it means",
-        ),
-        (
-            "invalid type",
-            "change the value to the type the message asks for",
-        ),
-    ];
-    ADVICE
+/// Byte offset of the first `word` at or after `from` that is not a part of a longer word.
+pub(super) fn word_from(text: &str, from: usize, word: &str) -> Option<usize> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let rest = text.get(from..)?;
+    rest.match_indices(word)
+        .map(|(at, _)| from + at)
+        .find(|at| {
+            let before = text.get(..*at).and_then(|text| text.chars().next_back());
+            let after = text
+                .get(at + word.len()..)
+                .and_then(|text| text.chars().next());
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
+}
+
+/// Takes the entry whose key or value stands at `span` out of the table; answers its key.
+fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let at = |found: Range<usize>| found == *span;
+    let key = table
         .iter()
-        .find(|(start, _)| message.starts_with(start))
-        .map(|(_, help)| *help)
+        .find(|(key, value)| at(key.span()) || at(value.span()))
+        .map(|(key, _)| key.clone());
+    if let Some(key) = key {
+        table.remove(&key);
+        return Some(key.get_ref().to_string());
+    }
+    table
+        .iter_mut()
+        .find_map(|(_, value)| take_out_of_value(value.get_mut(), span))
+}
+
+/// As [`take_out`], in the tables below a value.
+fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<String> {
+    match value {
+        DeValue::Table(table) => take_out(table, span),
+        DeValue::Array(values) => values
+            .iter_mut()
+            .find_map(|value| take_out_of_value(value.get_mut(), span)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -162,9 +277,47 @@ mod tests {
             a: u8,
         }
         let source = SourceText::new(Path::new("a.toml"), "a = 1\nb = 2\n");
-        let found = source.parse_toml::<One>().unwrap_err();
+        let (read, found) = source.parse_toml::<One>();
+        assert!(read.is_some(), "the rest is still read");
+        assert_eq!(found[0].line_and_column(), (2, 1));
+        assert_eq!(found[0].message, "unknown key `b`");
+        assert_eq!(found[0].help.as_deref(), Some("the only key here is `a`"));
+    }
+
+    #[test]
+    fn every_mistake_of_a_file_is_found_and_none_twice() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only the errors are looked at")]
+        struct Two {
+            /// A number.
+            a: u8,
+            /// Another.
+            b: u8,
+        }
+        let source = SourceText::new(Path::new("a.toml"), "a = \"x\"\nb = \"y\"\nc = 1\nd = 2\n");
+        let (read, found) = source.parse_toml::<Two>();
+        assert!(read.is_none());
+        let lines: Vec<usize> = found
+            .iter()
+            .map(|mistake| mistake.line_and_column().0)
+            .collect();
+        assert_eq!(lines, [1, 2, 3, 4], "{found:#?}");
+    }
+
+    #[test]
+    fn a_word_is_not_found_inside_a_longer_one() {
+        let source = SourceText::new(Path::new("a.toml"), "k_persons = 2\npersons = []\n");
+        let found = source.diagnostic_below("", "persons", "wrong", None);
         assert_eq!(found.line_and_column(), (2, 1));
-        assert!(found.message.contains("unknown field `b`"), "{found:?}");
-        assert!(found.help.is_some());
+    }
+
+    #[test]
+    fn a_key_is_found_in_its_own_table() {
+        let text =
+            "\n[tables.a]\nmese = 1\n[tables.b]\nurl = \"mese\"\n[tables.b.columns]\nmese = 2\n";
+        let source = SourceText::new(Path::new("a.toml"), text);
+        let found = source.diagnostic_below("tables.b", "mese", "wrong", None);
+        assert_eq!(found.line_and_column(), (7, 1));
     }
 }

@@ -10,3 +10,6 @@ pub mod settings;
 pub mod source;
 pub(crate) mod source_check;
 pub mod text;
+mod wording;
+
+pub(crate) use wording::nearest;

@@ -22,7 +22,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::diagnostic::{Diagnostic, SourceText};
+use super::diagnostic::{Diagnostic, SourceText, word_from};
 use super::text::Bilingual;
 
 /// Header of a model.
@@ -107,10 +107,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads `text`, the content of `sql/<schema>/<stem>.sql`.
-    pub(crate) fn parse(schema: &str, stem: &str, text: SourceText) -> Result<Self, Diagnostic> {
-        let header_at = header_range(&text)?;
-        let header: ModelHeader = text.parse_toml_part(header_at.clone())?;
+    /// Reads `text`, the content of `sql/<schema>/<stem>.sql`; every mistake of header and
+    /// statement.
+    pub(crate) fn parse(schema: &str, stem: &str, text: SourceText) -> (Option<Self>, Vec<Diagnostic>) {
+        let header_at = match header_range(&text) {
+            Ok(range) => range,
+            Err(mistake) => return (None, vec![mistake]),
+        };
+        let (header, mut mistakes) = text.parse_toml_part::<ModelHeader>(header_at.clone());
         let body_start = header_at.end + "*/".len();
         let sql = text
             .text
@@ -119,14 +123,16 @@ impl Model {
             .trim()
             .to_owned();
         let sql = sql.trim_end_matches(';').to_owned();
-        let inputs = inputs_of(&text, body_start, &sql)?;
-        Ok(Self {
+        let inputs = inputs_of(&text, body_start, &sql);
+        let inputs = inputs.map_err(|mistake| mistakes.push(mistake)).ok();
+        let model = header.zip(inputs).map(|(header, inputs)| Self {
             name: format!("{schema}.{stem}"),
             header,
             sql,
             inputs,
             text,
-        })
+        });
+        (model, mistakes)
     }
 
     /// Name without its schema.
@@ -150,20 +156,27 @@ impl Model {
         )
     }
 
+    /// Whether `word` stands in the statement.
+    pub(crate) fn has_word(&self, word: &str) -> bool {
+        word_from(&self.sql, 0, word).is_some()
+    }
+
     /// A diagnostic that marks `needle` in the statement rather than in the header.
-    pub(crate) fn statement_mistake(
-        &self,
-        needle: &str,
-        message: String,
-        help: &str,
-    ) -> Diagnostic {
+    pub(crate) fn statement_mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
+        self.sql_mistake(word_from(&self.sql, 0, needle), needle, message, help)
+    }
+
+    /// A diagnostic that marks a column of the answer: its name in the last `select`.
+    pub(crate) fn answer_mistake(&self, column: &str, message: String, help: &str) -> Diagnostic {
+        let last = self.sql.rfind("\nselect").unwrap_or_default();
+        self.sql_mistake(word_from(&self.sql, last, column), column, message, help)
+    }
+
+    /// A diagnostic at byte `at` of the statement, or at its beginning.
+    fn sql_mistake(&self, at: Option<usize>, needle: &str, message: String, help: &str) -> Diagnostic {
         let start = self.text.text.find(&self.sql).unwrap_or_default();
-        let found = self
-            .text
-            .text
-            .get(start..)
-            .and_then(|rest| rest.find(needle));
-        let span = found.map_or(start..start, |at| start + at..start + at + needle.len());
+        let first_word = self.sql.split_whitespace().next().map_or(0, str::len);
+        let span = at.map_or(start..start + first_word, |at| start + at..start + at + needle.len());
         self.text.diagnostic(span, message, "here", Some(help))
     }
 
@@ -202,14 +215,9 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
     let whole = sql_start..sql_start + sql.lines().next().map_or(0, str::len);
     let statements = DFParser::parse_sql(sql).map_err(|error| {
         let message = error.to_string();
-        let span = position_in(sql, &message)
-            .map_or(whole.clone(), |at| sql_start + at..sql_start + at + 1);
-        text.diagnostic(
-            span,
-            message,
-            "the parser stops here",
-            Some("DataFusion's SQL is expected"),
-        )
+        let word = |at: usize| sql.get(at..).map_or(1, |rest| rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len()).max(1));
+        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + word(at));
+        text.diagnostic(span, parser_words(&message), "the parser stops here", Some("the mistake is here or just before; the statement is SQL as DataFusion reads it"))
     })?;
     let [statement @ Statement::Statement(_)] = &*statements.into_iter().collect::<Vec<_>>() else {
         return Err(text.diagnostic(
@@ -228,6 +236,13 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
             None => table.table().to_owned(),
         })
         .collect())
+}
+
+/// What the parser says, without the names of its layers and without the place, which is drawn.
+fn parser_words(message: &str) -> String {
+    let inner = message.split_once("ParserError(\"").map_or(message, |(_, rest)| rest);
+    let inner = inner.split(" at Line: ").next().unwrap_or(inner).trim_end_matches("\")");
+    inner.replace("Expected: ", "expected ").replace(", found: ", ", found ")
 }
 
 /// Byte offset of `Line: L, Column: C` in a parser's message.
@@ -249,11 +264,9 @@ fn position_in(sql: &str, message: &str) -> Option<usize> {
     Some((before + column.saturating_sub(1)).min(sql.len().saturating_sub(1)))
 }
 
-/// Models in an order in which each comes after what it reads.
-///
-/// # Errors
-/// The models that read each other in a circle.
-pub(crate) fn in_order(models: Vec<Model>) -> Result<Vec<Model>, Vec<Model>> {
+/// Models in an order in which each comes after what it reads, and those that cannot be ordered
+/// because they read each other in a circle, or read one that does.
+pub(crate) fn in_order(models: Vec<Model>) -> (Vec<Model>, Vec<Model>) {
     let mut waiting = models;
     let mut ordered: Vec<Model> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -262,12 +275,35 @@ pub(crate) fn in_order(models: Vec<Model>) -> Result<Vec<Model>, Vec<Model>> {
             .into_iter()
             .partition(|model| model.inputs.is_disjoint(&names));
         if ready.is_empty() {
-            return Err(blocked);
+            return (ordered, blocked);
         }
         ordered.extend(ready);
         waiting = blocked;
     }
-    Ok(ordered)
+    (ordered, Vec::new())
+}
+
+/// The shortest way from `start` through what it reads back to itself, as names; empty if none.
+pub(crate) fn circle_through(start: &Model, models: &[Model]) -> Vec<String> {
+    let mut ways = vec![vec![start.name.clone()]];
+    let mut seen = BTreeSet::new();
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in &ways {
+            let last = models.iter().find(|model| way.last() == Some(&model.name));
+            for input in last.into_iter().flat_map(|model| &model.inputs) {
+                let next: Vec<String> = way.iter().chain([input]).cloned().collect();
+                if *input == start.name {
+                    return next;
+                }
+                if seen.insert(input.clone()) {
+                    longer.push(next);
+                }
+            }
+        }
+        ways = longer;
+    }
+    Vec::new()
 }
 
 #[cfg(test)]
@@ -276,9 +312,10 @@ mod tests {
     use std::path::Path;
 
     /// A model with the given statement.
-    fn model(stem: &str, sql: &str) -> Result<Model, Diagnostic> {
+    fn model(stem: &str, sql: &str) -> Result<Model, Vec<Diagnostic>> {
         let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\n*/\n{sql}\n");
-        Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text))
+        let (model, mistakes) = Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text));
+        model.ok_or(mistakes)
     }
 
     #[test]
@@ -298,35 +335,30 @@ mod tests {
     fn models_that_read_each_other_in_a_circle_are_named() {
         let a = model("a", "select 1 as n from derived.b").unwrap();
         let b = model("b", "select 1 as n from derived.a").unwrap();
-        assert_eq!(in_order(vec![a, b]).unwrap_err().len(), 2);
+        let c = model("c", "select 1 as n from derived.a").unwrap();
+        let (ordered, blocked) = in_order(vec![a, b, c]);
+        assert_eq!((ordered.len(), blocked.len()), (0, 3));
+        assert_eq!(circle_through(&blocked[0], &blocked), ["derived.a", "derived.b", "derived.a"]);
+        assert!(circle_through(&blocked[2], &blocked).is_empty());
     }
 
     #[test]
     fn a_model_comes_after_what_it_reads() {
         let a = model("a", "select 1 as n from derived.b").unwrap();
         let b = model("b", "select 1 as n from conformed.exchanges").unwrap();
-        let names: Vec<_> = in_order(vec![a, b])
-            .unwrap()
-            .into_iter()
-            .map(|model| model.name)
-            .collect();
+        let names: Vec<_> = in_order(vec![a, b]).0.into_iter().map(|model| model.name).collect();
         assert_eq!(names, ["derived.b", "derived.a"]);
     }
 
     #[test]
     fn a_broken_statement_is_marked_where_the_parser_stops() {
-        let found = model("a", "select 1 as n\nfrom t group 1").unwrap_err();
-        assert_eq!(found.line_and_column().0, 5, "{found:?}");
+        let found = model("a", "select 1 as n\nfrom from").unwrap_err();
+        assert_eq!(found[0].line_and_column().0, 5, "{found:?}");
     }
 
     #[test]
     fn a_file_without_a_header_says_how_to_write_one() {
-        let found = Model::parse(
-            "derived",
-            "a",
-            SourceText::new(Path::new("m.sql"), "select 1"),
-        )
-        .unwrap_err();
-        assert!(found.help.unwrap().contains("/* model"));
+        let (_, found) = Model::parse("derived", "a", SourceText::new(Path::new("m.sql"), "select 1"));
+        assert!(found[0].help.as_deref().unwrap().contains("/* model"));
     }
 }

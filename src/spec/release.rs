@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::model::{Model, Role};
 use super::text::Bilingual;
 
 /// One published data set and how it is protected.
@@ -113,6 +114,17 @@ fn default_min_platforms() -> u64 {
     3
 }
 
+/// Why a model may not be released, if it may not: it is a step that is not for readers, or it
+/// has a column that points at one person or record.
+pub(crate) fn unreleasable(model: &Model) -> Option<String> {
+    if model.stem().starts_with('_') {
+        return Some(format!("`{}` is a step that is not for readers: its name begins with `_`", model.name));
+    }
+    let mut columns = model.header.columns.iter();
+    let (column, _) = columns.find(|(_, text)| text.role == Role::Identifier)?;
+    Some(format!("`{}` cannot be released: its column `{column}` has the role `identifier`", model.name))
+}
+
 impl ReleaseSpec {
     /// What is wrong with the policy beyond its syntax: the words to mark, what and the remedy.
     pub(crate) fn mistakes(&self) -> Vec<(String, String, &'static str)> {
@@ -161,5 +173,25 @@ impl ReleaseSpec {
             ));
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::diagnostic::SourceText;
+    use std::path::Path;
+
+    /// A model called `stem` whose only column has this role.
+    fn model(stem: &str, role: &str) -> Model {
+        let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\ncolumns.who = {{ role = \"{role}\", it = \"a\", en = \"b\" }}\n*/\nselect 1 as who\n");
+        Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text)).0.unwrap()
+    }
+
+    #[test]
+    fn an_inner_step_or_a_table_with_an_identifier_cannot_be_released() {
+        assert!(unreleasable(&model("_steps", "count")).unwrap().contains("begins with `_`"));
+        assert!(unreleasable(&model("persons", "identifier")).unwrap().contains("role `identifier`"));
+        assert_eq!(unreleasable(&model("requests", "quasi_identifier")), None);
     }
 }

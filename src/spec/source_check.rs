@@ -259,7 +259,7 @@ fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
     (!is_sound).then(|| {
         let message = format!("`{name}` cannot be compared with `{other}`");
         finding(
-            other,
+            name,
             message,
             "`not_before` names another date, instant or month column of the same type",
         )

@@ -230,17 +230,20 @@ async fn mapped_rows(
 }
 
 /// What keeps these columns from filling the canonical table.
-pub(crate) fn misfit(table: &Table, names: &[&str]) -> Option<String> {
+fn misfit(table: &Table, names: &[&str]) -> Option<String> {
     let known: BTreeSet<&str> = table.columns.iter().map(|column| column.name).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(**name)) {
         return Some(format!("`{}` has no column `{unknown}`", table.name));
     }
-    let is_given = |column: &Column| names.contains(&column.name) || FILLED.contains(&column.name);
-    let missing = table
-        .columns
-        .iter()
-        .find(|column| column.need == Need::Always && !is_given(column))?;
-    Some(format!("`{}` needs column `{}`", table.name, missing.name))
+    let missing = missing_columns(table, names).into_iter().next()?;
+    Some(format!("`{}` needs column `{missing}`", table.name))
+}
+
+/// Columns that must be there and are neither among `names` nor filled in by the stage.
+pub(crate) fn missing_columns(table: &Table, names: &[&str]) -> Vec<&'static str> {
+    let is_given = |name: &str| names.contains(&name) || FILLED.contains(&name);
+    let needed = table.columns.iter().filter(|column| column.need == Need::Always);
+    needed.map(|column| column.name).filter(|name| !is_given(name)).collect()
 }
 
 /// The batch with exactly the canonical columns, its codes checked.

@@ -21,7 +21,7 @@ use crate::context::tables;
 use crate::context::{Action, Context, Total};
 use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
 use crate::spec::commons::Declared;
-use crate::spec::release::ReleaseSpec;
+use crate::spec::release::{ReleaseSpec, unreleasable};
 
 /// The gate: what a reader can work out from a published table alone.
 pub(crate) mod audit;
@@ -77,6 +77,14 @@ pub enum Error {
         /// The period.
         period: String,
         /// The smallest explanation.
+        reason: String,
+    },
+    /// The data set names a model that is not for readers: the release is refused.
+    #[error("data set `{data_set}`: {reason}")]
+    Unreleasable {
+        /// The data set.
+        data_set: String,
+        /// Which model, and why not.
         reason: String,
     },
     /// The protected rows do not make a table.
@@ -185,6 +193,10 @@ async fn protect_data_set(
     done: &BTreeMap<String, Protected>,
 ) -> Result<Protected, Error> {
     let spec = &declared.spec;
+    let model = cx.commons.derived.iter().find(|model| model.name == spec.table);
+    if let Some(reason) = model.and_then(unreleasable) {
+        return Err(Error::Unreleasable { data_set: name.to_owned(), reason });
+    }
     let inputs = BTreeSet::from([spec.table.clone(), COVERAGE.to_owned()]);
     let failed = |source| Error::Inputs {
         data_set: name.to_owned(),
