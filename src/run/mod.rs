@@ -114,7 +114,9 @@ impl Error {
         matches!(
             self,
             Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
-                | Self::Publish(publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter)
+                | Self::Publish(
+                    publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter
+                )
         )
     }
 }

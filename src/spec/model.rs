@@ -109,7 +109,11 @@ pub struct Model {
 impl Model {
     /// Reads `text`, the content of `sql/<schema>/<stem>.sql`; every mistake of header and
     /// statement.
-    pub(crate) fn parse(schema: &str, stem: &str, text: SourceText) -> (Option<Self>, Vec<Diagnostic>) {
+    pub(crate) fn parse(
+        schema: &str,
+        stem: &str,
+        text: SourceText,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
         let header_at = match header_range(&text) {
             Ok(range) => range,
             Err(mistake) => return (None, vec![mistake]),
@@ -162,7 +166,12 @@ impl Model {
     }
 
     /// A diagnostic that marks `needle` in the statement rather than in the header.
-    pub(crate) fn statement_mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
+    pub(crate) fn statement_mistake(
+        &self,
+        needle: &str,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
         self.sql_mistake(word_from(&self.sql, 0, needle), needle, message, help)
     }
 
@@ -173,10 +182,18 @@ impl Model {
     }
 
     /// A diagnostic at byte `at` of the statement, or at its beginning.
-    fn sql_mistake(&self, at: Option<usize>, needle: &str, message: String, help: &str) -> Diagnostic {
+    fn sql_mistake(
+        &self,
+        at: Option<usize>,
+        needle: &str,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
         let start = self.text.text.find(&self.sql).unwrap_or_default();
         let first_word = self.sql.split_whitespace().next().map_or(0, str::len);
-        let span = at.map_or(start..start + first_word, |at| start + at..start + at + needle.len());
+        let span = at.map_or(start..start + first_word, |at| {
+            start + at..start + at + needle.len()
+        });
         self.text.diagnostic(span, message, "here", Some(help))
     }
 
@@ -215,9 +232,22 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
     let whole = sql_start..sql_start + sql.lines().next().map_or(0, str::len);
     let statements = DFParser::parse_sql(sql).map_err(|error| {
         let message = error.to_string();
-        let word = |at: usize| sql.get(at..).map_or(1, |rest| rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len()).max(1));
-        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + word(at));
-        text.diagnostic(span, parser_words(&message), "the parser stops here", Some("the mistake is here or just before; the statement is SQL as DataFusion reads it"))
+        let word = |at: usize| {
+            sql.get(at..).map_or(1, |rest| {
+                rest.find(|letter: char| !letter.is_alphanumeric())
+                    .unwrap_or(rest.len())
+                    .max(1)
+            })
+        };
+        let span = position_in(sql, &message).map_or(whole.clone(), |at| {
+            sql_start + at..sql_start + at + word(at)
+        });
+        text.diagnostic(
+            span,
+            parser_words(&message),
+            "the parser stops here",
+            Some("the mistake is here or just before; the statement is SQL as DataFusion reads it"),
+        )
     })?;
     let [statement @ Statement::Statement(_)] = &*statements.into_iter().collect::<Vec<_>>() else {
         return Err(text.diagnostic(
@@ -240,9 +270,17 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
 
 /// What the parser says, without the names of its layers and without the place, which is drawn.
 fn parser_words(message: &str) -> String {
-    let inner = message.split_once("ParserError(\"").map_or(message, |(_, rest)| rest);
-    let inner = inner.split(" at Line: ").next().unwrap_or(inner).trim_end_matches("\")");
-    inner.replace("Expected: ", "expected ").replace(", found: ", ", found ")
+    let inner = message
+        .split_once("ParserError(\"")
+        .map_or(message, |(_, rest)| rest);
+    let inner = inner
+        .split(" at Line: ")
+        .next()
+        .unwrap_or(inner)
+        .trim_end_matches("\")");
+    inner
+        .replace("Expected: ", "expected ")
+        .replace(", found: ", ", found ")
 }
 
 /// Byte offset of `Line: L, Column: C` in a parser's message.
@@ -314,7 +352,8 @@ mod tests {
     /// A model with the given statement.
     fn model(stem: &str, sql: &str) -> Result<Model, Vec<Diagnostic>> {
         let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\n*/\n{sql}\n");
-        let (model, mistakes) = Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text));
+        let (model, mistakes) =
+            Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text));
         model.ok_or(mistakes)
     }
 
@@ -338,7 +377,10 @@ mod tests {
         let c = model("c", "select 1 as n from derived.a").unwrap();
         let (ordered, blocked) = in_order(vec![a, b, c]);
         assert_eq!((ordered.len(), blocked.len()), (0, 3));
-        assert_eq!(circle_through(&blocked[0], &blocked), ["derived.a", "derived.b", "derived.a"]);
+        assert_eq!(
+            circle_through(&blocked[0], &blocked),
+            ["derived.a", "derived.b", "derived.a"]
+        );
         assert!(circle_through(&blocked[2], &blocked).is_empty());
     }
 
@@ -346,7 +388,11 @@ mod tests {
     fn a_model_comes_after_what_it_reads() {
         let a = model("a", "select 1 as n from derived.b").unwrap();
         let b = model("b", "select 1 as n from conformed.exchanges").unwrap();
-        let names: Vec<_> = in_order(vec![a, b]).0.into_iter().map(|model| model.name).collect();
+        let names: Vec<_> = in_order(vec![a, b])
+            .0
+            .into_iter()
+            .map(|model| model.name)
+            .collect();
         assert_eq!(names, ["derived.b", "derived.a"]);
     }
 
@@ -358,7 +404,11 @@ mod tests {
 
     #[test]
     fn a_file_without_a_header_says_how_to_write_one() {
-        let (_, found) = Model::parse("derived", "a", SourceText::new(Path::new("m.sql"), "select 1"));
+        let (_, found) = Model::parse(
+            "derived",
+            "a",
+            SourceText::new(Path::new("m.sql"), "select 1"),
+        );
         assert!(found[0].help.as_deref().unwrap().contains("/* model"));
     }
 }

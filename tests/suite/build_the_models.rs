@@ -304,9 +304,9 @@ async fn failures(
     };
     let mut unshown: BTreeSet<&String> = answer.keys().collect();
     for part in case.parts.iter_mut().filter(|part| part.table.is_none()) {
-        part.columns
-            .iter()
-            .for_each(|column| drop(unshown.remove(column)));
+        part.columns.iter().for_each(|column| {
+            unshown.remove(column);
+        });
         match shown(part, &answer) {
             Ok(rows) if rows == part.rows => {}
             Ok(rows) if updates() => part.rows = rows,

@@ -242,8 +242,14 @@ fn misfit(table: &Table, names: &[&str]) -> Option<String> {
 /// Columns that must be there and are neither among `names` nor filled in by the stage.
 pub(crate) fn missing_columns(table: &Table, names: &[&str]) -> Vec<&'static str> {
     let is_given = |name: &str| names.contains(&name) || FILLED.contains(&name);
-    let needed = table.columns.iter().filter(|column| column.need == Need::Always);
-    needed.map(|column| column.name).filter(|name| !is_given(name)).collect()
+    let needed = table
+        .columns
+        .iter()
+        .filter(|column| column.need == Need::Always);
+    needed
+        .map(|column| column.name)
+        .filter(|name| !is_given(name))
+        .collect()
 }
 
 /// The batch with exactly the canonical columns, its codes checked.

@@ -36,7 +36,7 @@ pub use books::{BookLine, Closed};
 use books::{Ledger, line_of};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
-use typed::{KeyRing, PageRef, TableConformer, TableRef};
+use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";

@@ -193,9 +193,16 @@ async fn protect_data_set(
     done: &BTreeMap<String, Protected>,
 ) -> Result<Protected, Error> {
     let spec = &declared.spec;
-    let model = cx.commons.derived.iter().find(|model| model.name == spec.table);
+    let model = cx
+        .commons
+        .derived
+        .iter()
+        .find(|model| model.name == spec.table);
     if let Some(reason) = model.and_then(unreleasable) {
-        return Err(Error::Unreleasable { data_set: name.to_owned(), reason });
+        return Err(Error::Unreleasable {
+            data_set: name.to_owned(),
+            reason,
+        });
     }
     let inputs = BTreeSet::from([spec.table.clone(), COVERAGE.to_owned()]);
     let failed = |source| Error::Inputs {
