@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::csv::Writer as CsvWriter;
 use arrow::json::ArrayWriter;
@@ -12,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 
 use super::{Error, Exit, Shared, open, output};
 use crate::context::Context;
-use crate::engine::Session;
+use crate::engine::{self, Session};
 use crate::lake::Zone;
 use crate::run::with_causes;
 use crate::stages::publish::release;
@@ -55,8 +56,7 @@ pub(super) async fn query(shared: &Shared, arguments: &QueryArguments) -> Result
     } else {
         public_session(&cx).await?
     };
-    let rows = session
-        .rows("query", &arguments.sql)
+    let rows = rows(&session, &arguments.sql)
         .await
         .map_err(|error| Error::Request {
             message: with_causes(&error),
@@ -70,6 +70,16 @@ pub(super) async fn query(shared: &Shared, arguments: &QueryArguments) -> Result
         })?,
     }
     Ok(Exit::Done)
+}
+
+/// The rows of the answer; without any, one empty batch still says its columns.
+async fn rows(session: &Session, sql: &str) -> Result<Vec<RecordBatch>, engine::Error> {
+    let rows = session.rows("query", sql).await?;
+    if !rows.is_empty() {
+        return Ok(rows);
+    }
+    let columns = session.columns("query", sql).await?;
+    Ok(vec![RecordBatch::new_empty(Arc::new(columns))])
 }
 
 /// A session over every table of the lake and of reference.

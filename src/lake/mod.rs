@@ -85,15 +85,6 @@ pub enum Error {
         #[source]
         source: Box<object_store::Error>,
     },
-    /// The folder of the lake could not be made.
-    #[error("cannot make the folder of the lake `{path}`")]
-    MakeFolder {
-        /// The folder.
-        path: String,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
     /// The address of the lake is not a URL.
     #[error("`{url}` is not an address of a lake")]
     Address {
@@ -188,7 +179,7 @@ impl Lake {
         &self.root
     }
 
-    /// Names of the tables of a zone, sorted.
+    /// Names of the tables of a zone that have a commit, sorted.
     pub(crate) async fn tables(&self, zone: Zone) -> Result<Vec<String>, Error> {
         let folder = self.prefix.clone().join(zone.name());
         let listed = self
@@ -200,14 +191,26 @@ impl Lake {
                 path: folder.to_string(),
                 source: Box::new(source),
             })?;
-        let mut names: Vec<String> = listed
-            .common_prefixes
-            .iter()
-            .filter_map(|path| path.filename().map(str::to_owned))
-            .filter(|name| name != pages::FOLDER)
-            .collect();
+        let folders = listed.common_prefixes.iter().filter_map(Path::filename);
+        let mut names = Vec::new();
+        for name in folders.filter(|name| *name != pages::FOLDER) {
+            if self.is_committed(zone, name).await? {
+                names.push(name.to_owned());
+            }
+        }
         names.sort();
         Ok(names)
+    }
+
+    /// Whether a table has its first commit: a run that is killed may leave files before it.
+    async fn is_committed(&self, zone: Zone, name: &str) -> Result<bool, Error> {
+        const FIRST: &str = "_delta_log/00000000000000000000.json";
+        let location = self.path(&format!("{}/{name}/{FIRST}", zone.name()));
+        match self.store.head(&location).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(source) => Err(object_error("look for", &location, source)),
+        }
     }
 
     /// Reads a small object such as a run report.
@@ -268,7 +271,7 @@ fn object_error(act: &'static str, path: &Path, source: object_store::Error) -> 
     }
 }
 
-/// Absolute address of the lake, with a final `/`; a local folder is made.
+/// Absolute address of the lake, with a final `/`; a local folder need not exist yet.
 fn address(base: &std::path::Path, url: &str) -> Result<Url, Error> {
     let unusable = || Error::Address {
         url: url.to_owned(),
@@ -278,10 +281,11 @@ fn address(base: &std::path::Path, url: &str) -> Result<Url, Error> {
         return Url::parse(&slashed).map_err(|_not_a_url| unusable());
     }
     let folder = base.join(url);
-    let made = std::fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
-    let folder = made.map_err(|source| Error::MakeFolder {
-        path: folder.display().to_string(),
-        source,
-    })?;
+    // Nothing is made here: who only looks at a commons leaves it as it was.
+    let known = folder.ancestors().find_map(|above| {
+        let absolute = above.canonicalize().ok()?;
+        Some(absolute.join(folder.strip_prefix(above).ok()?))
+    });
+    let folder = known.ok_or_else(unusable)?;
     Url::from_directory_path(folder).map_err(|()| unusable())
 }

@@ -127,6 +127,8 @@ pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], books: &Book
 /// Records the platform holds: counts of pages are added, a count of the whole table must be the
 /// same on every page.
 fn source_count(pages: &[&Page]) -> Option<u64> {
+    // A platform that no page was ever had of has not said that it holds nothing.
+    pages.first()?;
     let mut sum = 0_u64;
     let mut whole = None;
     for page in pages {

@@ -161,10 +161,7 @@ pub async fn publish(cx: &Context) -> Result<Report, Error> {
         return Ok(report(&root, &last.version, Action::Unchanged, 0));
     }
     let quarter = draft.last_quarter().ok_or(Error::NoQuarter)?;
-    let version = next_version(&quarter, &noted, &root);
-    let changes = draft.changes(noted.last());
-    let content = draft.content(cx, &version, &quarter, changes)?;
-    let written = place(&content, &root, &version)?;
+    let (version, written) = draft.place(cx, &quarter, &noted)?;
     noted.push(Noted {
         version: version.clone(),
         fingerprint,
@@ -207,22 +204,20 @@ fn refuse_open_books(books: &[BookLine]) -> Result<(), Error> {
     }
 }
 
-/// The next version of a quarter that neither the ledger nor the folder knows.
-fn next_version(quarter: &str, noted: &[Noted], root: &Path) -> String {
+/// The versions of a quarter that the ledger does not know, the next one first.
+fn next_versions(quarter: &str, noted: &[Noted]) -> impl Iterator<Item = String> {
     let (year, number) = quarter.split_once("-Q").unwrap_or((quarter, "0"));
-    let mut patch = 0_u32;
-    loop {
-        let version = format!("v{year}.{number}.{patch}");
-        if !noted.iter().any(|release| release.version == version) && !root.join(&version).exists()
-        {
-            return version;
-        }
-        patch += 1;
-    }
+    (0_u32..)
+        .map(move |patch| format!("v{year}.{number}.{patch}"))
+        .filter(|version| !noted.iter().any(|release| release.version == *version))
 }
 
 /// Writes the release aside and moves it into place.
-fn place(content: &ReleaseContent, root: &Path, version: &str) -> Result<Written, Error> {
+///
+/// A folder may stand there already: a run that was killed after it moved its release and before
+/// it noted it leaves one. It is taken as it is when it says the same, to the byte; another
+/// release is never overwritten, and the answer is `None`.
+fn place(content: &ReleaseContent, root: &Path, version: &str) -> Result<Option<Written>, Error> {
     let aside = root.join(format!(".{version}.tmp"));
     let target = root.join(version);
     let failed = |act, path: &Path| {
@@ -234,8 +229,25 @@ fn place(content: &ReleaseContent, root: &Path, version: &str) -> Result<Written
     }
     std::fs::create_dir_all(root).map_err(failed("make", root))?;
     let written = write_release(content, &aside).map_err(Error::Write)?;
-    std::fs::rename(&aside, &target).map_err(failed("move into place", &target))?;
-    Ok(written)
+    if !target.exists() {
+        std::fs::rename(&aside, &target).map_err(failed("move into place", &target))?;
+        return Ok(Some(written));
+    }
+    let is_same = says_the_same(&written, &aside, &target).map_err(failed("read", &target))?;
+    std::fs::remove_dir_all(&aside).map_err(failed("clear", &aside))?;
+    Ok(is_same.then_some(written))
+}
+
+/// Whether every file written in one folder is in the other, with the same bytes.
+fn says_the_same(written: &Written, one: &Path, other: &Path) -> std::io::Result<bool> {
+    let paths = written.files.iter().map(|file| file.path.as_str());
+    for path in paths.chain(["SHA256SUMS"]) {
+        let there = other.join(path);
+        if !there.is_file() || std::fs::read(one.join(path))? != std::fs::read(there)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Everything a release is made from, before it has a version.
@@ -359,6 +371,24 @@ impl Draft {
                 changed.join(", ")
             ),
         }]
+    }
+
+    /// Writes the release under the first version that is free; answers which that is.
+    fn place(
+        &self,
+        cx: &Context,
+        quarter: &str,
+        noted: &[Noted],
+    ) -> Result<(String, Written), Error> {
+        let root = releases_folder(cx);
+        let mut versions = next_versions(quarter, noted);
+        loop {
+            let version = versions.next().ok_or(Error::NoQuarter)?;
+            let content = self.content(cx, &version, quarter, self.changes(noted.last()))?;
+            if let Some(written) = place(&content, &root, &version)? {
+                return Ok((version, written));
+            }
+        }
     }
 
     /// The value the release is written from.
@@ -533,10 +563,16 @@ mod tests {
 
     #[test]
     fn a_version_is_never_used_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(next_version("2026-Q3", &[], folder.path()), "v2026.3.0");
-        std::fs::create_dir(folder.path().join("v2026.3.0")).unwrap();
-        assert_eq!(next_version("2026-Q3", &[], folder.path()), "v2026.3.1");
+        let noted = |version: &str| Noted {
+            version: version.to_owned(),
+            fingerprint: String::new(),
+            tables: BTreeMap::new(),
+            checksum: String::new(),
+        };
+        let next = |noted: &[Noted]| next_versions("2026-Q3", noted).next().unwrap();
+        assert_eq!(next(&[]), "v2026.3.0");
+        assert_eq!(next(&[noted("v2026.3.0")]), "v2026.3.1");
+        assert_eq!(next(&[noted("v2026.2.0")]), "v2026.3.0");
     }
 
     #[test]
