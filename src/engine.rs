@@ -2,7 +2,7 @@
 //!
 //! A query of DataFusion can stop making progress for ever under a small memory limit
 //! (apache/datafusion#24883). So every query here runs under a watchdog: when no batch has come
-//! for [`STALL`], it is cancelled, tried once more on a single thread, and then fails by name.
+//! for `STALL`, it is cancelled, tried once more on a single thread, and then fails by name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,20 +22,29 @@ use crate::lake::Lake;
 use crate::spec::settings::EngineSettings;
 
 /// How long a query may go without a batch before it counts as stuck.
-const STALL: Duration = Duration::from_secs(900);
+const STALL: Duration = Duration::from_mins(15);
 
 /// Name of the only catalog.
 const CATALOG: &str = "antenne";
 
 /// Schemas a session starts with, empty.
-const SCHEMAS: [&str; 8] = ["reference", "acquired", "source", "conformed", "derived", "detected", "protected", "public"];
+const SCHEMAS: [&str; 8] = [
+    "reference",
+    "acquired",
+    "source",
+    "conformed",
+    "derived",
+    "detected",
+    "protected",
+    "public",
+];
 
 /// What went wrong with a query.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The limits could not be set up.
     #[error("cannot set up the query engine")]
-    Setup(#[source] DataFusionError),
+    Setup(#[source] Box<DataFusionError>),
     /// The table could not be put into the session.
     #[error("cannot register table `{table}`")]
     Register {
@@ -43,7 +52,7 @@ pub enum Error {
         table: String,
         /// Why not.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// The statement is wrong or failed.
     #[error("query `{label}` failed")]
@@ -52,7 +61,7 @@ pub enum Error {
         label: String,
         /// Why.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// The statement made no progress, twice.
     #[error("query `{label}` made no progress for {} seconds, also on one thread; raise `engine.memory_mib`", STALL.as_secs())]
@@ -86,13 +95,14 @@ impl Engine {
     /// # Errors
     /// [`Error::Setup`] when the spill folder cannot be made.
     pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
-        let bytes = usize::try_from(settings.memory_mib.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
+        let bytes =
+            usize::try_from(settings.memory_mib.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
             .with_disk_manager_builder(disk)
             .build_arc()
-            .map_err(Error::Setup)?;
+            .map_err(|source| Error::Setup(Box::new(source)))?;
         Ok(Self {
             runtime,
             threads: usize::from(settings.threads.max(1)),
@@ -130,12 +140,16 @@ impl Engine {
         config.options_mut().sql_parser.enable_ident_normalization = true;
         let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
         let catalog = context.catalog(CATALOG).ok_or_else(|| {
-            Error::Setup(DataFusionError::Internal("the default catalog is missing".to_owned()))
+            Error::Setup(Box::new(DataFusionError::Internal(
+                "the default catalog is missing".to_owned(),
+            )))
         })?;
         for schema in SCHEMAS {
             if catalog.schema(schema).is_none() {
                 let empty: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-                catalog.register_schema(schema, empty).map_err(Error::Setup)?;
+                catalog
+                    .register_schema(schema, empty)
+                    .map_err(|source| Error::Setup(Box::new(source)))?;
             }
         }
         Ok(Session {
@@ -165,15 +179,24 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Register`] when the schema does not exist.
-    pub(crate) fn register(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) -> Result<(), Error> {
+    pub(crate) fn register(
+        &self,
+        schema: &str,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<(), Error> {
         let label = format!("{schema}.{name}");
         let failed = |source| Error::Register {
             table: label.clone(),
-            source,
+            source: Box::new(source),
         };
         let reference = datafusion::common::TableReference::partial(schema, name);
-        self.context.deregister_table(reference.clone()).map_err(failed)?;
-        self.context.register_table(reference, table).map_err(failed)?;
+        self.context
+            .deregister_table(reference.clone())
+            .map_err(failed)?;
+        self.context
+            .register_table(reference, table)
+            .map_err(failed)?;
         Ok(())
     }
 
@@ -181,18 +204,37 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Register`] when the folder or a file cannot be read.
-    pub(crate) async fn register_folder(&self, schema: &str, folder: &std::path::Path) -> Result<(), Error> {
+    pub(crate) async fn register_folder(
+        &self,
+        schema: &str,
+        folder: &std::path::Path,
+    ) -> Result<(), Error> {
         let failed = |table: &std::path::Path| {
             let table = table.display().to_string();
-            move |source| Error::Register { table, source }
+            move |source| Error::Register {
+                table,
+                source: Box::new(source),
+            }
         };
-        let entries = std::fs::read_dir(folder).map_err(|error| failed(folder)(DataFusionError::IoError(error)))?;
-        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|found| found == "parquet")).collect();
+        let entries = std::fs::read_dir(folder)
+            .map_err(|error| failed(folder)(DataFusionError::IoError(error)))?;
+        let mut paths: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|found| found == "parquet"))
+            .collect();
         paths.sort();
         for path in paths {
-            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            let name = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default()
+                .to_owned();
             let text = path.display().to_string();
-            let frame = self.context.read_parquet(text, ParquetReadOptions::default()).await.map_err(failed(&path))?;
+            let frame = self
+                .context
+                .read_parquet(text, ParquetReadOptions::default())
+                .await
+                .map_err(failed(&path))?;
             self.register(schema, &name, frame.into_view())?;
         }
         Ok(())
@@ -202,7 +244,11 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Query`] when the statement does not plan.
-    pub(crate) async fn columns(&self, label: &str, sql: &str) -> Result<arrow::datatypes::Schema, Error> {
+    pub(crate) async fn columns(
+        &self,
+        label: &str,
+        sql: &str,
+    ) -> Result<arrow::datatypes::Schema, Error> {
         let frame = self.plan(label, sql).await?;
         Ok(frame.schema().as_arrow().clone())
     }
@@ -226,7 +272,11 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Query`] when the statement does not plan.
-    pub(crate) async fn stream(&self, label: &str, sql: &str) -> Result<impl futures::Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
+    pub(crate) async fn stream(
+        &self,
+        label: &str,
+        sql: &str,
+    ) -> Result<impl futures::Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
         let stream = self.start(label, sql).await?;
         Ok(watched(stream, label.to_owned()))
     }
@@ -247,32 +297,43 @@ impl Session {
         let frame = self.plan(label, sql).await?;
         frame.execute_stream().await.map_err(|source| Error::Query {
             label: label.to_owned(),
-            source,
+            source: Box::new(source),
         })
     }
 
     /// Plans a statement that only reads.
     async fn plan(&self, label: &str, sql: &str) -> Result<datafusion::prelude::DataFrame, Error> {
-        let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let only_reading = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         self.context
             .sql_with_options(sql, only_reading)
             .await
             .map_err(|source| Error::Query {
                 label: label.to_owned(),
-                source,
+                source: Box::new(source),
             })
     }
 
     /// The same tables in a session on one thread.
     fn on_one_thread(&self) -> Result<Self, Error> {
         let single = self.engine.session_on(Threads::One)?;
-        let schemas = self.context.catalog(CATALOG).into_iter().flat_map(|catalog| {
-            SCHEMAS.iter().filter_map(move |name| catalog.schema(name).map(|schema| (*name, schema)))
-        });
+        let schemas = self
+            .context
+            .catalog(CATALOG)
+            .into_iter()
+            .flat_map(|catalog| {
+                SCHEMAS
+                    .iter()
+                    .filter_map(move |name| catalog.schema(name).map(|schema| (*name, schema)))
+            });
         let into = single.context.catalog(CATALOG);
         for (name, schema) in schemas {
             if let Some(catalog) = &into {
-                catalog.register_schema(name, schema).map_err(Error::Setup)?;
+                catalog
+                    .register_schema(name, schema)
+                    .map_err(|source| Error::Setup(Box::new(source)))?;
             }
         }
         Ok(single)
@@ -280,13 +341,19 @@ impl Session {
 }
 
 /// A stream that ends with [`Error::Stalled`] when no batch comes for [`STALL`].
-fn watched(stream: SendableRecordBatchStream, label: String) -> impl futures::Stream<Item = Result<RecordBatch, Error>> + Send {
+fn watched(
+    stream: SendableRecordBatchStream,
+    label: String,
+) -> impl futures::Stream<Item = Result<RecordBatch, Error>> + Send {
     futures::stream::try_unfold((stream, label), |(mut stream, label)| async move {
         match tokio::time::timeout(STALL, stream.next()).await {
             Err(_elapsed) => Err(Error::Stalled { label }),
             Ok(None) => Ok(None),
             Ok(Some(Ok(batch))) => Ok(Some((batch, (stream, label)))),
-            Ok(Some(Err(source))) => Err(Error::Query { label, source }),
+            Ok(Some(Err(source))) => Err(Error::Query {
+                label,
+                source: Box::new(source),
+            }),
         }
     })
 }
@@ -297,17 +364,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_answers_and_refuses_to_write() {
-        let session = Engine::new(&EngineSettings::default()).unwrap().session().unwrap();
+        let session = Engine::new(&EngineSettings::default())
+            .unwrap()
+            .session()
+            .unwrap();
         let rows = session.rows("test", "select 1 + 1 as n").await.unwrap();
         assert_eq!(rows[0].num_rows(), 1);
-        for statement in ["create table x (n int)", "copy (select 1) to '/tmp/x.csv'", "set datafusion.execution.batch_size = 1"] {
-            assert!(session.rows("test", statement).await.is_err(), "{statement}");
+        for statement in [
+            "create table x (n int)",
+            "copy (select 1) to '/tmp/x.csv'",
+            "set datafusion.execution.batch_size = 1",
+        ] {
+            assert!(
+                session.rows("test", statement).await.is_err(),
+                "{statement}"
+            );
         }
     }
 
     #[tokio::test]
     async fn a_file_is_not_a_table() {
-        let session = Engine::new(&EngineSettings::default()).unwrap().session().unwrap();
-        assert!(session.rows("test", "select * from '/etc/hostname'").await.is_err());
+        let session = Engine::new(&EngineSettings::default())
+            .unwrap()
+            .session()
+            .unwrap();
+        assert!(
+            session
+                .rows("test", "select * from '/etc/hostname'")
+                .await
+                .is_err()
+        );
     }
 }

@@ -15,23 +15,23 @@
 //!
 //! Modules from the top of the house down; each uses only those below it (`ARCHITECTURE.md`).
 
+/// What all of it speaks.
+pub mod canon;
 /// The command line: one file per verb, and how errors and progress are drawn.
 pub mod cli;
-/// Puts the stages in order and records the run.
-pub mod run;
-/// The seven stages.
-pub mod stages;
-/// Invented records of six platforms, with the truth beside them.
-pub mod sample;
 /// What every stage is handed.
 pub mod context;
 /// Builds query sessions within limits.
 pub mod engine;
 /// Where tables lie.
 pub mod lake;
+/// Puts the stages in order and records the run.
+pub mod run;
+/// Invented records of six platforms, with the truth beside them.
+pub mod sample;
 /// What people declared.
 pub mod spec;
-/// What all of it speaks.
-pub mod canon;
+/// The seven stages.
+pub mod stages;
 /// The statistics, as plain functions.
-pub(crate) mod stats;
+pub mod stats;

@@ -93,22 +93,42 @@ impl Table {
 
 /// A column that is always there.
 const fn always(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, need: Need::Always, values: &[] }
+    Column {
+        name,
+        kind,
+        need: Need::Always,
+        values: &[],
+    }
 }
 
 /// A column that may be absent.
 const fn maybe(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, need: Need::Maybe, values: &[] }
+    Column {
+        name,
+        kind,
+        need: Need::Maybe,
+        values: &[],
+    }
 }
 
 /// A code column that is always there.
 const fn code(name: &'static str, values: &'static [&'static str]) -> Column {
-    Column { name, kind: Kind::Text, need: Need::Always, values }
+    Column {
+        name,
+        kind: Kind::Text,
+        need: Need::Always,
+        values,
+    }
 }
 
 /// A code column that may be absent.
 const fn maybe_code(name: &'static str, values: &'static [&'static str]) -> Column {
-    Column { name, kind: Kind::Text, need: Need::Maybe, values }
+    Column {
+        name,
+        kind: Kind::Text,
+        need: Need::Maybe,
+        values,
+    }
 }
 
 /// Every canonical table, in the order of the design.
@@ -133,22 +153,56 @@ pub(crate) const TABLES: &[Table] = &[
             maybe("need_code", Kind::Text),
             always("need_label", Kind::Text),
             maybe("tags", Kind::Text),
-            maybe_code("welco_area", &["family_mutual_help", "territorial_hub", "co_housing", "shared_caregiver", "digital_platform", "mobility"]),
+            maybe_code(
+                "welco_area",
+                &[
+                    "family_mutual_help",
+                    "territorial_hub",
+                    "co_housing",
+                    "shared_caregiver",
+                    "digital_platform",
+                    "mobility",
+                ],
+            ),
             maybe("target_area", Kind::Text),
-            maybe_code("life_domain", &["housing", "caring", "working", "educating"]),
+            maybe_code(
+                "life_domain",
+                &["housing", "caring", "working", "educating"],
+            ),
             maybe("age_class", Kind::Text),
             maybe("household", Kind::Text),
             code("mode", &["individual", "shared", "group"]),
             code("purpose", &["help", "sociality"]),
             code("collaboration", &["passive", "active"]),
             maybe_code("task_complexity", &["simple", "complex"]),
-            maybe_code("performer", &["volunteer", "professional", "family_assistant", "peer", "self"]),
-            maybe_code("mediation", &["none", "platform", "operator", "community_manager"]),
+            maybe_code(
+                "performer",
+                &[
+                    "volunteer",
+                    "professional",
+                    "family_assistant",
+                    "peer",
+                    "self",
+                ],
+            ),
+            maybe_code(
+                "mediation",
+                &["none", "platform", "operator", "community_manager"],
+            ),
             maybe("mediator_provider_id", Kind::Key),
             maybe("access_channel", Kind::Text),
             maybe("delivery_channel", Kind::Text),
             maybe("assisted_access", Kind::Flag),
-            maybe_code("interactivity", &["information", "one_way", "two_way", "transaction", "personalization"]),
+            maybe_code(
+                "interactivity",
+                &[
+                    "information",
+                    "one_way",
+                    "two_way",
+                    "transaction",
+                    "personalization",
+                ],
+            ),
             maybe_code("known_to_services", &["yes", "no", "unknown"]),
             maybe("referral_source", Kind::Text),
             maybe_code("support_network", &["present", "partial", "absent"]),
@@ -158,7 +212,19 @@ pub(crate) const TABLES: &[Table] = &[
             maybe("matched_on", Kind::Date),
             maybe("started_on", Kind::Date),
             maybe("ended_on", Kind::Date),
-            code("state", &["requested", "matched", "active", "completed", "cancelled", "expired", "refused", "given_up_for_cost"]),
+            code(
+                "state",
+                &[
+                    "requested",
+                    "matched",
+                    "active",
+                    "completed",
+                    "cancelled",
+                    "expired",
+                    "refused",
+                    "given_up_for_cost",
+                ],
+            ),
             maybe("hours_planned", Kind::Number),
             maybe("hours_delivered", Kind::Number),
             maybe("price_eur", Kind::Amount),
@@ -172,7 +238,10 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[
             always("exchange_id", Kind::Key),
             always("platform", Kind::Text),
-            code("step", &["visit", "request", "match", "delivery", "feedback"]),
+            code(
+                "step",
+                &["visit", "request", "match", "delivery", "feedback"],
+            ),
             always("at", Kind::Instant),
         ],
     },

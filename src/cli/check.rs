@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, report};
-use crate::run::{check, with_causes};
+use crate::run::check;
 use crate::spec::commons::Draft;
 use crate::spec::diagnostic::Diagnostic;
 
@@ -18,14 +18,20 @@ pub(super) struct CheckArguments {
 
 /// Checks the commons.
 pub(super) async fn check(shared: &Shared, arguments: &CheckArguments) -> Result<Exit, Error> {
-    let draft = Draft::read(&shared.commons).map_err(Error::Commons)?;
-    let mistakes = check::check(&draft).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let draft = Draft::read(&shared.commons).map_err(Error::commons)?;
+    let mistakes = check::check(&draft)
+        .await
+        .map_err(|error| Error::failed(&error))?;
     match arguments.format {
         Format::Json => output::json(&mistakes.iter().map(as_json).collect::<Vec<_>>())?,
         Format::Text if mistakes.is_empty() => report::say("no mistakes"),
         Format::Text => report::diagnostics(&mistakes),
     }
-    Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Wrong })
+    Ok(if mistakes.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Wrong
+    })
 }
 
 /// A mistake as JSON.

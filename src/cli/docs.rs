@@ -37,7 +37,7 @@ pub(super) struct DocsArguments {
 
 /// Writes or prints the data dictionary.
 pub(super) fn docs(shared: &Shared, arguments: &DocsArguments) -> Result<Exit, Error> {
-    let commons = Commons::load(&shared.commons).map_err(Error::Commons)?;
+    let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
     let page = data_dictionary(&commons);
     let Some(folder) = &arguments.out else {
         output::print(&page)?;

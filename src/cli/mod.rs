@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::Layer;
 
 use crate::context::Context;
 use crate::run::{self, Setting, Stage};
@@ -135,10 +135,10 @@ enum Exit {
 enum Error {
     /// The commons could not be loaded.
     #[error(transparent)]
-    Commons(commons::Error),
+    Commons(Box<commons::Error>),
     /// A run failed.
     #[error(transparent)]
-    Run(run::Error),
+    Run(Box<run::Error>),
     /// The request cannot be carried out as written.
     #[error("{message}")]
     Request {
@@ -146,7 +146,9 @@ enum Error {
         message: String,
     },
     /// A secret could not be read.
-    #[error("cannot read the secret `{reference}` that `antenne.toml` names; set it, or name another")]
+    #[error(
+        "cannot read the secret `{reference}` that `antenne.toml` names; set it, or name another"
+    )]
     Secret {
         /// The reference, never the secret.
         reference: String,
@@ -165,13 +167,38 @@ enum Error {
     Failed(String),
 }
 
+impl Error {
+    /// The commons could not be loaded.
+    fn commons(error: commons::Error) -> Self {
+        Self::Commons(Box::new(error))
+    }
+
+    /// A run failed.
+    fn run(error: run::Error) -> Self {
+        Self::Run(Box::new(error))
+    }
+
+    /// Another failure, in the words of all its causes.
+    fn failed(error: &dyn std::error::Error) -> Self {
+        Self::Failed(run::with_causes(error))
+    }
+}
+
 /// Runs the command; the exit code of the process.
 pub fn main() -> ExitCode {
     let command = Command::parse();
     start_log(command.shared.talk);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return report::failure(&Error::Act { act: "start the runtime".to_owned(), source: error }, Path::new(".")),
+        Err(error) => {
+            return report::failure(
+                &Error::Act {
+                    act: "start the runtime".to_owned(),
+                    source: error,
+                },
+                Path::new("."),
+            );
+        }
     };
     let root = command.shared.commons.clone();
     match runtime.block_on(carry_out(command)) {
@@ -202,7 +229,12 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
         Verb::Docs(arguments) => docs::docs(shared, &arguments),
         Verb::Completions(arguments) => {
-            clap_complete::generate(arguments.shell, &mut Command::command(), "antenne", &mut std::io::stdout());
+            clap_complete::generate(
+                arguments.shell,
+                &mut Command::command(),
+                "antenne",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::Done)
         }
     }
@@ -216,13 +248,17 @@ fn start_log(talk: Talk) {
         Talk::Verbose => tracing::Level::INFO,
     };
     let own = Targets::new().with_target("antenne", level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(report::is_colored());
-    tracing_subscriber::registry().with(lines.with_filter(own)).init();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(report::is_colored());
+    tracing_subscriber::registry()
+        .with(lines.with_filter(own))
+        .init();
 }
 
 /// Opens the commons for work.
 async fn open(shared: &Shared) -> Result<Context, Error> {
-    let commons = Commons::load(&shared.commons).map_err(Error::Commons)?;
+    let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
     let key = secret(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
     let setting = Setting {
         commons,
@@ -230,13 +266,18 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
         started_at: Utc::now(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
-    run::open(setting).await.map_err(Error::Run)
+    run::open(setting).await.map_err(Error::run)
 }
 
 /// Reads a secret by its reference, `env:NAME` or `file:PATH`.
-#[expect(clippy::disallowed_methods, reason = "only the command line reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
 fn secret(root: &Path, reference: &str) -> Result<String, Error> {
-    let unreadable = || Error::Secret { reference: reference.to_owned() };
+    let unreadable = || Error::Secret {
+        reference: reference.to_owned(),
+    };
     if let Some(name) = reference.strip_prefix("env:") {
         return std::env::var(name).map_err(|_absent| unreadable());
     }

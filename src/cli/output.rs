@@ -32,21 +32,36 @@ pub(super) fn write_all(bytes: &[u8]) -> Result<(), Error> {
 
 /// Prints a value as JSON.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))?;
     print(&format!("{text}\n"))
 }
 
 /// Columns of text, each as wide as its widest cell.
 pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
     let widths: Vec<usize> = (0..n_columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| {
-            let is_number = cell.parse::<f64>().is_ok();
-            if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        }).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| {
+                let is_number = cell.parse::<f64>().is_ok();
+                if is_number {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            })
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }

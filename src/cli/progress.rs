@@ -57,7 +57,10 @@ impl Terminal {
             Talk::Normal | Talk::Verbose if std::io::stderr().is_terminal() => Manner::Bar,
             Talk::Normal | Talk::Verbose => Manner::Lines,
         };
-        Self { current: Mutex::new(None), manner }
+        Self {
+            current: Mutex::new(None),
+            manner,
+        }
     }
 }
 
@@ -66,7 +69,15 @@ impl Progress for Terminal {
         let label = format!("{stage:<8} {item}");
         let bar = (self.manner == Manner::Bar).then(|| bar(&label, total));
         let now = Instant::now();
-        let work = Work { label, total, n_rows: 0, n_bytes: 0, began: now, said: now, bar };
+        let work = Work {
+            label,
+            total,
+            n_rows: 0,
+            n_bytes: 0,
+            began: now,
+            said: now,
+            bar,
+        };
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
     }
 
@@ -85,7 +96,11 @@ impl Progress for Terminal {
     }
 
     fn end(&self, summary: &str) {
-        let work = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = self
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(work) = work else { return };
         if let Some(bar) = &work.bar {
             bar.finish_and_clear();
@@ -108,7 +123,9 @@ impl Work {
     /// How far it is, in words, with the time left where it can be told.
     fn so_far(&self) -> String {
         let done = format!("{} rows, {} bytes", self.n_rows, self.n_bytes);
-        let (Total::Bytes(total) | Total::Rows(total)) = self.total else { return done };
+        let (Total::Bytes(total) | Total::Rows(total)) = self.total else {
+            return done;
+        };
         let position = self.position();
         if position == 0 || total <= position {
             return done;
@@ -122,8 +139,14 @@ impl Work {
 /// A bar for a piece of work.
 fn bar(label: &str, total: Total) -> ProgressBar {
     let (bar, template) = match total {
-        Total::Bytes(total) => (ProgressBar::new(total), "{prefix}  {bar:24} {bytes}/{total_bytes}  {msg}  {eta} left"),
-        Total::Rows(total) => (ProgressBar::new(total), "{prefix}  {bar:24} {pos}/{len}  {eta} left"),
+        Total::Bytes(total) => (
+            ProgressBar::new(total),
+            "{prefix}  {bar:24} {bytes}/{total_bytes}  {msg}  {eta} left",
+        ),
+        Total::Rows(total) => (
+            ProgressBar::new(total),
+            "{prefix}  {bar:24} {pos}/{len}  {eta} left",
+        ),
         Total::Unknown => (ProgressBar::new_spinner(), "{prefix}  {spinner} {msg}"),
     };
     bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -50,12 +50,24 @@ enum AnswerFormat {
 /// Answers a query.
 pub(super) async fn query(shared: &Shared, arguments: &QueryArguments) -> Result<Exit, Error> {
     let cx = open(shared).await?;
-    let session = if arguments.private { private_session(&cx).await? } else { public_session(&cx).await? };
-    let rows = session.rows("query", &arguments.sql).await.map_err(|error| Error::Request { message: with_causes(&error) })?;
+    let session = if arguments.private {
+        private_session(&cx).await?
+    } else {
+        public_session(&cx).await?
+    };
+    let rows = session
+        .rows("query", &arguments.sql)
+        .await
+        .map_err(|error| Error::Request {
+            message: with_causes(&error),
+        })?;
     let bytes = encode(&rows, arguments.format)?;
     match &arguments.output {
         None => output::write_all(&bytes)?,
-        Some(path) => std::fs::write(path, bytes).map_err(|source| Error::Act { act: format!("write `{}`", path.display()), source })?,
+        Some(path) => std::fs::write(path, bytes).map_err(|source| Error::Act {
+            act: format!("write `{}`", path.display()),
+            source,
+        })?,
     }
     Ok(Exit::Done)
 }
@@ -64,29 +76,54 @@ pub(super) async fn query(shared: &Shared, arguments: &QueryArguments) -> Result
 async fn private_session(cx: &Context) -> Result<Session, Error> {
     let mut tables = BTreeSet::new();
     for zone in Zone::ALL {
-        let names = cx.lake.tables(zone).await.map_err(|error| Error::Failed(with_causes(&error)))?;
-        tables.extend(names.into_iter().map(|name| format!("{}.{name}", zone.name())));
+        let names = cx
+            .lake
+            .tables(zone)
+            .await
+            .map_err(|error| Error::failed(&error))?;
+        tables.extend(
+            names
+                .into_iter()
+                .map(|name| format!("{}.{name}", zone.name())),
+        );
     }
-    tables.extend(cx.commons.reference.tables.keys().map(|name| format!("reference.{name}")));
-    let opened = cx.open(&tables).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    tables.extend(
+        cx.commons
+            .reference
+            .tables
+            .keys()
+            .map(|name| format!("reference.{name}")),
+    );
+    let opened = cx
+        .open(&tables)
+        .await
+        .map_err(|error| Error::failed(&error))?;
     Ok(opened.session)
 }
 
 /// A session over the files of the latest release, and nothing else.
 async fn public_session(cx: &Context) -> Result<Session, Error> {
-    let noted = release::ledger(cx).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let noted = release::ledger(cx)
+        .await
+        .map_err(|error| Error::failed(&error))?;
     let Some(last) = noted.last() else {
         return Err(Error::Request { message: "there is no release yet; run `antenne run` first, or query the lake with `--private`".to_owned() });
     };
-    let folder = release::releases_folder(cx).join(&last.version).join("data");
-    let session = cx.engine.session().map_err(|error| Error::Failed(with_causes(&error)))?;
-    session.register_folder("public", &folder).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let folder = release::releases_folder(cx)
+        .join(&last.version)
+        .join("data");
+    let session = cx.engine.session().map_err(|error| Error::failed(&error))?;
+    session
+        .register_folder("public", &folder)
+        .await
+        .map_err(|error| Error::failed(&error))?;
     Ok(session)
 }
 
 /// The answer in the format asked for.
 fn encode(rows: &[RecordBatch], format: AnswerFormat) -> Result<Vec<u8>, Error> {
-    let failed = |error: &dyn std::error::Error| Error::Failed(format!("cannot write the answer: {error}"));
+    let failed =
+        |error: &dyn std::error::Error| Error::Failed(format!("cannot write the answer: {error}"));
     let mut bytes = Vec::new();
     match format {
         AnswerFormat::Table => {
@@ -101,13 +138,18 @@ fn encode(rows: &[RecordBatch], format: AnswerFormat) -> Result<Vec<u8>, Error> 
         }
         AnswerFormat::Json => {
             let mut writer = ArrayWriter::new(&mut bytes);
-            writer.write_batches(&rows.iter().collect::<Vec<_>>()).map_err(|error| failed(&error))?;
+            writer
+                .write_batches(&rows.iter().collect::<Vec<_>>())
+                .map_err(|error| failed(&error))?;
             writer.finish().map_err(|error| failed(&error))?;
             bytes.push(b'\n');
         }
         AnswerFormat::Parquet => {
-            let Some(first) = rows.first() else { return Ok(bytes) };
-            let mut writer = ArrowWriter::try_new(&mut bytes, first.schema(), None).map_err(|error| failed(&error))?;
+            let Some(first) = rows.first() else {
+                return Ok(bytes);
+            };
+            let mut writer = ArrowWriter::try_new(&mut bytes, first.schema(), None)
+                .map_err(|error| failed(&error))?;
             for batch in rows {
                 writer.write(batch).map_err(|error| failed(&error))?;
             }

@@ -12,7 +12,10 @@ use crate::spec::commons;
 use crate::spec::diagnostic::Diagnostic;
 
 /// Whether standard error takes color: a terminal, and nobody said `NO_COLOR`.
-#[expect(clippy::disallowed_methods, reason = "only the command line reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
 pub(super) fn is_colored() -> bool {
     let refused = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
     std::io::stderr().is_terminal() && !refused
@@ -25,7 +28,11 @@ pub(super) fn say(text: &str) {
 
 /// Draws diagnostics, in the order of file and place.
 pub(super) fn diagnostics(mistakes: &[Diagnostic]) {
-    let renderer = if is_colored() { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if is_colored() {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     for mistake in mistakes {
         say(&draw(mistake, &renderer));
         say("");
@@ -41,10 +48,16 @@ fn draw(mistake: &Diagnostic, renderer: &Renderer) -> String {
     let path = mistake.file.display().to_string();
     let length = mistake.source.len();
     let span = mistake.span.start.min(length)..mistake.span.end.min(length);
-    let snippet = Snippet::source(mistake.source.as_str()).path(path.as_str()).annotation(AnnotationKind::Primary.span(span).label(mistake.label.as_str()));
-    let mut groups = vec![Group::with_title(Level::ERROR.primary_title(mistake.message.as_str())).element(snippet)];
+    let snippet = Snippet::source(&*mistake.source)
+        .path(path.as_str())
+        .annotation(AnnotationKind::Primary.span(span).label(mistake.label));
+    let mut groups = vec![
+        Group::with_title(Level::ERROR.primary_title(mistake.message.as_str())).element(snippet),
+    ];
     if let Some(help) = &mistake.help {
-        groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+        groups.push(Group::with_title(
+            Level::HELP.secondary_title(help.as_str()),
+        ));
     }
     renderer.render(&groups)
 }
@@ -58,11 +71,14 @@ fn plain(mistake: &Diagnostic) -> String {
 /// Says why the command failed; the exit code that goes with it.
 pub(super) fn failure(error: &Error, root: &Path) -> ExitCode {
     match error {
-        Error::Commons(commons::Error::Mistakes(mistakes)) => {
-            diagnostics(mistakes);
+        Error::Commons(commons) => {
+            match &**commons {
+                commons::Error::Mistakes(mistakes) => diagnostics(mistakes),
+                other => say(&format!("error: {}", with_causes(other))),
+            }
             ExitCode::from(2)
         }
-        Error::Commons(_) | Error::Request { .. } | Error::Secret { .. } => {
+        Error::Request { .. } | Error::Secret { .. } => {
             say(&format!("error: {}", with_causes(error)));
             ExitCode::from(2)
         }
@@ -88,13 +104,18 @@ mod tests {
         let mistake = Diagnostic {
             message: "unknown field `urll`".to_owned(),
             file: PathBuf::from("antenne.toml"),
-            source: "[lake]\nurll = \"x\"\n".to_owned(),
+            source: "[lake]\nurll = \"x\"\n".into(),
             span: 7..11,
-            label: "here".to_owned(),
+            label: "here",
             help: Some("correct its spelling".to_owned()),
         };
         let text = plain(&mistake);
-        for part in ["unknown field `urll`", "antenne.toml:2:1", "^^^^ here", "help: correct its spelling"] {
+        for part in [
+            "unknown field `urll`",
+            "antenne.toml:2:1",
+            "^^^^ here",
+            "help: correct its spelling",
+        ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
     }

@@ -82,7 +82,11 @@ pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Result<Exi
 }
 
 /// Runs one stage.
-pub(super) async fn stage(shared: &Shared, stage: Stage, arguments: &StageArguments) -> Result<Exit, Error> {
+pub(super) async fn stage(
+    shared: &Shared,
+    stage: Stage,
+    arguments: &StageArguments,
+) -> Result<Exit, Error> {
     let cx = open(shared).await?;
     let plan = plan(&cx, vec![stage], &arguments.source)?;
     carry_out(&cx, &plan, arguments.format).await
@@ -94,38 +98,66 @@ fn stages(only: Option<StageName>, from: Option<StageName>) -> Vec<Stage> {
         return vec![only.stage()];
     }
     let first = from.map_or(Stage::Acquire, StageName::stage);
-    Stage::ALL.into_iter().filter(|stage| *stage >= first).collect()
+    Stage::ALL
+        .into_iter()
+        .filter(|stage| *stage >= first)
+        .collect()
 }
 
 /// A checked plan.
 fn plan(cx: &Context, stages: Vec<Stage>, platforms: &[String]) -> Result<Plan, Error> {
     let declared = &cx.commons.sources;
-    if let Some(unknown) = platforms.iter().find(|platform| !declared.contains_key(*platform)) {
+    if let Some(unknown) = platforms
+        .iter()
+        .find(|platform| !declared.contains_key(*platform))
+    {
         let known: Vec<&str> = declared.keys().map(String::as_str).collect();
         return Err(Error::Request {
-            message: format!("there is no platform `{unknown}`; `pipelines/sources/` declares {}", known.join(", ")),
+            message: format!(
+                "there is no platform `{unknown}`; `pipelines/sources/` declares {}",
+                known.join(", ")
+            ),
         });
     }
-    let platforms = if platforms.is_empty() { declared.keys().cloned().collect() } else { platforms.to_vec() };
+    let platforms = if platforms.is_empty() {
+        declared.keys().cloned().collect()
+    } else {
+        platforms.to_vec()
+    };
     Ok(Plan { stages, platforms })
 }
 
 /// What a plan would do.
 fn foretell(cx: &Context, plan: &Plan) -> String {
     let verbs: Vec<&str> = plan.stages.iter().map(|stage| stage.verb()).collect();
-    let mut text = format!("run {} would: {}\n", cx.run + 1, verbs.join(", "));
+    let mut lines = vec![format!("run {} would: {}", cx.run + 1, verbs.join(", "))];
     for platform in &plan.platforms {
-        let tables = cx.commons.sources.get(platform).into_iter().flat_map(|source| source.spec.tables.keys());
+        let tables = cx
+            .commons
+            .sources
+            .get(platform)
+            .into_iter()
+            .flat_map(|source| source.spec.tables.keys());
         let tables: Vec<&str> = tables.map(String::as_str).collect();
-        text.push_str(&format!("  platform {platform}: {}\n", tables.join(", ")));
+        lines.push(format!("  platform {platform}: {}", tables.join(", ")));
     }
-    text.push_str(&format!("  {} mapping(s), {} model(s), {} data set(s)\n", cx.commons.conformed.len(), cx.commons.derived.len(), cx.commons.releases.len()));
-    text
+    let (mappings, models, data_sets) = (
+        &cx.commons.conformed,
+        &cx.commons.derived,
+        &cx.commons.releases,
+    );
+    lines.push(format!(
+        "  {} mapping(s), {} model(s), {} data set(s)",
+        mappings.len(),
+        models.len(),
+        data_sets.len()
+    ));
+    format!("{}\n", lines.join("\n"))
 }
 
 /// Runs a plan and prints its report.
 async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
-    let done = run::run(cx, plan).await.map_err(Error::Run)?;
+    let done = run::run(cx, plan).await.map_err(Error::run)?;
     match format {
         Format::Json => output::json(&done)?,
         Format::Text => output::print(&text(&done))?,
@@ -141,31 +173,51 @@ async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Er
 
 /// The report for people: the books, the signals, the release.
 fn text(done: &RunReport) -> String {
-    let mut text = books(&done.books);
-    for stage in &done.stages {
-        if let Some(line) = account(stage.stage.as_str(), &stage.detail) {
-            text.push_str(&format!("{line}\n"));
-        }
-    }
-    text.push_str(&format!("run {} took {:.1} s\n", done.run, done.stages.iter().map(|stage| stage.seconds).sum::<f64>()));
+    let accounts = done
+        .stages
+        .iter()
+        .filter_map(|stage| account(&stage.stage, &stage.detail));
+    let mut lines: Vec<String> = accounts.collect();
+    let seconds: f64 = done.stages.iter().map(|stage| stage.seconds).sum();
+    lines.push(format!("run {} took {seconds:.1} s", done.run));
     if let (Some(release), Some(page)) = (&done.release, &done.page) {
-        text.push_str(&format!("release {release}\npage    {page}\n"));
+        lines.push(format!("release {release}"));
+        lines.push(format!("page    {page}"));
     }
-    text
+    format!("{}{}\n", books(&done.books), lines.join("\n"))
 }
 
 /// The books as columns.
 pub(super) fn books(books: &[Book]) -> String {
-    let head = ["platform", "table", "source", "accepted", "rejected", "duplicate", "superseded", "erased", "books"];
+    let head = [
+        "platform",
+        "table",
+        "source",
+        "accepted",
+        "rejected",
+        "duplicate",
+        "superseded",
+        "erased",
+        "books",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for book in books {
-        let source = book.source_count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let source = book
+            .source_count
+            .map_or_else(|| "?".to_owned(), |count| count.to_string());
         let closed = match &book.closed {
             serde_json::Value::Bool(true) => "closed",
             serde_json::Value::Bool(false) => "OPEN",
             _ => "UNVERIFIED",
         };
-        let counts = [book.accepted, book.rejected, book.duplicate, book.superseded, book.erased].map(|count| count.to_string());
+        let counts = [
+            book.accepted,
+            book.rejected,
+            book.duplicate,
+            book.superseded,
+            book.erased,
+        ]
+        .map(|count| count.to_string());
         let mut row = vec![book.name.clone(), book.table.clone(), source];
         row.extend(counts);
         row.push(closed.to_owned());
@@ -176,29 +228,65 @@ pub(super) fn books(books: &[Book]) -> String {
 
 /// One line about what a stage did.
 fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
-    let sum = |name: &str| detail.as_object().map(|sources| sources.values().filter_map(|source| source.get(name)?.as_u64()).sum::<u64>());
     match stage {
-        "acquire" => {
-            let (fetched, unchanged) = (sum("n_fetched")?, sum("n_unchanged")?);
-            let said = if fetched == 0 { "nothing new to pull" } else { "pulled" };
-            Some(format!("acquire: {said}: {fetched} page(s) fetched, {unchanged} unchanged"))
-        }
+        "acquire" => account_of_acquire(detail),
         "derive" => {
             let models = detail.as_array()?;
-            let rebuilt = models.iter().filter(|model| model.get("action").is_some_and(|action| action == "rebuilt")).count();
-            Some(format!("derive: {rebuilt} of {} model(s) rebuilt", models.len()))
+            let n_rebuilt = models
+                .iter()
+                .filter(|model| has_action(model, "rebuilt"))
+                .count();
+            Some(format!(
+                "derive: {n_rebuilt} of {} model(s) rebuilt",
+                models.len()
+            ))
         }
         "detect" => {
             let latest = detail.get("n_latest")?.as_object()?;
-            let kinds: Vec<String> = latest.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            Some(format!("detect: in {}: {}", detail.get("latest_quarter")?.as_str()?, kinds.join(", ")))
+            let kinds: Vec<String> = latest
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"))
+                .collect();
+            let quarter = detail.get("latest_quarter")?.as_str()?;
+            Some(format!("detect: in {quarter}: {}", kinds.join(", ")))
         }
-        "protect" => Some(format!(
-            "protect: {} signal(s) published, {} withheld with their evidence",
-            detail.get("n_signals_published")?,
-            detail.get("n_signals_withheld")?
-        )),
-        "publish" if detail.get("action").is_some_and(|action| action == "unchanged") => Some("publish: nothing has changed since the last release; no byte written".to_owned()),
+        "protect" => {
+            let (published, withheld) = (
+                detail.get("n_signals_published")?,
+                detail.get("n_signals_withheld")?,
+            );
+            Some(format!(
+                "protect: {published} signal(s) published, {withheld} withheld with their evidence"
+            ))
+        }
+        "publish" if has_action(detail, "unchanged") => {
+            Some("publish: nothing has changed since the last release; no byte written".to_owned())
+        }
         _ => None,
     }
+}
+
+/// One line about the pages.
+fn account_of_acquire(detail: &serde_json::Value) -> Option<String> {
+    let sources = detail.as_object()?;
+    let sum = |name: &str| -> u64 {
+        sources
+            .values()
+            .filter_map(|source| source.get(name)?.as_u64())
+            .sum()
+    };
+    let (n_fetched, n_unchanged) = (sum("n_fetched"), sum("n_unchanged"));
+    let said = if n_fetched == 0 {
+        "nothing new to pull"
+    } else {
+        "pulled"
+    };
+    Some(format!(
+        "acquire: {said}: {n_fetched} page(s) fetched, {n_unchanged} unchanged"
+    ))
+}
+
+/// Whether a report says that it did this.
+fn has_action(detail: &serde_json::Value, action: &str) -> bool {
+    detail.get("action").is_some_and(|found| found == action)
 }

@@ -66,16 +66,26 @@ fn generate(shared: &Shared, arguments: &SampleArguments) -> Result<Exit, Error>
     };
     progress.begin("sample", "records", Total::Unknown);
     let done = sample::generate(&plan, &|n_rows| progress.advance(n_rows, 0));
-    let done = done.map_err(|error| Error::Failed(with_causes(&error)))?;
-    progress.end(&format!("{} exchanges in {} rows, in `{}`", done.n_exchanges, done.n_rows, plan.out.display()));
+    let done = done.map_err(|error| Error::failed(&error))?;
+    progress.end(&format!(
+        "{} exchanges in {} rows, in `{}`",
+        done.n_exchanges,
+        done.n_rows,
+        plan.out.display()
+    ));
     Ok(Exit::Done)
 }
 
 /// Scores the signals.
 async fn score(shared: &Shared, arguments: &ScoreArguments) -> Result<Exit, Error> {
     let path = shared.commons.join(&arguments.truth);
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::Act { act: format!("read the truth file `{}`", path.display()), source })?;
-    let truth: Truth = serde_json::from_str(&text).map_err(|error| Error::Request { message: format!("`{}` is not a truth file: {error}", path.display()) })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::Act {
+        act: format!("read the truth file `{}`", path.display()),
+        source,
+    })?;
+    let truth: Truth = serde_json::from_str(&text).map_err(|error| Error::Request {
+        message: format!("`{}` is not a truth file: {error}", path.display()),
+    })?;
     let cx = open(shared).await?;
     let found = sample::score(&truth, &flags(&cx).await?);
     match arguments.format {
@@ -89,11 +99,21 @@ async fn score(shared: &Shared, arguments: &ScoreArguments) -> Result<Exit, Erro
 async fn flags(cx: &Context) -> Result<Vec<Flag>, Error> {
     const TABLE: &str = "detected.signals";
     let failed = |error: &dyn std::error::Error| Error::Failed(with_causes(error));
-    let opened = cx.open(&[TABLE.to_owned()].into()).await.map_err(|error| failed(&error))?;
+    let opened = cx
+        .open(&[TABLE.to_owned()].into())
+        .await
+        .map_err(|error| failed(&error))?;
     let sql = "select kind, district_code, need_code, first_month, last_month from detected.signals order by signal_id";
-    let rows = opened.plain_rows(TABLE, sql).await.map_err(|error| failed(&error))?;
+    let rows = opened
+        .plain_rows(TABLE, sql)
+        .await
+        .map_err(|error| failed(&error))?;
     let column = |name| texts(&rows, name).map_err(|error| failed(&error));
-    let (kind, district, need) = (column("kind")?, column("district_code")?, column("need_code")?);
+    let (kind, district, need) = (
+        column("kind")?,
+        column("district_code")?,
+        column("need_code")?,
+    );
     let (first, last) = (column("first_month")?, column("last_month")?);
     Ok((0..rows.num_rows())
         .map(|row| Flag {
@@ -114,6 +134,11 @@ async fn flags(cx: &Context) -> Result<Vec<Flag>, Error> {
 fn words(score: &Score) -> String {
     format!(
         "needs  {} of {} planted found\ngaps   {} of {} planted found\ndecoys {} of {} planted flagged\n",
-        score.needs_found, score.needs_planted, score.gaps_found, score.gaps_planted, score.decoys_flagged, score.decoys_planted
+        score.needs_found,
+        score.needs_planted,
+        score.gaps_found,
+        score.gaps_planted,
+        score.decoys_flagged,
+        score.decoys_planted
     )
 }

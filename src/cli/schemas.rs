@@ -29,8 +29,14 @@ fn schemas_by_name() -> [(&'static str, Schema); 8] {
         ("antenne.schema.json", schemars::schema_for!(Settings)),
         ("source.schema.json", schemars::schema_for!(SourceSpec)),
         ("release.schema.json", schemars::schema_for!(ReleaseSpec)),
-        ("reference.schema.json", schemars::schema_for!(ReferenceSpec)),
-        ("model-header.schema.json", schemars::schema_for!(ModelHeader)),
+        (
+            "reference.schema.json",
+            schemars::schema_for!(ReferenceSpec),
+        ),
+        (
+            "model-header.schema.json",
+            schemars::schema_for!(ModelHeader),
+        ),
         ("run-report.schema.json", schemars::schema_for!(RunReport)),
         ("status.schema.json", schemars::schema_for!(Status)),
         ("sample-score.schema.json", schemars::schema_for!(Score)),
@@ -39,8 +45,12 @@ fn schemas_by_name() -> [(&'static str, Schema); 8] {
 
 /// Every schema as text by file name, as committed in `docs/schemas`.
 pub fn schema_texts() -> Vec<(&'static str, String)> {
-    let text = |schema: &Schema| serde_json::to_string_pretty(schema.as_value()).unwrap_or_default();
-    schemas_by_name().iter().map(|(name, schema)| (*name, format!("{}\n", text(schema)))).collect()
+    let text =
+        |schema: &Schema| serde_json::to_string_pretty(schema.as_value()).unwrap_or_default();
+    schemas_by_name()
+        .iter()
+        .map(|(name, schema)| (*name, format!("{}\n", text(schema))))
+        .collect()
 }
 
 /// Writes or lists the schemas.
@@ -50,7 +60,10 @@ pub(super) fn schemas(arguments: &SchemasArguments) -> Result<Exit, Error> {
         output::print(&format!("{}\n", names.join("\n")))?;
         return Ok(Exit::Done);
     };
-    let failed = |source| Error::Act { act: format!("write into `{}`", folder.display()), source };
+    let failed = |source| Error::Act {
+        act: format!("write into `{}`", folder.display()),
+        source,
+    };
     std::fs::create_dir_all(folder).map_err(failed)?;
     for (name, text) in schema_texts() {
         std::fs::write(folder.join(name), text).map_err(failed)?;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Error, Exit, Shared, open, report};
-use crate::run::with_causes;
 use crate::stages::publish::release;
 use crate::stages::serve::{DEFAULT_ADDRESS, Limits, Plan, bind};
 
@@ -31,17 +30,25 @@ pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Result
         address: arguments.address,
         limits: Limits::default(),
     };
-    let server = bind(&plan).await.map_err(|error| Error::Failed(with_causes(&error)))?;
-    report::say(&format!("serving {} on http://{}", plan.release.display(), server.address()));
-    report::say("pages at /site/it/ and /site/en/, SQL at /sql?q=…&format=json|csv|arrow; stop with Ctrl-C");
-    server.run().await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let server = bind(&plan).await.map_err(|error| Error::failed(&error))?;
+    report::say(&format!(
+        "serving {} on http://{}",
+        plan.release.display(),
+        server.address()
+    ));
+    report::say(
+        "pages at /site/it/ and /site/en/, SQL at /sql?q=…&format=json|csv|arrow; stop with Ctrl-C",
+    );
+    server.run().await.map_err(|error| Error::failed(&error))?;
     Ok(Exit::Done)
 }
 
 /// Folder of the latest release.
 async fn latest(shared: &Shared) -> Result<PathBuf, Error> {
     let cx = open(shared).await?;
-    let noted = release::ledger(&cx).await.map_err(|error| Error::Failed(with_causes(&error)))?;
+    let noted = release::ledger(&cx)
+        .await
+        .map_err(|error| Error::failed(&error))?;
     let last = noted.last().ok_or_else(|| Error::Request {
         message: "there is no release to serve yet; run `antenne run` first".to_owned(),
     })?;

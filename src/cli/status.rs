@@ -18,7 +18,7 @@ pub(super) struct StatusArguments {
 /// Prints the status.
 pub(super) async fn status(shared: &Shared, arguments: &StatusArguments) -> Result<Exit, Error> {
     let cx = open(shared).await?;
-    let found = status::status(&cx).await.map_err(Error::Run)?;
+    let found = status::status(&cx).await.map_err(Error::run)?;
     match arguments.format {
         Format::Json => output::json(&found)?,
         Format::Text => output::print(&text(&found))?,
@@ -43,15 +43,24 @@ fn text(found: &Status) -> String {
             closed: source.closed.clone(),
         })
         .collect();
-    let mut text = run_verb::books(&books);
-    let mut late: Vec<&str> = found.sources.iter().filter(|source| source.fresh == Some(false)).map(|source| source.name.as_str()).collect();
+    let mut late: Vec<&str> = found
+        .sources
+        .iter()
+        .filter(|source| source.fresh == Some(false))
+        .map(|source| source.name.as_str())
+        .collect();
     late.dedup();
-    if !late.is_empty() {
-        text.push_str(&format!("late: {} (no record for longer than `freshness.warn_after_days`)\n", late.join(", ")));
-    }
-    match &found.last_release {
-        Some(release) => text.push_str(&format!("last release {release}\n")),
-        None => text.push_str("no release yet; run `antenne run`\n"),
-    }
-    text
+    let late = if late.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "late: {} (no record for longer than `freshness.warn_after_days`)\n",
+            late.join(", ")
+        )
+    };
+    let release = match &found.last_release {
+        Some(release) => format!("last release {release}\n"),
+        None => "no release yet; run `antenne run`\n".to_owned(),
+    };
+    [run_verb::books(&books), late, release].concat()
 }

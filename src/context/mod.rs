@@ -64,7 +64,9 @@ pub(crate) fn parse_key(text: &str) -> Result<PseudonymKey, SecretError> {
         return Err(SecretError::NotAKey);
     }
     for (index, byte) in key.iter_mut().enumerate() {
-        let pair = digits.get(index * 2..index * 2 + 2).ok_or(SecretError::NotAKey)?;
+        let pair = digits
+            .get(index * 2..index * 2 + 2)
+            .ok_or(SecretError::NotAKey)?;
         *byte = u8::from_str_radix(pair, 16).map_err(|_not_hex| SecretError::NotAKey)?;
     }
     Ok(PseudonymKey::new(key))

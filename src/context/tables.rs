@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::compute::concat_batches;
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
@@ -36,7 +36,7 @@ pub enum Error {
         table: String,
         /// Why not.
         #[source]
-        source: datafusion::error::DataFusionError,
+        source: Box<datafusion::error::DataFusionError>,
     },
     /// There is no such table.
     #[error("there is no table `{table}` yet; run the earlier stages first")]
@@ -99,10 +99,23 @@ impl Opened {
     /// # Errors
     /// [`Error::Engine`] when the statement fails.
     pub(crate) async fn plain_rows(&self, label: &str, sql: &str) -> Result<RecordBatch, Error> {
-        let build = |source| Error::Build { table: label.to_owned(), source };
-        let schema = plain_schema(&self.session.columns(label, sql).await.map_err(Error::Engine)?);
+        let build = |source| Error::Build {
+            table: label.to_owned(),
+            source,
+        };
+        let schema = plain_schema(
+            &self
+                .session
+                .columns(label, sql)
+                .await
+                .map_err(Error::Engine)?,
+        );
         let rows = self.session.rows(label, sql).await.map_err(Error::Engine)?;
-        let rows = rows.iter().map(|batch| plain_batch(batch, &schema)).collect::<Result<Vec<_>, _>>().map_err(build)?;
+        let rows = rows
+            .iter()
+            .map(|batch| plain_batch(batch, &schema))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(build)?;
         concat_batches(&schema, &rows).map_err(build)
     }
 }
@@ -121,28 +134,38 @@ impl Context {
                 "reference" => self.reference_provider(name)?,
                 _ => self.lake_provider(table, schema, name).await?,
             };
-            session.register(schema, name, provider).map_err(Error::Engine)?;
+            session
+                .register(schema, name, provider)
+                .map_err(Error::Engine)?;
             fingerprints.insert(table.clone(), fingerprint);
         }
-        Ok(Opened { session, fingerprints })
-    }
-
-    /// Hash of the content of each table, without opening any.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub(crate) async fn fingerprints(&self, tables: &BTreeSet<String>) -> Result<BTreeMap<String, String>, Error> {
-        Ok(self.open(tables).await?.fingerprints)
+        Ok(Opened {
+            session,
+            fingerprints,
+        })
     }
 
     /// A table of the lake.
-    async fn lake_provider(&self, table: &str, schema: &str, name: &str) -> Result<(Arc<dyn TableProvider>, String), Error> {
-        let missing = || Error::Missing { table: table.to_owned() };
-        let zone = Zone::ALL.into_iter().find(|zone| zone.name() == schema).ok_or_else(missing)?;
+    async fn lake_provider(
+        &self,
+        table: &str,
+        schema: &str,
+        name: &str,
+    ) -> Result<(Arc<dyn TableProvider>, String), Error> {
+        let missing = || Error::Missing {
+            table: table.to_owned(),
+        };
+        let zone = Zone::ALL
+            .into_iter()
+            .find(|zone| zone.name() == schema)
+            .ok_or_else(missing)?;
         match self.lake.snapshot(zone, name).await.map_err(Error::Lake)? {
             Some(snapshot) => {
                 let provider = self.lake.provider(zone, name, &snapshot);
-                let provider = provider.map_err(|source| Error::Open { table: table.to_owned(), source })?;
+                let provider = provider.map_err(|source| Error::Open {
+                    table: table.to_owned(),
+                    source: Box::new(source),
+                })?;
                 Ok((provider, snapshot.fingerprint()))
             }
             None if zone == Zone::Conformed => {
@@ -155,14 +178,19 @@ impl Context {
 
     /// A reference table, read whole.
     fn reference_provider(&self, name: &str) -> Result<(Arc<dyn TableProvider>, String), Error> {
-        let spec = self.commons.reference.tables.get(name).ok_or_else(|| Error::Missing {
-            table: format!("reference.{name}"),
-        })?;
+        let spec = self
+            .commons
+            .reference
+            .tables
+            .get(name)
+            .ok_or_else(|| Error::Missing {
+                table: format!("reference.{name}"),
+            })?;
         let (batch, fingerprint) = self.reference_rows(name, spec)?;
         let schema = batch.schema();
         let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(|source| Error::Open {
             table: format!("reference.{name}"),
-            source,
+            source: Box::new(source),
         })?;
         Ok((Arc::new(table), fingerprint))
     }
@@ -171,28 +199,58 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Value`] with file, line and column for a value that is not of its type.
-    pub(crate) fn reference_rows(&self, name: &str, spec: &ReferenceTable) -> Result<(RecordBatch, String), Error> {
-        let path = self.commons.root.join(&self.commons.settings.reference.folder).join(&spec.file);
-        let text = std::fs::read(&path).map_err(|error| Error::Read { path: path.clone(), source: error.into() })?;
+    pub(crate) fn reference_rows(
+        &self,
+        name: &str,
+        spec: &ReferenceTable,
+    ) -> Result<(RecordBatch, String), Error> {
+        let path = self
+            .commons
+            .root
+            .join(&self.commons.settings.reference.folder)
+            .join(&spec.file);
+        let text = std::fs::read(&path).map_err(|error| Error::Read {
+            path: path.clone(),
+            source: error.into(),
+        })?;
         let mut reader = csv::Reader::from_reader(&*text);
-        let read_error = |source| Error::Read { path: path.clone(), source };
+        let read_error = |source| Error::Read {
+            path: path.clone(),
+            source,
+        };
         let headers = reader.headers().map_err(read_error)?.clone();
-        let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(read_error)?;
+        let rows = reader
+            .records()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(read_error)?;
         let mut columns = Vec::with_capacity(spec.columns.len());
         for (column, declared) in &spec.columns {
-            let index = headers.iter().position(|header| header == column).ok_or_else(|| Error::Column {
-                path: path.clone(),
-                column: column.clone(),
-            })?;
-            let texts: Vec<Option<&str>> = rows.iter().map(|row| row.get(index).filter(|text| !text.is_empty())).collect();
-            columns.push(reference_column(declared.kind, &texts).map_err(|row| Error::Value {
-                path: path.clone(),
-                line: row + 2,
-                column: column.clone(),
-                expected: kind_name(declared.kind),
-            })?);
+            let index = headers
+                .iter()
+                .position(|header| header == column)
+                .ok_or_else(|| Error::Column {
+                    path: path.clone(),
+                    column: column.clone(),
+                })?;
+            let texts: Vec<Option<&str>> = rows
+                .iter()
+                .map(|row| row.get(index).filter(|text| !text.is_empty()))
+                .collect();
+            columns.push(
+                reference_column(declared.kind, &texts).map_err(|row| Error::Value {
+                    path: path.clone(),
+                    line: row + 2,
+                    column: column.clone(),
+                    expected: kind_name(declared.kind),
+                })?,
+            );
         }
-        let batch = RecordBatch::try_new(reference_schema(spec), columns).map_err(|source| Error::Build { table: name.to_owned(), source })?;
+        let batch = RecordBatch::try_new(reference_schema(spec), columns).map_err(|source| {
+            Error::Build {
+                table: name.to_owned(),
+                source,
+            }
+        })?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&text);
         hasher.update(format!("{:?}", spec.columns).as_bytes());
@@ -229,21 +287,31 @@ fn kind_name(kind: ReferenceKind) -> &'static str {
 /// A typed column, or the index of the first row that does not fit.
 fn reference_column(kind: ReferenceKind, texts: &[Option<&str>]) -> Result<ArrayRef, usize> {
     /// Parses every text that is there.
-    fn parsed<T>(texts: &[Option<&str>], parse: impl Fn(&str) -> Option<T>) -> Result<Vec<Option<T>>, usize> {
-        let parse_row = |(row, text): (usize, &Option<&str>)| match text {
+    fn parsed<T>(
+        texts: &[Option<&str>],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, usize> {
+        let parse_row = |(row, text): (usize, Option<&str>)| match text {
             None => Ok(None),
             Some(text) => parse(text).map(Some).ok_or(row),
         };
-        texts.iter().enumerate().map(parse_row).collect()
+        texts.iter().copied().enumerate().map(parse_row).collect()
     }
     Ok(match kind {
         ReferenceKind::Text => Arc::new(StringArray::from(texts.to_vec())),
-        ReferenceKind::Integer => Arc::new(Int64Array::from(parsed(texts, |text| text.parse().ok())?)),
-        ReferenceKind::Number => Arc::new(Float64Array::from(parsed(texts, |text| text.parse().ok())?)),
+        ReferenceKind::Integer => {
+            Arc::new(Int64Array::from(parsed(texts, |text| text.parse().ok())?))
+        }
+        ReferenceKind::Number => {
+            Arc::new(Float64Array::from(parsed(texts, |text| text.parse().ok())?))
+        }
         ReferenceKind::Decimal => {
             let cents = parsed(texts, |text| {
                 let (whole, part) = text.split_once('.').unwrap_or((text, "00"));
-                format!("{whole}{part:0<2}").parse::<i128>().ok().filter(|_| part.len() <= 2)
+                format!("{whole}{part:0<2}")
+                    .parse::<i128>()
+                    .ok()
+                    .filter(|_| part.len() <= 2)
             })?;
             let array = Decimal128Array::from(cents).with_precision_and_scale(12, 2);
             Arc::new(array.map_err(|_out_of_range| 0_usize)?)

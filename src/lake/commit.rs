@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use arrow::datatypes::SchemaRef;
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::DeltaTableError;
 
 use super::table::{FINGERPRINTS, Snapshot, removal};
 use super::write::{Statistics, WrittenScope};
@@ -63,7 +63,11 @@ impl Lake {
     }
 
     /// First commit of a table.
-    async fn create(&self, commit: &TableCommit<'_>, label: &str) -> Result<Outcome, DeltaTableError> {
+    async fn create(
+        &self,
+        commit: &TableCommit<'_>,
+        label: &str,
+    ) -> Result<Outcome, DeltaTableError> {
         let fields = kernel_schema(&commit.schema)?;
         let mut columns: Vec<&str> = commit.statistics.0.iter().map(String::as_str).collect();
         columns.sort_unstable();
@@ -72,7 +76,10 @@ impl Lake {
             .with_log_store(self.log_store(commit.zone, commit.table)?)
             .with_table_name(label)
             .with_columns(fields.fields().cloned())
-            .with_configuration_property(deltalake_core::TableProperty::DataSkippingStatsColumns, Some(columns.join(",")))
+            .with_configuration_property(
+                deltalake_core::TableProperty::DataSkippingStatsColumns,
+                Some(columns.join(",")),
+            )
             .with_actions(additions(commit))
             .with_commit_properties(
                 CommitProperties::default()
@@ -84,10 +91,16 @@ impl Lake {
     }
 
     /// A later commit: the files of the scopes named leave, the new ones come.
-    async fn replace(&self, commit: &TableCommit<'_>, snapshot: &Snapshot) -> Result<Outcome, DeltaTableError> {
+    async fn replace(
+        &self,
+        commit: &TableCommit<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome, DeltaTableError> {
         let log_store = self.log_store(commit.zone, commit.table)?;
         let state = snapshot.table.snapshot()?;
-        let done = state.transaction_version(log_store.as_ref(), app_id(commit)).await?;
+        let done = state
+            .transaction_version(log_store.as_ref(), app_id(commit))
+            .await?;
         let run = i64::try_from(commit.run).unwrap_or(i64::MAX);
         if done.is_some_and(|done| done >= run) {
             return Ok(Outcome::AlreadyDone);
@@ -95,10 +108,15 @@ impl Lake {
         let mut actions = removals(commit, snapshot);
         if snapshot.schema.fields() != commit.schema.fields() {
             let schema = kernel_schema(&commit.schema)?;
-            actions.push(Action::Metadata(state.metadata().clone().with_schema(&schema)?));
+            actions.push(Action::Metadata(
+                state.metadata().clone().with_schema(&schema)?,
+            ));
         }
         actions.extend(additions(commit));
-        let metadata = HashMap::from([(FINGERPRINTS.to_owned(), fingerprints(&snapshot.fingerprints, commit))]);
+        let metadata = HashMap::from([(
+            FINGERPRINTS.to_owned(),
+            fingerprints(&snapshot.fingerprints, commit),
+        )]);
         let operation = DeltaOperation::Write {
             mode: SaveMode::Overwrite,
             partition_by: None,
@@ -131,7 +149,11 @@ fn app_id(commit: &TableCommit<'_>) -> String {
 
 /// The mark that makes the commit happen once per run.
 fn transaction(commit: &TableCommit<'_>) -> Transaction {
-    Transaction::new_with_last_update(app_id(commit), i64::try_from(commit.run).unwrap_or(i64::MAX), Some(commit.at_millis))
+    Transaction::new_with_last_update(
+        app_id(commit),
+        i64::try_from(commit.run).unwrap_or(i64::MAX),
+        Some(commit.at_millis),
+    )
 }
 
 /// Files that come.
@@ -155,9 +177,19 @@ fn additions(commit: &TableCommit<'_>) -> Vec<Action> {
 
 /// Files that leave: those of replaced or dropped scopes, unless the same file comes again.
 fn removals(commit: &TableCommit<'_>, snapshot: &Snapshot) -> Vec<Action> {
-    let comes_again = |path: &str| commit.scopes.iter().flat_map(|scope| &scope.files).any(|file| file.path == path);
+    let comes_again = |path: &str| {
+        commit
+            .scopes
+            .iter()
+            .flat_map(|scope| &scope.files)
+            .any(|file| file.path == path)
+    };
     let leaves = |scope: &str| {
-        commit.scopes.iter().any(|written| written.scope.name == scope) || commit.dropped.iter().any(|dropped| dropped == scope)
+        commit
+            .scopes
+            .iter()
+            .any(|written| written.scope.name == scope)
+            || commit.dropped.iter().any(|dropped| dropped == scope)
     };
     snapshot
         .files
@@ -174,7 +206,10 @@ fn fingerprints(before: &BTreeMap<String, String>, commit: &TableCommit<'_>) -> 
         after.remove(dropped);
     }
     for written in &commit.scopes {
-        after.insert(written.scope.name.clone(), written.scope.fingerprint.clone());
+        after.insert(
+            written.scope.name.clone(),
+            written.scope.fingerprint.clone(),
+        );
     }
     serde_json::to_value(after).unwrap_or_default()
 }

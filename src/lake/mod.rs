@@ -28,7 +28,7 @@ mod provider;
 mod table;
 mod write;
 
-pub(crate) use commit::{Outcome, TableCommit};
+pub(crate) use commit::TableCommit;
 pub use table::{File, Snapshot};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 
@@ -83,7 +83,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The folder of the lake could not be made.
     #[error("cannot make the folder of the lake `{path}`")]
@@ -109,7 +109,7 @@ pub enum Error {
         path: String,
         /// Why not.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The log of a table could not be read or written.
     #[error("cannot {act} the log of table `{table}`")]
@@ -168,7 +168,7 @@ impl Lake {
         let root = address(base, url)?;
         let (store, prefix) = object_store::parse_url(&root).map_err(|source| Error::Open {
             url: root.to_string(),
-            source,
+            source: Box::new(source),
         })?;
         table::register_scheme(&root);
         Ok(Self {
@@ -198,7 +198,7 @@ impl Lake {
             .map_err(|source| Error::Object {
                 act: "list",
                 path: folder.to_string(),
-                source,
+                source: Box::new(source),
             })?;
         let mut names: Vec<String> = listed
             .common_prefixes
@@ -214,7 +214,11 @@ impl Lake {
     pub(crate) async fn read(&self, path: &str) -> Result<Option<bytes::Bytes>, Error> {
         let location = self.path(path);
         match self.store.get(&location).await {
-            Ok(found) => found.bytes().await.map(Some).map_err(|source| object_error("read", &location, source)),
+            Ok(found) => found
+                .bytes()
+                .await
+                .map(Some)
+                .map_err(|source| object_error("read", &location, source)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(object_error("read", &location, source)),
         }
@@ -236,7 +240,9 @@ impl Lake {
         let mut names: Vec<String> = self
             .store
             .list(Some(&location))
-            .try_filter_map(|object| async move { Ok(object.location.filename().map(str::to_owned)) })
+            .try_filter_map(
+                |object| async move { Ok(object.location.filename().map(str::to_owned)) },
+            )
             .try_collect()
             .await
             .map_err(|source| object_error("list", &location, source))?;
@@ -246,7 +252,10 @@ impl Lake {
 
     /// Location of `path`, given relative to the lake.
     fn path(&self, path: &str) -> Path {
-        Path::from_iter(self.prefix.parts().chain(Path::from(path).parts()))
+        self.prefix
+            .parts()
+            .chain(Path::from(path).parts())
+            .collect()
     }
 }
 
@@ -255,13 +264,15 @@ fn object_error(act: &'static str, path: &Path, source: object_store::Error) -> 
     Error::Object {
         act,
         path: path.to_string(),
-        source,
+        source: Box::new(source),
     }
 }
 
 /// Absolute address of the lake, with a final `/`; a local folder is made.
 fn address(base: &std::path::Path, url: &str) -> Result<Url, Error> {
-    let unusable = || Error::Address { url: url.to_owned() };
+    let unusable = || Error::Address {
+        url: url.to_owned(),
+    };
     if url.contains("://") {
         let slashed = format!("{}/", url.trim_end_matches('/'));
         return Url::parse(&slashed).map_err(|_not_a_url| unusable());

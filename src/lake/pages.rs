@@ -12,7 +12,9 @@ use object_store::ObjectStoreExt;
 
 use crate::spec::source::CountOf;
 
-use super::{Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone, object_error};
+use super::{
+    Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone, object_error,
+};
 
 /// Name of the list of pages in the zone `acquired`; not that of their folder.
 const LIST: &str = "page_list";
@@ -30,12 +32,23 @@ fn path_of(platform: &str, table: &str, sha256: &str) -> String {
 
 impl Lake {
     /// Keeps a page; the same bytes are kept once.
-    pub(crate) async fn keep_page(&self, platform: &str, table: &str, sha256: &str, content: Bytes) -> Result<(), Error> {
+    pub(crate) async fn keep_page(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+        content: Bytes,
+    ) -> Result<(), Error> {
         self.write(&path_of(platform, table, sha256), content).await
     }
 
     /// Whether the page is kept.
-    pub(crate) async fn has_page(&self, platform: &str, table: &str, sha256: &str) -> Result<Held, Error> {
+    pub(crate) async fn has_page(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+    ) -> Result<Held, Error> {
         let location = self.path(&path_of(platform, table, sha256));
         match self.store().head(&location).await {
             Ok(_) => Ok(Held::Kept),
@@ -45,15 +58,20 @@ impl Lake {
     }
 
     /// Reads a kept page.
-    pub(crate) async fn page(&self, platform: &str, table: &str, sha256: &str) -> Result<Bytes, Error> {
+    pub(crate) async fn page(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+    ) -> Result<Bytes, Error> {
         let path = path_of(platform, table, sha256);
         self.read(&path).await?.ok_or_else(|| Error::Object {
             act: "read",
             path: path.clone(),
-            source: object_store::Error::NotFound {
+            source: Box::new(object_store::Error::NotFound {
                 path,
                 source: "the list of pages names it".into(),
-            },
+            }),
         })
     }
 
@@ -73,7 +91,12 @@ impl Lake {
     }
 
     /// Makes these the current pages of their platforms.
-    pub(crate) async fn commit_pages(&self, pages: &BTreeMap<String, Vec<Page>>, run: u64, at_millis: i64) -> Result<(), Error> {
+    pub(crate) async fn commit_pages(
+        &self,
+        pages: &BTreeMap<String, Vec<Page>>,
+        run: u64,
+        at_millis: i64,
+    ) -> Result<(), Error> {
         let mut scopes = Vec::with_capacity(pages.len());
         for (platform, pages) in pages {
             scopes.push(self.write_page_list(platform, pages).await?);
@@ -112,7 +135,8 @@ impl Lake {
             name: platform.to_owned(),
             fingerprint: hasher.finalize().to_hex().to_string(),
         };
-        self.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await
+        self.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
+            .await
     }
 }
 
@@ -156,9 +180,16 @@ fn list_schema() -> SchemaRef {
 
 /// Rows of the list of pages of one platform.
 fn list_batch(platform: &str, pages: &[Page]) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let texts = |value: fn(&Page) -> Option<&str>| Arc::new(pages.iter().map(value).collect::<StringArray>());
+    let texts = |value: fn(&Page) -> Option<&str>| {
+        Arc::new(pages.iter().map(value).collect::<StringArray>())
+    };
     let counts = |value: fn(&Page) -> Option<u64>| {
-        Arc::new(pages.iter().map(|page| value(page).and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>())
+        Arc::new(
+            pages
+                .iter()
+                .map(|page| value(page).and_then(|n| i64::try_from(n).ok()))
+                .collect::<Int64Array>(),
+        )
     };
     RecordBatch::try_new(
         list_schema(),
@@ -184,7 +215,9 @@ fn page_in(batch: &RecordBatch, row: usize) -> (String, Page) {
     };
     let count = |column: usize| {
         let values = batch.column(column).as_primitive::<Int64Type>();
-        values.is_valid(row).then(|| u64::try_from(values.value(row)).unwrap_or_default())
+        values
+            .is_valid(row)
+            .then(|| u64::try_from(values.value(row)).unwrap_or_default())
     };
     let page = Page {
         table: text(1).unwrap_or_default(),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
 use datafusion::error::DataFusionError;
 
 use super::table::{File, Snapshot};
@@ -21,7 +23,12 @@ impl Lake {
     ///
     /// # Errors
     /// What DataFusion says of an address it cannot read.
-    pub(crate) fn provider(&self, zone: Zone, name: &str, snapshot: &Snapshot) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    pub(crate) fn provider(
+        &self,
+        zone: Zone,
+        name: &str,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         self.provider_of(zone, name, &snapshot.schema, &snapshot.files)
     }
 
@@ -29,15 +36,29 @@ impl Lake {
     ///
     /// # Errors
     /// What DataFusion says of an address it cannot read.
-    pub(crate) fn provider_of(&self, zone: Zone, name: &str, schema: &SchemaRef, files: &[File]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    pub(crate) fn provider_of(
+        &self,
+        zone: Zone,
+        name: &str,
+        schema: &SchemaRef,
+        files: &[File],
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         if files.is_empty() {
             return Ok(Arc::new(EmptyTable::new(Arc::clone(schema))));
         }
         let urls = files
             .iter()
-            .map(|file| ListingTableUrl::parse(format!("{}{}/{name}/{}", self.root(), zone.name(), file.path)))
+            .map(|file| {
+                ListingTableUrl::parse(format!(
+                    "{}{}/{name}/{}",
+                    self.root(),
+                    zone.name(),
+                    file.path
+                ))
+            })
             .collect::<Result<Vec<_>, _>>()?;
-        let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+        let options =
+            ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
         let config = ListingTableConfig::new_with_multi_paths(urls)
             .with_listing_options(options)
             .with_schema(Arc::clone(schema));
@@ -48,13 +69,25 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error`] when a file cannot be read.
-    pub(crate) async fn read_all(&self, zone: Zone, name: &str, snapshot: &Snapshot) -> Result<Vec<RecordBatch>, Error> {
+    pub(crate) async fn read_all(
+        &self,
+        zone: Zone,
+        name: &str,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<RecordBatch>, Error> {
         let mut rows = Vec::new();
         for file in &snapshot.files {
             let path = format!("{}/{name}/{}", zone.name(), file.path);
-            let Some(bytes) = self.read(&path).await? else { continue };
-            let failed = |source| Error::Parquet { table: format!("{}.{name}", zone.name()), source };
-            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build()).map_err(failed)?;
+            let Some(bytes) = self.read(&path).await? else {
+                continue;
+            };
+            let failed = |source| Error::Parquet {
+                table: format!("{}.{name}", zone.name()),
+                source,
+            };
+            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+                .and_then(ParquetRecordBatchReaderBuilder::build)
+                .map_err(failed)?;
             for batch in reader {
                 rows.push(batch.map_err(|source| failed(source.into()))?);
             }

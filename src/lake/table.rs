@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use deltalake_core::kernel::{Action, Remove};
-use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore, logstore_factories, logstore_with};
+use deltalake_core::logstore::{
+    LogStoreRef, StorageConfig, default_logstore, logstore_factories, logstore_with,
+};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use url::Url;
@@ -58,7 +60,11 @@ impl Snapshot {
 
     /// Rows of one scope.
     pub(crate) fn n_rows_of(&self, scope: &str) -> u64 {
-        self.files.iter().filter(|file| file.scope() == scope).map(|file| file.n_rows).sum()
+        self.files
+            .iter()
+            .filter(|file| file.scope() == scope)
+            .map(|file| file.n_rows)
+            .sum()
     }
 
     /// One fingerprint for everything the table holds.
@@ -89,7 +95,9 @@ impl Lake {
         let mut table = DeltaTable::new(self.log_store(zone, name).map_err(failed)?);
         match table.load().await {
             Ok(()) => {}
-            Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => return Ok(None),
+            Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => {
+                return Ok(None);
+            }
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(failed(error)),
         }
@@ -114,7 +122,10 @@ impl Lake {
 /// Whether the error only says that there is no table yet.
 fn is_absent(error: &DeltaTableError) -> bool {
     let text = error.to_string().to_lowercase();
-    text.contains("path does not exist") || text.contains("no files in log segment") || text.contains("not a delta table") || text.contains("no table version")
+    text.contains("path does not exist")
+        || text.contains("no files in log segment")
+        || text.contains("not a delta table")
+        || text.contains("no table version")
 }
 
 /// Reads files, schema and fingerprints of a loaded table.
@@ -136,7 +147,9 @@ async fn read_snapshot(table: DeltaTable, label: &str) -> Result<Option<Snapshot
     let mut removals = BTreeMap::new();
     for view in views {
         if view.deletion_vector_descriptor().is_some() {
-            return Err(Error::Foreign { table: label.to_owned() });
+            return Err(Error::Foreign {
+                table: label.to_owned(),
+            });
         }
         let path = view.path().to_string();
         files.push(File {
@@ -159,7 +172,9 @@ async fn read_snapshot(table: DeltaTable, label: &str) -> Result<Option<Snapshot
 }
 
 /// Fingerprints written by the last commit.
-async fn last_fingerprints(table: &DeltaTable) -> Result<BTreeMap<String, String>, DeltaTableError> {
+async fn last_fingerprints(
+    table: &DeltaTable,
+) -> Result<BTreeMap<String, String>, DeltaTableError> {
     let infos: Vec<_> = table.history(Some(1)).try_collect().await?;
     let found = infos.first().and_then(|info| info.info.get(FINGERPRINTS));
     Ok(found
@@ -169,7 +184,9 @@ async fn last_fingerprints(table: &DeltaTable) -> Result<BTreeMap<String, String
 
 /// Makes the log code accept the scheme of the lake's address.
 pub(super) fn register_scheme(root: &Url) {
-    let Ok(scheme) = Url::parse(&format!("{}://", root.scheme())) else { return };
+    let Ok(scheme) = Url::parse(&format!("{}://", root.scheme())) else {
+        return;
+    };
     logstore_factories()
         .entry(scheme)
         .or_insert_with(|| Arc::new(PlainLogStore));
@@ -187,7 +204,12 @@ impl deltalake_core::logstore::LogStoreFactory for PlainLogStore {
         location: &Url,
         options: &StorageConfig,
     ) -> Result<LogStoreRef, DeltaTableError> {
-        Ok(default_logstore(prefixed_store, root_store, location, options))
+        Ok(default_logstore(
+            prefixed_store,
+            root_store,
+            location,
+            options,
+        ))
     }
 }
 

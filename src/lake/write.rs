@@ -68,7 +68,12 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::Parquet`] when a batch does not fit the schema or the store refuses.
-    pub(crate) async fn write_scope<S, E>(&self, target: &Target<'_>, scope: Scope, rows: S) -> Result<WrittenScope, E>
+    pub(crate) async fn write_scope<S, E>(
+        &self,
+        target: &Target<'_>,
+        scope: Scope,
+        rows: S,
+    ) -> Result<WrittenScope, E>
     where
         S: Stream<Item = Result<RecordBatch, E>> + Send,
         E: From<Error>,
@@ -99,15 +104,28 @@ impl Lake {
     }
 
     /// Starts the next file of a scope.
-    fn open_file(&self, target: &Target<'_>, scope: &Scope, index: usize) -> Result<OpenFile, Error> {
+    fn open_file(
+        &self,
+        target: &Target<'_>,
+        scope: &Scope,
+        index: usize,
+    ) -> Result<OpenFile, Error> {
         let short = scope.fingerprint.get(..24).unwrap_or(&scope.fingerprint);
         let relative = format!("{}/{short}-{index:05}.parquet", scope.name);
-        let location = self.path(&format!("{}/{}/{relative}", target.zone.name(), target.table));
+        let location = self.path(&format!(
+            "{}/{}/{relative}",
+            target.zone.name(),
+            target.table
+        ));
         let table = format!("{}.{}", target.zone.name(), target.table);
         let writer = BufWriter::new(self.store(), location.clone());
         let properties = properties(&target.schema, target.statistics);
-        let writer = AsyncArrowWriter::try_new(writer, Arc::clone(&target.schema), Some(properties))
-            .map_err(|source| Error::Parquet { table: table.clone(), source })?;
+        let writer =
+            AsyncArrowWriter::try_new(writer, Arc::clone(&target.schema), Some(properties))
+                .map_err(|source| Error::Parquet {
+                    table: table.clone(),
+                    source,
+                })?;
         Ok(OpenFile {
             table,
             relative,
@@ -139,10 +157,13 @@ impl OpenFile {
     /// Adds rows.
     async fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         self.n_rows += batch.num_rows();
-        self.writer.write(batch).await.map_err(|source| Error::Parquet {
-            table: self.table.clone(),
-            source,
-        })
+        self.writer
+            .write(batch)
+            .await
+            .map_err(|source| Error::Parquet {
+                table: self.table.clone(),
+                source,
+            })
     }
 
     /// Completes the file.
@@ -175,9 +196,13 @@ fn properties(schema: &SchemaRef, statistics: &Statistics) -> WriterProperties {
     for field in schema.fields() {
         let column = ColumnPath::from(field.name().as_str());
         if statistics.0.contains(field.name()) {
-            builder = builder.set_column_statistics_enabled(column.clone(), EnabledStatistics::Chunk);
+            builder =
+                builder.set_column_statistics_enabled(column.clone(), EnabledStatistics::Chunk);
         }
-        if matches!(field.data_type(), DataType::Binary | DataType::FixedSizeBinary(_)) {
+        if matches!(
+            field.data_type(),
+            DataType::Binary | DataType::FixedSizeBinary(_)
+        ) {
             builder = builder.set_column_dictionary_enabled(column, false);
         }
     }

@@ -48,7 +48,14 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 6] = [Self::Acquire, Self::Conform, Self::Derive, Self::Detect, Self::Protect, Self::Publish];
+    pub const ALL: [Self; 6] = [
+        Self::Acquire,
+        Self::Conform,
+        Self::Derive,
+        Self::Detect,
+        Self::Protect,
+        Self::Publish,
+    ];
 
     /// Its verb.
     pub fn verb(self) -> &'static str {
@@ -107,7 +114,9 @@ impl Error {
         matches!(
             self,
             Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
-                | Self::Publish(publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter)
+                | Self::Publish(
+                    publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter
+                )
         )
     }
 }
@@ -251,7 +260,10 @@ pub struct Setting {
 
 impl std::fmt::Debug for Setting {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Setting").field("root", &self.commons.root).finish_non_exhaustive()
+        formatter
+            .debug_struct("Setting")
+            .field("root", &self.commons.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -261,7 +273,8 @@ impl std::fmt::Debug for Setting {
 /// [`Error::Secret`] when the key is not 64 hexadecimal digits.
 pub async fn open(setting: Setting) -> Result<Context, Error> {
     let key = parse_key(&setting.key).map_err(Error::Secret)?;
-    let lake = Lake::open(&setting.commons.root, &setting.commons.settings.lake.url).map_err(Error::Lake)?;
+    let lake = Lake::open(&setting.commons.root, &setting.commons.settings.lake.url)
+        .map_err(Error::Lake)?;
     let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
     engine.attach(&lake);
     let run = last_run(&lake).await?;
@@ -279,7 +292,9 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
 /// Number of the last run of the lake, zero before the first.
 async fn last_run(lake: &Lake) -> Result<u64, Error> {
     let names = lake.list(RUNS).await.map_err(Error::Lake)?;
-    let numbers = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
+    let numbers = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
     Ok(numbers.max().unwrap_or_default())
 }
 
@@ -293,8 +308,14 @@ fn report_path(run: u64) -> String {
 /// # Errors
 /// [`Error::Lake`] when it cannot be read.
 pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
-    let bytes = cx.lake.read(&report_path(cx.run)).await.map_err(Error::Lake)?;
-    bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(Error::Report)).transpose()
+    let bytes = cx
+        .lake
+        .read(&report_path(cx.run))
+        .await
+        .map_err(Error::Lake)?;
+    bytes
+        .map(|bytes| serde_json::from_slice(&bytes).map_err(Error::Report))
+        .transpose()
 }
 
 /// Carries out a plan; the report is also in the lake.
@@ -339,7 +360,10 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
 /// Writes the report as it is now.
 async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
     let bytes = serde_json::to_vec_pretty(report).map_err(Error::Report)?;
-    cx.lake.write(&report_path(cx.run), Bytes::from(bytes)).await.map_err(Error::Lake)
+    cx.lake
+        .write(&report_path(cx.run), Bytes::from(bytes))
+        .await
+        .map_err(Error::Lake)
 }
 
 /// Runs the stages in order.
@@ -349,17 +373,23 @@ async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
         let seconds = clock.elapsed().as_secs_f64();
-        report.stages.push(StageReport { stage: stage.verb().to_owned(), seconds, detail });
+        report.stages.push(StageReport {
+            stage: stage.verb().to_owned(),
+            seconds,
+            detail,
+        });
     }
     for (platform, pages) in cx.lake.current_pages().await.map_err(Error::Lake)? {
-        report.inputs.extend(pages.into_iter().map(|page| InputPage {
-            platform: platform.clone(),
-            table: page.table,
-            url: page.url,
-            sha256: page.sha256,
-            n_bytes: page.n_bytes,
-            n_records: page.n_records,
-        }));
+        report
+            .inputs
+            .extend(pages.into_iter().map(|page| InputPage {
+                platform: platform.clone(),
+                table: page.table,
+                url: page.url,
+                sha256: page.sha256,
+                n_bytes: page.n_bytes,
+                n_records: page.n_records,
+            }));
     }
     let books = conform::books(cx).await.map_err(Error::Conform)?;
     report.books = books.iter().map(Book::from).collect();
@@ -367,23 +397,46 @@ async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<
 }
 
 /// Runs one stage and answers its account.
-async fn carry_out_stage(cx: &Context, stage: Stage, plan: &Plan, report: &mut RunReport) -> Result<serde_json::Value, Error> {
+async fn carry_out_stage(
+    cx: &Context,
+    stage: Stage,
+    plan: &Plan,
+    report: &mut RunReport,
+) -> Result<serde_json::Value, Error> {
     let json = |value: serde_json::Result<serde_json::Value>| value.map_err(Error::Report);
     match stage {
         Stage::Acquire => {
-            let done = acquire::acquire(cx, &plan.platforms).await.map_err(Error::Acquire)?;
-            report.failures.extend(done.failed.iter().map(|(platform, error)| (platform.clone(), with_causes(error))));
+            let done = acquire::acquire(cx, &plan.platforms)
+                .await
+                .map_err(Error::Acquire)?;
+            report.failures.extend(
+                done.failed
+                    .iter()
+                    .map(|(platform, error)| (platform.clone(), with_causes(error))),
+            );
             json(serde_json::to_value(&done.sources))
         }
         Stage::Conform => {
-            let done = conform::conform(cx, &plan.platforms).await.map_err(Error::Conform)?;
-            report.failures.extend(done.failed.iter().map(|(platform, error)| (platform.clone(), with_causes(error))));
+            let done = conform::conform(cx, &plan.platforms)
+                .await
+                .map_err(Error::Conform)?;
+            report.failures.extend(
+                done.failed
+                    .iter()
+                    .map(|(platform, error)| (platform.clone(), with_causes(error))),
+            );
             report.failures.extend(over_the_limit(cx, &done.books));
             json(serde_json::to_value(&done.mappings))
         }
-        Stage::Derive => json(serde_json::to_value(derive::derive(cx).await.map_err(Error::Derive)?)),
-        Stage::Detect => json(serde_json::to_value(detect::detect(cx).await.map_err(Error::Detect)?)),
-        Stage::Protect => json(serde_json::to_value(protect::protect(cx).await.map_err(Error::Protect)?)),
+        Stage::Derive => json(serde_json::to_value(
+            derive::derive(cx).await.map_err(Error::Derive)?,
+        )),
+        Stage::Detect => json(serde_json::to_value(
+            detect::detect(cx).await.map_err(Error::Detect)?,
+        )),
+        Stage::Protect => json(serde_json::to_value(
+            protect::protect(cx).await.map_err(Error::Protect)?,
+        )),
         Stage::Publish => {
             let done = publish::publish(cx).await.map_err(Error::Publish)?;
             report.release = Some(done.version.clone());

@@ -55,9 +55,30 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
     let books = conform::books(cx).await.map_err(Error::Conform)?;
     let latest = latest_records(cx).await?;
     let sources = books.iter().map(|line| {
-        let Book { name, table, source_count, accepted, rejected, duplicate, superseded, erased, closed } = Book::from(line);
+        let Book {
+            name,
+            table,
+            source_count,
+            accepted,
+            rejected,
+            duplicate,
+            superseded,
+            erased,
+            closed,
+        } = Book::from(line);
         let fresh = latest.get(&name).and_then(|at| is_fresh(cx, &name, *at));
-        SourceStatus { name, table, source_count, accepted, rejected, duplicate, superseded, erased, closed, fresh }
+        SourceStatus {
+            name,
+            table,
+            source_count,
+            accepted,
+            rejected,
+            duplicate,
+            superseded,
+            erased,
+            closed,
+            fresh,
+        }
     });
     let noted = publish::release::ledger(cx).await.map_err(Error::Publish)?;
     Ok(Status {
@@ -69,13 +90,22 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
 /// When the latest exchange of each platform was recorded, microseconds since 1970.
 async fn latest_records(cx: &Context) -> Result<BTreeMap<String, i64>, Error> {
     const TABLE: &str = "conformed.exchanges";
-    let opened = cx.open(&BTreeSet::from([TABLE.to_owned()])).await.map_err(Error::Status)?;
+    let opened = cx
+        .open(&BTreeSet::from([TABLE.to_owned()]))
+        .await
+        .map_err(Error::Status)?;
     let sql = "select platform, max(recorded_at) as latest from conformed.exchanges group by platform order by platform";
     let rows = opened.plain_rows(TABLE, sql).await.map_err(Error::Status)?;
-    let latest = rows.column_by_name("latest").and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-    let (Ok(platform), Some(latest)) = (texts(&rows, "platform"), latest) else { return Ok(BTreeMap::new()) };
+    let latest = rows
+        .column_by_name("latest")
+        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    let (Ok(platform), Some(latest)) = (texts(&rows, "platform"), latest) else {
+        return Ok(BTreeMap::new());
+    };
     let found = (0..rows.num_rows()).filter(|row| latest.is_valid(*row));
-    Ok(found.map(|row| (platform.value(row).to_owned(), latest.value(row))).collect())
+    Ok(found
+        .map(|row| (platform.value(row).to_owned(), latest.value(row)))
+        .collect())
 }
 
 /// Whether the platform's latest record is young enough.

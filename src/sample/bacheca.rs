@@ -18,7 +18,13 @@ use super::{Error, Site};
 
 /// Faults of the notices.
 const RATES: Rates = Rates {
-    reasons: &["bad_date", "unknown_comune", "unknown_code", "bad_number", "missing_required"],
+    reasons: &[
+        "bad_date",
+        "unknown_comune",
+        "unknown_code",
+        "bad_number",
+        "missing_required",
+    ],
     broken: 0.008,
     identifiers: 0.008,
     duplicates: 0.008,
@@ -27,8 +33,12 @@ const RATES: Rates = Rates {
 };
 
 /// The groups of columns: name, first and last column.
-const GROUPS: [(&str, u16, u16); 4] =
-    [("Annuncio", 0, 3), ("Persona", 4, 9), ("Esito", 10, 14), ("Gestione", 15, 17)];
+const GROUPS: [(&str, u16, u16); 4] = [
+    ("Annuncio", 0, 3),
+    ("Persona", 4, 9),
+    ("Esito", 10, 14),
+    ("Gestione", 15, 17),
+];
 
 /// The columns.
 const LEAVES: [&str; 18] = [
@@ -94,7 +104,12 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
     let path = site.folder(BACHECA.name)?.join("bacheca.xlsx");
     let districts = site.districts(&BACHECA)?;
     let district = site.geography.district(BACHECA.district(0))?;
-    let mut life = Life::new(&BACHECA, districts, site.calendar, (site.n_exchanges, site.seed));
+    let mut life = Life::new(
+        &BACHECA,
+        districts,
+        site.calendar,
+        (site.n_exchanges, site.seed),
+    );
     let mut board = Board {
         site,
         district,
@@ -104,7 +119,10 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         n_rows: 0,
         n_notices: 0,
     };
-    let failed = |source| Error::WriteWorkbook { path: path.clone(), source };
+    let failed = |source| Error::WriteWorkbook {
+        path: path.clone(),
+        source,
+    };
     board.head().map_err(failed)?;
     for month in 0..N_MONTHS {
         let requests = life.month(month);
@@ -115,14 +133,23 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         site.progress.wrote(n_requests);
     }
     let n_rows = board.faults.truth.n_rows;
-    board.sheet.write_number(1, 1, f64::from(board.n_rows)).map_err(failed)?;
+    board
+        .sheet
+        .write_number(1, 1, f64::from(board.n_rows))
+        .map_err(failed)?;
     let mut activity = Worksheet::new();
     let members = members(site)?;
     write_members(&mut activity, &members).map_err(failed)?;
     save(&path, [board.sheet, legend().map_err(failed)?, activity]).map_err(failed)?;
-    let of = |table: &str, n_rows| TableTruth { n_rows, ..TableTruth::new(BACHECA.name, table) };
+    let of = |table: &str, n_rows| TableTruth {
+        n_rows,
+        ..TableTruth::new(BACHECA.name, table)
+    };
     debug_assert_eq!(n_rows, u64::from(board.n_rows));
-    Ok(vec![board.faults.truth, of("Attivita", wide(members.len()))])
+    Ok(vec![
+        board.faults.truth,
+        of("Attivita", wide(members.len())),
+    ])
 }
 
 /// Saves the sheets with a fixed date of creation, so that the bytes do not change.
@@ -149,7 +176,8 @@ impl Board<'_> {
             self.sheet.merge_range(3, first, 3, last, name, &bold)?;
         }
         for (column, name) in (0_u16..).zip(LEAVES) {
-            self.sheet.write_string_with_format(4, column, name, &bold)?;
+            self.sheet
+                .write_string_with_format(4, column, name, &bold)?;
         }
         Ok(())
     }
@@ -196,7 +224,8 @@ impl Board<'_> {
                 }
                 Cell::Day(day) => {
                     let serial = DAY_ZERO_SERIAL + real(*day);
-                    self.sheet.write_number_with_format(row, column, serial, &self.date)?;
+                    self.sheet
+                        .write_number_with_format(row, column, serial, &self.date)?;
                 }
             }
         }
@@ -208,16 +237,29 @@ impl Board<'_> {
         let outcome = request.outcome;
         let traits = request.profile;
         let is_done = outcome.state == State::Completed;
-        let household =
-            if traits.household > 4 { "5+".to_owned() } else { traits.household.to_string() };
-        let other = request.counterpart.map(|(other, _)| Cell::Text(format!("B{other:04}")));
+        let household = if traits.household > 4 {
+            "5+".to_owned()
+        } else {
+            traits.household.to_string()
+        };
+        let other = request
+            .counterpart
+            .map(|(other, _)| Cell::Text(format!("B{other:04}")));
         let hours = real(request.half_hours) / 2.0;
-        let by = if request.is_assisted { "sportello" } else { ["online", "telefono"][request.person % 2] };
+        let by = if request.is_assisted {
+            "sportello"
+        } else {
+            ["online", "telefono"][request.person % 2]
+        };
         let answered = outcome.matched.map(|day| self.day(day, draw));
         vec![
             number(real(self.n_notices), draw),
             self.day(request.requested.day, draw),
-            text(if request.side == Side::Demand { "cerco" } else { "offro" }),
+            text(if request.side == Side::Demand {
+                "cerco"
+            } else {
+                "offro"
+            }),
             text(label(request.word)),
             Cell::Text(as_written(&self.district.places[request.place].name, draw)),
             Cell::Text(format!("B{:04}", request.person)),
@@ -228,9 +270,19 @@ impl Board<'_> {
             text(state(outcome.state)),
             answered.unwrap_or(Cell::Empty),
             other.unwrap_or(Cell::Empty),
-            if is_done { number(hours, draw) } else { Cell::Empty },
-            request.feedback.map_or(Cell::Empty, |points| number(real(points + 1), draw)),
-            if draw.chance(0.7) { number(real(traits.referral), draw) } else { Cell::Empty },
+            if is_done {
+                number(hours, draw)
+            } else {
+                Cell::Empty
+            },
+            request
+                .feedback
+                .map_or(Cell::Empty, |points| number(real(points + 1), draw)),
+            if draw.chance(0.7) {
+                number(real(traits.referral), draw)
+            } else {
+                Cell::Empty
+            },
             text(by),
             self.day(request.recorded.day, draw),
         ]
@@ -267,8 +319,14 @@ fn as_written(name: &str, draw: &mut Draw) -> String {
         1 => name.to_lowercase(),
         2 => format!("{name} (LO)"),
         3 => format!("{name} "),
-        4 => name.replace("Borgo ", "B.go ").replace("San ", "S. ").replace("Sant'", "S. ").replace(" al Lambro", " al L."),
-        5 => name.replace("Lodigiano", "l.no").replace(" al Lambro", " al L."),
+        4 => name
+            .replace("Borgo ", "B.go ")
+            .replace("San ", "S. ")
+            .replace("Sant'", "S. ")
+            .replace(" al Lambro", " al L."),
+        5 => name
+            .replace("Lodigiano", "l.no")
+            .replace(" al Lambro", " al L."),
         6 => name.replace(' ', "  "),
         _ => name.to_owned(),
     }
@@ -309,8 +367,16 @@ fn legend() -> Result<Worksheet, XlsxError> {
         ["Esito", "scaduto", "nessuno ha risposto in tempo"],
         ["Esito", "rifiutato", "non accettato"],
         ["Esito", "troppo caro", "rinuncia per il costo"],
-        ["Inserito da", "sportello", "scritto allo sportello per la persona"],
-        ["Segnalato da", "numero", "fonte della segnalazione secondo SIUSS"],
+        [
+            "Inserito da",
+            "sportello",
+            "scritto allo sportello per la persona",
+        ],
+        [
+            "Segnalato da",
+            "numero",
+            "fonte della segnalazione secondo SIUSS",
+        ],
     ];
     let mut sheet = Worksheet::new();
     sheet.set_name("Legenda")?;
@@ -329,7 +395,11 @@ fn members(site: &Site<'_>) -> Result<Vec<(String, String, f64)>, Error> {
     for month in 0..N_MONTHS {
         let members = site.members(&BACHECA, 0, month)?;
         for (place, n_members) in district.places.iter().zip(members) {
-            rows.push((site.calendar.italian_month(month), place.name.clone(), real(n_members)));
+            rows.push((
+                site.calendar.italian_month(month),
+                place.name.clone(),
+                real(n_members),
+            ));
         }
     }
     Ok(rows)

@@ -69,8 +69,14 @@ impl Calendar {
             .collect();
         let starts: Vec<usize> = (0..=EXTRACT).filter(|day| days[*day].day() == 1).collect();
         Self {
-            iso: days.iter().map(|day| day.format("%Y-%m-%d").to_string()).collect(),
-            italian: days.iter().map(|day| day.format("%d/%m/%Y").to_string()).collect(),
+            iso: days
+                .iter()
+                .map(|day| day.format("%Y-%m-%d").to_string())
+                .collect(),
+            italian: days
+                .iter()
+                .map(|day| day.format("%d/%m/%Y").to_string())
+                .collect(),
             months: starts
                 .iter()
                 .take(N_MONTHS)
@@ -93,13 +99,19 @@ impl Calendar {
     /// `2024-03-02T10:11:00Z`.
     pub(crate) fn rfc3339(&self, instant: Instant) -> String {
         let (hour, minute, second) = clock(instant.second);
-        format!("{}T{hour:02}:{minute:02}:{second:02}Z", self.iso(instant.day))
+        format!(
+            "{}T{hour:02}:{minute:02}:{second:02}Z",
+            self.iso(instant.day)
+        )
     }
 
     /// `2024-03-02 10:11:00+00`, as `PostgreSQL` writes it.
     pub(crate) fn postgres(&self, instant: Instant) -> String {
         let (hour, minute, second) = clock(instant.second);
-        format!("{} {hour:02}:{minute:02}:{second:02}+00", self.iso(instant.day))
+        format!(
+            "{} {hour:02}:{minute:02}:{second:02}+00",
+            self.iso(instant.day)
+        )
     }
 
     /// `02/03/2024 10:11`.

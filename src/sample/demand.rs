@@ -157,7 +157,12 @@ impl<'a> Life<'a> {
                 self.wish_for_known((district, need), month, &mut wishes);
             }
             for (plan, mean) in new_tags(self.platform, district, (month, self.n_exchanges)) {
-                let wish = Wish { side: Side::Demand, word: Word::New(plan.label), district, month };
+                let wish = Wish {
+                    side: Side::Demand,
+                    word: Word::New(plan.label),
+                    district,
+                    month,
+                };
                 wishes.extend(std::iter::repeat_n(wish, self.draw.poisson(mean)));
             }
         }
@@ -172,15 +177,31 @@ impl<'a> Life<'a> {
     fn wish_for_known(&mut self, cell: (usize, usize), month: usize, wishes: &mut Vec<Wish>) {
         let noise = self.draw.log_normal(1.0, 0.06);
         let normal = self.platform.expected(self.n_exchanges, cell, month) * noise;
-        let n_asked = self.draw.poisson(normal * rate_ratio(self.platform, cell, month));
+        let n_asked = self
+            .draw
+            .poisson(normal * rate_ratio(self.platform, cell, month));
         for _ in 0..n_asked {
-            let word = if self.draw.chance(0.01) { Word::Other } else { Word::Known(cell.1) };
-            wishes.push(Wish { side: Side::Demand, word, district: cell.0, month });
+            let word = if self.draw.chance(0.01) {
+                Word::Other
+            } else {
+                Word::Known(cell.1)
+            };
+            wishes.push(Wish {
+                side: Side::Demand,
+                word,
+                district: cell.0,
+                month,
+            });
         }
         if self.gap_kind(cell, month) != Some(GapKind::NoOffer) {
             let n_offered = self.draw.poisson(normal * self.platform.offers);
             let word = Word::Known(cell.1);
-            let wish = Wish { side: Side::Offer, word, district: cell.0, month };
+            let wish = Wish {
+                side: Side::Offer,
+                word,
+                district: cell.0,
+                month,
+            };
             wishes.extend(std::iter::repeat_n(wish, n_offered));
         }
     }
@@ -199,7 +220,11 @@ impl<'a> Life<'a> {
         let traits = profile(person, self.pools.audience(at, person));
         let requested = self.moment(wish.month);
         let recorded = self.recorded(requested);
-        let is_assisted = self.draw.chance(if traits.network == "assente" { 0.3 } else { 0.13 });
+        let is_assisted = self.draw.chance(if traits.network == "assente" {
+            0.3
+        } else {
+            0.13
+        });
         let outcome = match wish.side {
             Side::Demand => self.outcome(wish, requested.day, (traits, is_assisted)),
             Side::Offer => self.taken(requested.day),
@@ -222,7 +247,10 @@ impl<'a> Life<'a> {
             is_complex: self.draw.chance(0.25),
             half_hours: self.draw.between(2, 16),
             feedback: says.then(|| 4 - self.draw.geometric(0.55).min(4)),
-            text: self.draw.chance(0.08).then(|| phrase(&mut self.draw).to_owned()),
+            text: self
+                .draw
+                .chance(0.08)
+                .then(|| phrase(&mut self.draw).to_owned()),
             tag: self.tag(wish),
         }
     }
@@ -233,7 +261,9 @@ impl<'a> Life<'a> {
             (Word::Known(need), Side::Demand) => self.platform.needs[need].audience,
             (Word::New(_) | Word::Other, _) => Audience::Elders,
             (Word::Known(_), Side::Offer) => {
-                *self.draw.pick(&[Audience::Elders, Audience::Families, Audience::Adults])
+                *self
+                    .draw
+                    .pick(&[Audience::Elders, Audience::Families, Audience::Adults])
             }
         }
     }
@@ -250,14 +280,25 @@ impl<'a> Life<'a> {
     /// A moment of the month, in waking hours.
     fn moment(&mut self, month: usize) -> Instant {
         let day = self.calendar.start(month) + self.draw.below(self.calendar.length(month));
-        Instant { day, second: self.draw.between(7 * 3600, 21 * 3600) }
+        Instant {
+            day,
+            second: self.draw.between(7 * 3600, 21 * 3600),
+        }
     }
 
     /// When the platform writes it down: mostly within days, now and then weeks later.
     fn recorded(&mut self, requested: Instant) -> Instant {
-        let weeks = if self.draw.chance(0.03) { self.draw.between(7, 45) } else { 0 };
+        let weeks = if self.draw.chance(0.03) {
+            self.draw.between(7, 45)
+        } else {
+            0
+        };
         let days = self.draw.geometric(0.45) + weeks;
-        let second = if days == 0 { requested.second } else { 8 * 3600 };
+        let second = if days == 0 {
+            requested.second
+        } else {
+            8 * 3600
+        };
         Instant {
             day: requested.day + days,
             second: second + self.draw.below(2 * 3600),
@@ -297,7 +338,9 @@ impl<'a> Life<'a> {
         let share = self.draw.unit();
         if share < 0.6 {
             State::Expired
-        } else if share < 0.85 || self.platform.offers > 0.0 && self.platform.name != "bacheca_digitale" {
+        } else if share < 0.85
+            || self.platform.offers > 0.0 && self.platform.name != "bacheca_digitale"
+        {
             State::Refused
         } else {
             State::TooExpensive
@@ -343,15 +386,25 @@ impl<'a> Life<'a> {
     /// Someone: often a familiar one, mostly from the same place.
     fn someone(&mut self, (district, place): (usize, usize), person: usize) -> (usize, usize) {
         if self.draw.chance(0.4) {
-            return (self.pools.familiar((district, place), person * 31 + self.draw.below(2)), place);
+            return (
+                self.pools
+                    .familiar((district, place), person * 31 + self.draw.below(2)),
+                place,
+            );
         }
         let other = if self.draw.chance(0.6) {
             place
         } else {
             self.draw.weighted(&self.districts[district].running)
         };
-        let audience = *self.draw.pick(&[Audience::Elders, Audience::Families, Audience::Adults]);
-        (self.pools.person((district, other), audience, N_MONTHS - 1, &mut self.draw), other)
+        let audience = *self
+            .draw
+            .pick(&[Audience::Elders, Audience::Families, Audience::Adults]);
+        (
+            self.pools
+                .person((district, other), audience, N_MONTHS - 1, &mut self.draw),
+            other,
+        )
     }
 }
 

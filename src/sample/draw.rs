@@ -67,7 +67,9 @@ impl Draw {
     pub(crate) fn weighted(&mut self, running: &[f64]) -> usize {
         let total = running.last().copied().unwrap_or(0.0);
         let target = self.unit() * total;
-        running.partition_point(|sum| *sum <= target).min(running.len().saturating_sub(1))
+        running
+            .partition_point(|sum| *sum <= target)
+            .min(running.len().saturating_sub(1))
     }
 }
 
@@ -92,7 +94,10 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(one.below(1000), two.below(1000));
         }
-        assert_ne!(Draw::new(1, 3).below(1 << 30), Draw::new(1, 2).below(1 << 30));
+        assert_ne!(
+            Draw::new(1, 3).below(1 << 30),
+            Draw::new(1, 2).below(1 << 30)
+        );
     }
 
     #[test]

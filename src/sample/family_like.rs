@@ -22,7 +22,13 @@ const N_COMUNI: usize = 46;
 
 /// Faults of the events.
 const RATES: Rates = Rates {
-    reasons: &["broken_json", "bad_date", "unknown_comune", "bad_number", "missing_required"],
+    reasons: &[
+        "broken_json",
+        "bad_date",
+        "unknown_comune",
+        "bad_number",
+        "missing_required",
+    ],
     broken: 0.004,
     identifiers: 0.003,
     duplicates: 0.004,
@@ -32,10 +38,23 @@ const RATES: Rates = Rates {
 
 /// Words that titles are made of, by category.
 const TITLES: [&[&str]; 4] = [
-    &["Incontro per genitori", "Sportello ascolto", "Gruppo mamme e papà"],
-    &["Laboratorio creativo", "Pomeriggio di giochi", "Gita al lago", "Festa di quartiere"],
+    &[
+        "Incontro per genitori",
+        "Sportello ascolto",
+        "Gruppo mamme e papà",
+    ],
+    &[
+        "Laboratorio creativo",
+        "Pomeriggio di giochi",
+        "Gita al lago",
+        "Festa di quartiere",
+    ],
     &["Letture per i piccoli", "Spazio gioco", "Musica in fasce"],
-    &["Gruppo di mutuo aiuto", "Scambio di vestiti", "Merenda tra vicini"],
+    &[
+        "Gruppo di mutuo aiuto",
+        "Scambio di vestiti",
+        "Merenda tra vicini",
+    ],
 ];
 
 /// The comuni that take part, by district.
@@ -106,12 +125,19 @@ struct Store<'a> {
 pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
     let folder = site.folder(FAMILY_LIKE.name)?;
     let events = folder.join("eventi");
-    std::fs::create_dir_all(&events)
-        .map_err(|source| Error::WriteFile { path: events.clone(), source })?;
+    std::fs::create_dir_all(&events).map_err(|source| Error::WriteFile {
+        path: events.clone(),
+        source,
+    })?;
     let shores = Shores::new(site)?;
     let mut draw = Draw::new(site.seed, FAMILY_LIKE.stream);
     let faults = Faults::new(FAMILY_LIKE.name, "eventi", RATES);
-    let mut store = Store { site, faults, late: BTreeMap::new(), n_events: 0 };
+    let mut store = Store {
+        site,
+        faults,
+        late: BTreeMap::new(),
+        n_events: 0,
+    };
     for month in 0..N_MONTHS {
         let name = format!("{}.ndjson.gz", site.calendar.month(month));
         let mut file = Appended::create(&events.join(name))?;
@@ -151,7 +177,10 @@ fn listed<'a>(
                 let first = site.calendar.start(month);
                 let day = first + draw.below(site.calendar.length(month));
                 events.push(Event {
-                    registered: Instant { day, second: draw.between(8 * 3600, 19 * 3600) },
+                    registered: Instant {
+                        day,
+                        second: draw.between(8 * 3600, 19 * 3600),
+                    },
                     district,
                     place: shores.place(district, draw),
                     need,
@@ -185,7 +214,10 @@ impl Store<'_> {
         let mut item = self.item(event, fault, draw);
         let mut line = Value::Object(item.clone()).to_string();
         if fault == Fault::Broken("broken_json") {
-            let half = line.char_indices().nth(line.len() / 2).map_or(40, |(place, _)| place);
+            let half = line
+                .char_indices()
+                .nth(line.len() / 2)
+                .map_or(40, |(place, _)| place);
             line.truncate(half);
         }
         if event.is_late {
@@ -226,16 +258,33 @@ impl Store<'_> {
         set("id", json!(format!("FL-{:06}", self.n_events)));
         set("revisione", json!(1));
         set("registrato_il", json!(calendar.rfc3339(event.registered)));
-        set("tipo", json!(if draw.chance(0.8) { "evento" } else { "servizio" }));
+        set(
+            "tipo",
+            json!(if draw.chance(0.8) {
+                "evento"
+            } else {
+                "servizio"
+            }),
+        );
         set("categoria", json!(FAMILY_LIKE.needs[event.need].label));
         set("titolo", json!(title));
         if draw.chance(0.1) {
             set("descrizione", json!(phrase(draw)));
         }
-        set("ente", json!({"id": format!("ORG-{:04}", 1 + draw.below(self.n_organizations()))}));
+        set(
+            "ente",
+            json!({"id": format!("ORG-{:04}", 1 + draw.below(self.n_organizations()))}),
+        );
         set("luogo", location(event));
         let time = format!("{:02}:00:00", draw.between(9, 20));
-        set("inizio", json!(format!("{}T{time}{}", calendar.iso(begin), calendar.offset(begin))));
+        set(
+            "inizio",
+            json!(format!(
+                "{}T{time}{}",
+                calendar.iso(begin),
+                calendar.offset(begin)
+            )),
+        );
         if let Some(places) = places {
             set("posti", json!(places));
         }
@@ -287,7 +336,8 @@ fn spoil(item: &mut Map<String, Value>, fault: Fault, draw: &mut Draw) {
         Fault::Broken("missing_required") => {
             item.insert("categoria".to_owned(), Value::Null);
         }
-        Fault::Broken(_) | Fault::None | Fault::Duplicate | Fault::Correction | Fault::Deletion => {}
+        Fault::Broken(_) | Fault::None | Fault::Duplicate | Fault::Correction | Fault::Deletion => {
+        }
     }
 }
 
@@ -297,30 +347,45 @@ fn write_others(
     shores: &Shores<'_>,
     draw: &mut Draw,
 ) -> Result<Vec<TableTruth>, Error> {
-    let organizations: Vec<Value> =
-        (1..=n_organizations(site)).map(|id| organization(site, shores, id, draw)).collect();
+    let organizations: Vec<Value> = (1..=n_organizations(site))
+        .map(|id| organization(site, shores, id, draw))
+        .collect();
     let families = families(site, shores)?;
     let visits = visits(site, shores, draw);
     let mut truth = Vec::new();
-    for (table, items) in
-        [("organizzazioni", organizations), ("visite", visits), ("attivita", families)]
-    {
-        let path = site.out.join(FAMILY_LIKE.name).join(format!("{table}.ndjson"));
+    for (table, items) in [
+        ("organizzazioni", organizations),
+        ("visite", visits),
+        ("attivita", families),
+    ] {
+        let path = site
+            .out
+            .join(FAMILY_LIKE.name)
+            .join(format!("{table}.ndjson"));
         let mut file = Appended::create(&path)?;
         for item in &items {
             file.line(&item.to_string())?;
         }
         file.close()?;
         let n_rows = wide(items.len());
-        truth.push(TableTruth { n_rows, ..TableTruth::new(FAMILY_LIKE.name, table) });
+        truth.push(TableTruth {
+            n_rows,
+            ..TableTruth::new(FAMILY_LIKE.name, table)
+        });
     }
     Ok(truth)
 }
 
 /// One organization.
 fn organization(site: &Site<'_>, shores: &Shores<'_>, id: usize, draw: &mut Draw) -> Value {
-    const NAMES: [&str; 6] =
-        ["Pro loco", "Biblioteca", "Associazione genitori", "Oratorio", "Ludoteca", "Consultorio"];
+    const NAMES: [&str; 6] = [
+        "Pro loco",
+        "Biblioteca",
+        "Associazione genitori",
+        "Oratorio",
+        "Ludoteca",
+        "Consultorio",
+    ];
     let place = shores.place(id % FAMILY_LIKE.districts.len(), draw);
     json!({
         "id": format!("ORG-{id:04}"),
@@ -339,7 +404,10 @@ fn families(site: &Site<'_>, shores: &Shores<'_>) -> Result<Vec<Value>, Error> {
         for (index, district) in site.districts(&FAMILY_LIKE)?.iter().enumerate() {
             let members = site.members(&FAMILY_LIKE, index, month)?;
             let takes_part = |place: &Place| {
-                shores.districts[index].0.iter().any(|one| one.code == place.code)
+                shores.districts[index]
+                    .0
+                    .iter()
+                    .any(|one| one.code == place.code)
             };
             let counted = district.places.iter().zip(members);
             let month = site.calendar.month(month);
@@ -361,7 +429,9 @@ fn visits(site: &Site<'_>, shores: &Shores<'_>, draw: &mut Draw) -> Vec<Value> {
             let need = draw.pick(FAMILY_LIKE.needs);
             let growth = 0.7 + 0.6 * real(day) / real(EXTRACT);
             let n_views = whole(draw.log_normal(40.0 * growth, 0.5));
-            *counts.entry((day, place.name.as_str(), need.label)).or_default() += n_views;
+            *counts
+                .entry((day, place.name.as_str(), need.label))
+                .or_default() += n_views;
         }
     }
     counts

@@ -55,7 +55,12 @@ pub(crate) struct Faults {
 impl Faults {
     /// The faults of a table.
     pub(crate) fn new(platform: &str, table: &str, rates: Rates) -> Self {
-        Self { rates, truth: TableTruth::new(platform, table), n_broken: 0, n_identifiers: 0 }
+        Self {
+            rates,
+            truth: TableTruth::new(platform, table),
+            n_broken: 0,
+            n_identifiers: 0,
+        }
     }
 
     /// What is wrong with the next row.

@@ -51,15 +51,20 @@ pub(crate) struct Appended {
 impl Appended {
     /// A new, empty file.
     pub(crate) fn create(path: &Path) -> Result<Self, Error> {
-        let file = File::create(path)
-            .map_err(|source| Error::WriteFile { path: path.to_owned(), source })?;
+        let file = File::create(path).map_err(|source| Error::WriteFile {
+            path: path.to_owned(),
+            source,
+        })?;
         let plain = BufWriter::with_capacity(1 << 16, file);
         let file = if path.extension().is_some_and(|extension| extension == "gz") {
             Sink::Gzip(Box::new(GzEncoder::new(plain, Compression::default())))
         } else {
             Sink::Plain(plain)
         };
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
     }
 
     /// Appends bytes.
@@ -67,7 +72,10 @@ impl Appended {
         self.file
             .writer()
             .write_all(bytes)
-            .map_err(|source| Error::WriteFile { path: self.path.clone(), source })
+            .map_err(|source| Error::WriteFile {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     /// Appends a line that ends in a line feed.
@@ -79,7 +87,8 @@ impl Appended {
     /// Writes out what is still in memory.
     pub(crate) fn close(self) -> Result<(), Error> {
         let Self { path, file } = self;
-        file.close().map_err(|source| Error::WriteFile { path, source })
+        file.close()
+            .map_err(|source| Error::WriteFile { path, source })
     }
 }
 
@@ -98,10 +107,16 @@ pub(crate) struct Pages {
 impl Pages {
     /// An empty page set in a new folder.
     pub(crate) fn create(folder: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(folder)
-            .map_err(|source| Error::WriteFile { path: folder.to_owned(), source })?;
+        fs::create_dir_all(folder).map_err(|source| Error::WriteFile {
+            path: folder.to_owned(),
+            source,
+        })?;
         let waiting = Appended::create(&folder.join("waiting.part"))?;
-        Ok(Self { folder: folder.to_owned(), waiting, n_items: 0 })
+        Ok(Self {
+            folder: folder.to_owned(),
+            waiting,
+            n_items: 0,
+        })
     }
 
     /// Appends an item, already written as JSON.
@@ -117,10 +132,17 @@ impl Pages {
 
     /// Writes the pages.
     pub(crate) fn close(self) -> Result<(), Error> {
-        let Self { folder, waiting, n_items } = self;
+        let Self {
+            folder,
+            waiting,
+            n_items,
+        } = self;
         let path = waiting.path.clone();
         waiting.close()?;
-        let failed = |source| Error::WriteFile { path: path.clone(), source };
+        let failed = |source| Error::WriteFile {
+            path: path.clone(),
+            source,
+        };
         let text = File::open(&path).map_err(failed)?;
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(text));
         let n_pages = n_items.div_ceil(PAGE_LENGTH).max(1);
@@ -131,7 +153,11 @@ impl Pages {
                 file.write(&b",\n"[usize::from(place == 0)..])?;
                 file.write(line.map_err(failed)?.as_bytes())?;
             }
-            let next = if page == n_pages { "null".to_owned() } else { cursor(page) };
+            let next = if page == n_pages {
+                "null".to_owned()
+            } else {
+                cursor(page)
+            };
             file.line(&format!("\n],\"total\":{n_items},\"next\":{next}}}"))?;
             file.close()?;
         }
@@ -141,5 +167,8 @@ impl Pages {
 
 /// An opaque cursor to the page after this one.
 fn cursor(page: usize) -> String {
-    format!("\"{:016x}\"", super::numbers::scrambled(super::numbers::wide(page)))
+    format!(
+        "\"{:016x}\"",
+        super::numbers::scrambled(super::numbers::wide(page))
+    )
 }

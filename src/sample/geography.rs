@@ -39,7 +39,11 @@ pub(crate) struct District {
 impl District {
     /// The share of the district's people who live in a place.
     pub(crate) fn share(&self, place: usize) -> f64 {
-        let before = if place == 0 { 0.0 } else { self.running[place - 1] };
+        let before = if place == 0 {
+            0.0
+        } else {
+            self.running[place - 1]
+        };
         (self.running[place] - before) / self.running.last().copied().unwrap_or(1.0)
     }
 }
@@ -56,14 +60,28 @@ impl Geography {
     pub(crate) fn read(reference: &Path) -> Result<Self, Error> {
         let mut comuni = BTreeMap::new();
         for row in rows(&reference.join("comuni.csv"))? {
-            comuni.insert(row[0].to_owned(), (row[1].to_owned(), row[7].parse().unwrap_or(0.0)));
+            comuni.insert(
+                row[0].to_owned(),
+                (row[1].to_owned(), row[7].parse().unwrap_or(0.0)),
+            );
         }
         let mut districts: BTreeMap<String, District> = BTreeMap::new();
         for row in rows(&reference.join("districts.csv"))? {
-            let Some((name, population)) = comuni.get(&row[0]).cloned() else { continue };
+            let Some((name, population)) = comuni.get(&row[0]).cloned() else {
+                continue;
+            };
             let provincia = sign(&row[0]);
-            let place = Place { code: row[0].to_owned(), name, provincia, population };
-            districts.entry(row[1].to_owned()).or_default().places.push(place);
+            let place = Place {
+                code: row[0].to_owned(),
+                name,
+                provincia,
+                population,
+            };
+            districts
+                .entry(row[1].to_owned())
+                .or_default()
+                .places
+                .push(place);
         }
         if let Some(milano) = districts.get_mut(MILANO) {
             milano.places = municipi();
@@ -79,14 +97,23 @@ impl Geography {
     pub(crate) fn district(&self, code: &str) -> Result<&District, Error> {
         self.districts
             .get(code)
-            .ok_or_else(|| Error::UnknownDistrict { district_code: code.to_owned() })
+            .ok_or_else(|| Error::UnknownDistrict {
+                district_code: code.to_owned(),
+            })
     }
 }
 
 /// The records of a reference file.
 fn rows(path: &Path) -> Result<Vec<csv::StringRecord>, Error> {
-    let failed = |source| Error::ReadReference { path: path.to_owned(), source };
-    csv::Reader::from_path(path).map_err(failed)?.into_records().map(|row| row.map_err(failed)).collect()
+    let failed = |source| Error::ReadReference {
+        path: path.to_owned(),
+        source,
+    };
+    csv::Reader::from_path(path)
+        .map_err(failed)?
+        .into_records()
+        .map(|row| row.map_err(failed))
+        .collect()
 }
 
 /// The sign of the provincia a comune code begins with.

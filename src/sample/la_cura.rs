@@ -20,7 +20,13 @@ use super::{Error, Site};
 
 /// Faults of the interventions.
 const RATES: Rates = Rates {
-    reasons: &["unknown_comune", "bad_date", "bad_number", "unknown_code", "missing_required"],
+    reasons: &[
+        "unknown_comune",
+        "bad_date",
+        "bad_number",
+        "unknown_code",
+        "missing_required",
+    ],
     broken: 0.003,
     identifiers: 0.002,
     duplicates: 0.003,
@@ -30,12 +36,32 @@ const RATES: Rates = Rates {
 
 /// The places where people meet: name, comune, activities.
 const SEDI: [(&str, &str, &[&str]); 8] = [
-    ("Casa della cura di Verbania", "103072", &["caffè alzheimer", "sala riunioni", "ambulatorio"]),
-    ("Casa della cura di Domodossola", "103028", &["caffè alzheimer", "sala riunioni"]),
-    ("Casa della cura di Omegna", "103050", &["ambulatorio", "ginnastica dolce"]),
+    (
+        "Casa della cura di Verbania",
+        "103072",
+        &["caffè alzheimer", "sala riunioni", "ambulatorio"],
+    ),
+    (
+        "Casa della cura di Domodossola",
+        "103028",
+        &["caffè alzheimer", "sala riunioni"],
+    ),
+    (
+        "Casa della cura di Omegna",
+        "103050",
+        &["ambulatorio", "ginnastica dolce"],
+    ),
     ("Casa della cura di Ornavasso", "103051", &["sala riunioni"]),
-    ("Casa della cura di Arona", "003008", &["caffè alzheimer", "ginnastica dolce"]),
-    ("Casa della cura di Borgomanero", "003024", &["ambulatorio", "sala riunioni"]),
+    (
+        "Casa della cura di Arona",
+        "003008",
+        &["caffè alzheimer", "ginnastica dolce"],
+    ),
+    (
+        "Casa della cura di Borgomanero",
+        "003024",
+        &["ambulatorio", "sala riunioni"],
+    ),
     ("Casa della cura di Stresa", "103064", &["ginnastica dolce"]),
     ("Casa della cura di Gozzano", "003076", &["sala riunioni"]),
 ];
@@ -61,8 +87,12 @@ struct Feed<'a> {
 pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
     let folder = site.folder(LA_CURA.name)?;
     let districts = site.districts(&LA_CURA)?;
-    let mut life =
-        Life::new(&LA_CURA, districts.clone(), site.calendar, (site.n_exchanges, site.seed));
+    let mut life = Life::new(
+        &LA_CURA,
+        districts.clone(),
+        site.calendar,
+        (site.n_exchanges, site.seed),
+    );
     let mut feed = Feed {
         site,
         districts,
@@ -98,7 +128,10 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
 
 /// The count of a page set without faults.
 fn counted(table: &str, pages: &Pages) -> TableTruth {
-    TableTruth { n_rows: wide(pages.n_items()), ..TableTruth::new(LA_CURA.name, table) }
+    TableTruth {
+        n_rows: wide(pages.n_items()),
+        ..TableTruth::new(LA_CURA.name, table)
+    }
 }
 
 impl Feed<'_> {
@@ -149,17 +182,33 @@ impl Feed<'_> {
         (mut item, request): (Map<String, Value>, &Request),
         later: Instant,
     ) {
-        item.insert("aggiornato_il".to_owned(), json!(self.site.calendar.rfc3339(later)));
-        item.insert("num_nuc".to_owned(), json!(1 + request.profile.household % 6));
+        item.insert(
+            "aggiornato_il".to_owned(),
+            json!(self.site.calendar.rfc3339(later)),
+        );
+        item.insert(
+            "num_nuc".to_owned(),
+            json!(1 + request.profile.household % 6),
+        );
         if item.contains_key("ore_erogate") {
-            item.insert("ore_erogate".to_owned(), json!(real(request.half_hours + 1) / 2.0));
+            item.insert(
+                "ore_erogate".to_owned(),
+                json!(real(request.half_hours + 1) / 2.0),
+            );
         }
-        self.to_come.insert((later, number), Value::Object(item).to_string());
+        self.to_come
+            .insert((later, number), Value::Object(item).to_string());
     }
 
     /// Writes what was to come before a day; a repeat or deletion was counted with its row.
     fn flush(&mut self, before: usize) -> Result<(), Error> {
-        let later = self.to_come.split_off(&(Instant { day: before, second: 0 }, 0));
+        let later = self.to_come.split_off(&(
+            Instant {
+                day: before,
+                second: 0,
+            },
+            0,
+        ));
         let due = std::mem::replace(&mut self.to_come, later);
         for text in due.values() {
             self.pages.item(text)?;
@@ -215,7 +264,10 @@ fn help(request: &Request, item: &mut Map<String, Value>, draw: &mut Draw) {
         set("gradimento", json!(2 * vote + 1 + draw.below(2)));
     }
     if request.word == Word::Known(5) {
-        set("sede_id", json!(format!("SEDE-{:02}", 1 + request.district % SEDI.len())));
+        set(
+            "sede_id",
+            json!(format!("SEDE-{:02}", 1 + request.district % SEDI.len())),
+        );
     }
 }
 
@@ -235,8 +287,18 @@ fn person(request: &Request, item: &mut Map<String, Value>) {
         set("rete", json!(traits.network));
     }
     set("noto_ai_servizi", json!(traits.known));
-    set("compito", json!(if request.is_complex { "complesso" } else { "semplice" }));
-    set("canale", json!(if request.is_assisted { "01.1" } else { "03.1" }));
+    set(
+        "compito",
+        json!(if request.is_complex {
+            "complesso"
+        } else {
+            "semplice"
+        }),
+    );
+    set(
+        "canale",
+        json!(if request.is_assisted { "01.1" } else { "03.1" }),
+    );
     if request.is_assisted {
         set("segnalato_da_operatore", json!(true));
     }

@@ -58,8 +58,12 @@ struct Ledger<'a> {
 pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
     let folder = site.folder(MI_FIDO.name)?;
     let districts = site.districts(&MI_FIDO)?;
-    let mut life =
-        Life::new(&MI_FIDO, districts.clone(), site.calendar, (site.n_exchanges, site.seed));
+    let mut life = Life::new(
+        &MI_FIDO,
+        districts.clone(),
+        site.calendar,
+        (site.n_exchanges, site.seed),
+    );
     let mut ledger = Ledger {
         site,
         districts,
@@ -83,7 +87,10 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
     let mut members = Appended::create(&folder.join("soci_attivi.csv"))?;
     let n_rows = write_members(site, &mut members)?;
     members.close()?;
-    let members = TableTruth { n_rows, ..TableTruth::new(MI_FIDO.name, "soci_attivi") };
+    let members = TableTruth {
+        n_rows,
+        ..TableTruth::new(MI_FIDO.name, "soci_attivi")
+    };
     Ok(vec![ledger.faults.truth, members])
 }
 
@@ -96,8 +103,10 @@ impl Ledger<'_> {
         if let Fault::Identifier(rule) = fault {
             request.text = Some(sentence_with(rule, draw));
         }
-        let later =
-            Instant { day: request.recorded.day + draw.between(2, 40), second: 12 * 3600 };
+        let later = Instant {
+            day: request.recorded.day + draw.between(2, 40),
+            second: 12 * 3600,
+        };
         if later.day >= EXTRACT && matches!(fault, Fault::Correction) {
             fault = Fault::None;
         }
@@ -116,7 +125,10 @@ impl Ledger<'_> {
                 self.to_come.insert((later, number), fields.join(";"));
             }
             Fault::Duplicate => {
-                let again = Instant { day: request.recorded.day, second: 0 };
+                let again = Instant {
+                    day: request.recorded.day,
+                    second: 0,
+                };
                 self.to_come.insert((again, number), line);
             }
             Fault::None | Fault::Broken(_) | Fault::Identifier(_) | Fault::Deletion => {}
@@ -126,7 +138,13 @@ impl Ledger<'_> {
 
     /// Writes what was to come before a day.
     fn flush(&mut self, before: usize) -> Result<(), Error> {
-        let later = self.to_come.split_off(&(Instant { day: before, second: 0 }, 0));
+        let later = self.to_come.split_off(&(
+            Instant {
+                day: before,
+                second: 0,
+            },
+            0,
+        ));
         for line in std::mem::replace(&mut self.to_come, later).into_values() {
             self.write_line(&line)?;
             self.faults.truth.n_rows += 1;
@@ -149,8 +167,11 @@ impl Ledger<'_> {
         let outcome = request.outcome;
         let minutes = request.half_hours * 30 + number % 10 * 3;
         let traits = request.profile;
-        let household =
-            if traits.household > 4 { "5+".to_owned() } else { traits.household.to_string() };
+        let household = if traits.household > 4 {
+            "5+".to_owned()
+        } else {
+            traits.household.to_string()
+        };
         let places = &self.districts[request.district].places;
         let from = match request.side {
             Side::Demand => request.counterpart.map(|(_, place)| place),
@@ -163,7 +184,12 @@ impl Ledger<'_> {
             calendar.italian_minute(request.recorded),
             giver,
             receiver,
-            if request.side == Side::Demand { "CERCO" } else { "OFFRO" }.to_owned(),
+            if request.side == Side::Demand {
+                "CERCO"
+            } else {
+                "OFFRO"
+            }
+            .to_owned(),
             label(request.word).to_owned(),
             quoted(request.text.clone().unwrap_or_default()),
             request.tag.unwrap_or_default().to_owned(),
@@ -178,9 +204,18 @@ impl Ledger<'_> {
             household,
             traits.network.to_owned(),
             traits.known.to_owned(),
-            if request.is_assisted { "01.1" } else { ["02.1", "05.1"][request.person % 2] }
-                .to_owned(),
-            if request.is_complex { "gruppo" } else { "individuale" }.to_owned(),
+            if request.is_assisted {
+                "01.1"
+            } else {
+                ["02.1", "05.1"][request.person % 2]
+            }
+            .to_owned(),
+            if request.is_complex {
+                "gruppo"
+            } else {
+                "individuale"
+            }
+            .to_owned(),
             vote(request),
             if request.is_assisted { "S" } else { "N" }.to_owned(),
         ]
@@ -190,7 +225,9 @@ impl Ledger<'_> {
 /// Who gives and who receives.
 fn members(request: &Request) -> (String, String) {
     let person = format!("S{:06}", request.person);
-    let other = request.counterpart.map_or_else(String::new, |(other, _)| format!("S{other:06}"));
+    let other = request
+        .counterpart
+        .map_or_else(String::new, |(other, _)| format!("S{other:06}"));
     match request.side {
         Side::Demand => (other, person),
         Side::Offer => (person, other),
@@ -206,13 +243,23 @@ fn write_encoded(file: &mut Appended, line: &str) -> Result<(), Error> {
 
 /// A field in quotation marks if it holds a separator.
 fn quoted(field: String) -> String {
-    if field.contains([';', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+    if field.contains([';', '"']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
+    }
 }
 
 /// The vote from 1 to 5, half points with a decimal comma.
 fn vote(request: &Request) -> String {
-    let Some(points) = request.feedback else { return String::new() };
-    let half = if points < 4 && request.person.is_multiple_of(2) { 5 } else { 0 };
+    let Some(points) = request.feedback else {
+        return String::new();
+    };
+    let half = if points < 4 && request.person.is_multiple_of(2) {
+        5
+    } else {
+        0
+    };
     format!("{},{half}", points + 1)
 }
 

@@ -25,48 +25,50 @@ use geography::{District, Geography};
 use numbers::{real, wide};
 use scenario::Platform;
 
+/// The bacheca digitale.
+mod bacheca;
 /// The plan's numbers as days and months.
 mod calendar;
-/// Conversions between counts and real numbers.
-mod numbers;
-/// Seeded chance.
-mod draw;
-/// Districts and the places in them.
-mod geography;
-/// What normally happens on each platform.
-mod scenario;
-/// What is planted on top.
-mod planted;
-/// The people behind the requests.
-mod people;
-/// What people write.
-mod texts;
-/// What is wrong with some rows.
-mod faults;
 /// What happens in a month.
 mod demand;
+/// Seeded chance.
+mod draw;
+/// Family Like.
+mod family_like;
+/// What is wrong with some rows.
+mod faults;
 /// Files of lines and JSON pages.
 mod files;
-/// Tables written as Parquet and as a PostgreSQL dump at once.
-mod tables;
-/// `WeMi`.
-mod wemi;
+/// Districts and the places in them.
+mod geography;
 /// La cura è di casa.
 mod la_cura;
 /// Mi fido di noi.
 mod mi_fido;
-/// Family Like.
-mod family_like;
-/// The bacheca digitale.
-mod bacheca;
+/// Conversions between counts and real numbers.
+mod numbers;
 /// The ODS format, as far as the monitoring sheets need it.
 mod ods;
-/// WELCO monitoring.
-mod welco;
-/// What was planted.
-mod truth;
+/// The people behind the requests.
+mod people;
+/// What is planted on top.
+mod planted;
+/// What normally happens on each platform.
+mod scenario;
 /// How flags did against what was planted.
 mod score;
+/// Tables written as Parquet and as a PostgreSQL dump at once.
+mod tables;
+/// What people write.
+mod texts;
+/// What was planted.
+mod truth;
+/// WELCO monitoring.
+mod welco;
+/// `WeMi`.
+mod wemi;
+/// The tables of `WeMi`.
+mod wemi_layouts;
 
 /// What to generate and where.
 #[derive(Debug, Clone)]
@@ -177,13 +179,20 @@ struct Site<'a> {
 impl Site<'_> {
     /// The districts of a platform, in its order.
     fn districts(&self, platform: &Platform) -> Result<Vec<&District>, Error> {
-        platform.districts.iter().map(|(code, _)| self.geography.district(code)).collect()
+        platform
+            .districts
+            .iter()
+            .map(|(code, _)| self.geography.district(code))
+            .collect()
     }
 
     /// The folder of a platform, made if it is not there and emptied if it is.
     fn folder(&self, platform: &str) -> Result<PathBuf, Error> {
         let folder = self.out.join(platform);
-        let failed = |source| Error::WriteFile { path: folder.clone(), source };
+        let failed = |source| Error::WriteFile {
+            path: folder.clone(),
+            source,
+        };
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(failed)?;
         }
@@ -192,14 +201,28 @@ impl Site<'_> {
     }
 
     /// The active members of each place of a district in a month, whole and adding up.
-    fn members(&self, platform: &Platform, district: usize, month: usize) -> Result<Vec<usize>, Error> {
+    fn members(
+        &self,
+        platform: &Platform,
+        district: usize,
+        month: usize,
+    ) -> Result<Vec<usize>, Error> {
         let total = platform.members(self.n_exchanges, district, month);
-        let running = &self.geography.district(platform.district(district))?.running;
+        let running = &self
+            .geography
+            .district(platform.district(district))?
+            .running;
         let all = running.last().copied().unwrap_or(1.0);
-        let up_to: Vec<usize> =
-            running.iter().map(|sum| numbers::nearest(total * sum / all)).collect();
+        let up_to: Vec<usize> = running
+            .iter()
+            .map(|sum| numbers::nearest(total * sum / all))
+            .collect();
         let before = std::iter::once(0).chain(up_to.iter().copied());
-        Ok(up_to.iter().zip(before).map(|(here, before)| here - before).collect())
+        Ok(up_to
+            .iter()
+            .zip(before)
+            .map(|(here, before)| here - before)
+            .collect())
     }
 }
 
@@ -213,7 +236,10 @@ struct Progress<'a> {
 
 impl std::fmt::Debug for Progress<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Progress").field("n_rows", &self.n_rows).finish_non_exhaustive()
+        formatter
+            .debug_struct("Progress")
+            .field("n_rows", &self.n_rows)
+            .finish_non_exhaustive()
     }
 }
 
@@ -239,8 +265,13 @@ const WRITERS: [Writer; 6] = [
 ];
 
 /// The tables whose rows are exchanges.
-const EXCHANGE_TABLES: [&str; 5] =
-    ["richiesta_servizio_base", "interventi", "movimenti", "eventi", "Annunci"];
+const EXCHANGE_TABLES: [&str; 5] = [
+    "richiesta_servizio_base",
+    "interventi",
+    "movimenti",
+    "eventi",
+    "Annunci",
+];
 
 /// Writes the six platforms and `truth.json` into the plan's folder, replacing what is there.
 ///
@@ -248,7 +279,10 @@ const EXCHANGE_TABLES: [&str; 5] =
 pub fn generate(plan: &SamplePlan, progress: &dyn Fn(u64)) -> Result<SampleReport, Error> {
     let geography = Geography::read(&plan.reference)?;
     let calendar = Calendar::new();
-    let progress = Progress { n_rows: Cell::new(0), told: progress };
+    let progress = Progress {
+        n_rows: Cell::new(0),
+        told: progress,
+    };
     let site = Site {
         n_exchanges: real(usize::try_from(plan.n_exchanges).unwrap_or(usize::MAX)),
         seed: plan.seed,
@@ -266,7 +300,12 @@ pub fn generate(plan: &SamplePlan, progress: &dyn Fn(u64)) -> Result<SampleRepor
     let is_exchanges = |table: &&TableTruth| EXCHANGE_TABLES.contains(&table.table.as_str());
     Ok(SampleReport {
         n_rows: truth.tables.iter().map(|table| table.n_rows).sum(),
-        n_exchanges: truth.tables.iter().filter(is_exchanges).map(|table| table.n_rows).sum(),
+        n_exchanges: truth
+            .tables
+            .iter()
+            .filter(is_exchanges)
+            .map(|table| table.n_rows)
+            .sum(),
         truth,
     })
 }
@@ -276,7 +315,10 @@ fn write_truth(truth: &Truth, path: &Path) -> Result<(), Error> {
     let mut text =
         serde_json::to_string_pretty(truth).map_err(|source| Error::WriteTruth { source })?;
     text.push('\n');
-    fs::write(path, text).map_err(|source| Error::WriteFile { path: path.to_owned(), source })
+    fs::write(path, text).map_err(|source| Error::WriteFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What the files hold against what the truth says.

@@ -2,7 +2,10 @@
 //! because each loses something and says why that is harmless here.
 
 /// The count as a real number.
-#[expect(clippy::cast_precision_loss, reason = "sample counts stay far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "sample counts stay far below 2^52"
+)]
 pub(crate) fn real(count: usize) -> f64 {
     count as f64
 }

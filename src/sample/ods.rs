@@ -60,25 +60,40 @@ pub(crate) struct Sheet {
 
 /// Writes the sheets into a file.
 pub(crate) fn write(path: &Path, sheets: &[Sheet]) -> Result<(), Error> {
-    let file =
-        File::create(path).map_err(|source| Error::WriteFile { path: path.to_owned(), source })?;
+    let file = File::create(path).map_err(|source| Error::WriteFile {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut zip = ZipWriter::new(file);
     let content = content(sheets);
     let members = [
         ("mimetype", MIMETYPE, CompressionMethod::Stored),
         ("content.xml", content.as_str(), CompressionMethod::Deflated),
-        ("META-INF/manifest.xml", MANIFEST, CompressionMethod::Deflated),
+        (
+            "META-INF/manifest.xml",
+            MANIFEST,
+            CompressionMethod::Deflated,
+        ),
     ];
     for (name, text, method) in members {
         let options = SimpleFileOptions::default()
             .compression_method(method)
             .last_modified_time(DateTime::default());
         zip.start_file(name, options)
-            .map_err(|source| Error::WriteContainer { path: path.to_owned(), source })?;
+            .map_err(|source| Error::WriteContainer {
+                path: path.to_owned(),
+                source,
+            })?;
         zip.write_all(text.as_bytes())
-            .map_err(|source| Error::WriteFile { path: path.to_owned(), source })?;
+            .map_err(|source| Error::WriteFile {
+                path: path.to_owned(),
+                source,
+            })?;
     }
-    zip.finish().map_err(|source| Error::WriteContainer { path: path.to_owned(), source })?;
+    zip.finish().map_err(|source| Error::WriteContainer {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(())
 }
 
@@ -124,7 +139,10 @@ fn push_cell(xml: &mut String, cell: &Cell) {
 
 /// Text that XML can hold.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -137,16 +155,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sheet.ods");
         let rows = vec![
-            vec![Cell::Text("Codice".to_owned()), Cell::Text("a & b".to_owned())],
+            vec![
+                Cell::Text("Codice".to_owned()),
+                Cell::Text("a & b".to_owned()),
+            ],
             vec![Cell::Number(12), Cell::Day("2024-03-02".to_owned())],
             vec![Cell::Empty, Cell::Text("x".to_owned())],
         ];
-        write(&path, &[Sheet { name: "Schede", rows }]).unwrap();
+        write(
+            &path,
+            &[Sheet {
+                name: "Schede",
+                rows,
+            }],
+        )
+        .unwrap();
         let mut book: Ods<_> = open_workbook(&path).unwrap();
         let range = book.worksheet_range("Schede").unwrap();
-        assert_eq!(range.get_value((0, 1)), Some(&Data::String("a & b".to_owned())));
+        assert_eq!(
+            range.get_value((0, 1)),
+            Some(&Data::String("a & b".to_owned()))
+        );
         assert_eq!(range.get_value((1, 0)), Some(&Data::Float(12.0)));
-        assert_eq!(range.get_value((1, 1)), Some(&Data::DateTimeIso("2024-03-02".to_owned())));
+        assert_eq!(
+            range.get_value((1, 1)),
+            Some(&Data::DateTimeIso("2024-03-02".to_owned()))
+        );
         assert_eq!(range.get_value((2, 0)), Some(&Data::Empty));
     }
 }

@@ -27,7 +27,10 @@ pub(crate) struct Profile {
 
 /// One value by its share in a hundred: the first whose bound lies above the percentile.
 fn by_share(percentile: u64, table: &[(u64, &'static str)]) -> &'static str {
-    table.iter().find(|line| percentile < line.0).map_or("", |line| line.1)
+    table
+        .iter()
+        .find(|line| percentile < line.0)
+        .map_or("", |line| line.1)
 }
 
 /// The traits of a person.
@@ -47,7 +50,10 @@ pub(crate) fn profile(person: usize, audience: Audience) -> Profile {
             Audience::Families => [2, 3, 3, 4, 4, 5, 6][pick(seed, 7)],
             Audience::Adults => [1, 1, 2, 3, 4][pick(seed, 5)],
         },
-        network: by_share(trait_of(2), &[(55, "presente"), (83, "parziale"), (100, "assente")]),
+        network: by_share(
+            trait_of(2),
+            &[(55, "presente"), (83, "parziale"), (100, "assente")],
+        ),
         known: by_share(trait_of(3), &[(34, "si"), (80, "no"), (100, "non_noto")]),
         referral: referrals[pick(seed.wrapping_add(7), referrals.len())],
     }
@@ -84,7 +90,10 @@ impl Pools {
             }
             places.push(of_district);
         }
-        Self { places, audiences: audience_shares(platform) }
+        Self {
+            places,
+            audiences: audience_shares(platform),
+        }
     }
 
     /// Someone of an audience in a place: early numbers are early members and ask more often.
@@ -127,7 +136,10 @@ impl Pools {
 fn audience_shares(platform: &Platform) -> [f64; 4] {
     let total: f64 = platform.needs.iter().map(|need| need.weight).sum();
     let of = |audience: Audience| -> f64 {
-        let needs = platform.needs.iter().filter(|need| need.audience == audience);
+        let needs = platform
+            .needs
+            .iter()
+            .filter(|need| need.audience == audience);
         needs.map(|need| need.weight).sum::<f64>() / total
     };
     let elders = of(Audience::Elders);

@@ -92,7 +92,16 @@ const fn emerging(
     (label, need): (&'static str, &'static str),
     (from, ratio): (usize, f64),
 ) -> Emerging {
-    Emerging { id, shape, platform, districts, label, need, from, ratio }
+    Emerging {
+        id,
+        shape,
+        platform,
+        districts,
+        label,
+        need,
+        from,
+        ratio,
+    }
 }
 
 /// One line of the table of gaps.
@@ -103,7 +112,16 @@ const fn gap(
     (label, need): (&'static str, &'static str),
     (from, size): (usize, f64),
 ) -> Gap {
-    Gap { id, kind, platform, district, label, need, from, size }
+    Gap {
+        id,
+        kind,
+        platform,
+        district,
+        label,
+        need,
+        from,
+        size,
+    }
 }
 
 use GapKind::{LongWait, NoOffer, Unmet};
@@ -111,7 +129,13 @@ use Shape::{NewTag, Slow, Spatial, Sudden};
 
 /// The twelve emerging needs.
 pub(crate) const EMERGING: [Emerging; 12] = [
-    emerging(("N01", Sudden), "wemi", &["AMB-MILANO"], ("CASA", "A2.16"), (40, 2.4)),
+    emerging(
+        ("N01", Sudden),
+        "wemi",
+        &["AMB-MILANO"],
+        ("CASA", "A2.16"),
+        (40, 2.4),
+    ),
     emerging(
         ("N02", Sudden),
         "mi_fido_di_noi",
@@ -119,7 +143,13 @@ pub(crate) const EMERGING: [Emerging; 12] = [
         ("Aiuto compiti", "A2.11"),
         (42, 2.8),
     ),
-    emerging(("N03", Sudden), "la_cura_e_di_casa", &["DEMO-OSSOLA"], ("TEL", "A2.21"), (39, 2.8)),
+    emerging(
+        ("N03", Sudden),
+        "la_cura_e_di_casa",
+        &["DEMO-OSSOLA"],
+        ("TEL", "A2.21"),
+        (39, 2.8),
+    ),
     emerging(
         ("N04", Sudden),
         "bacheca_digitale",
@@ -127,7 +157,13 @@ pub(crate) const EMERGING: [Emerging; 12] = [
         ("Spesa a domicilio", "A2.22"),
         (43, 2.8),
     ),
-    emerging(("N05", Slow), "wemi", &["AMB-MILANO"], ("LAVORO", "A2.09"), (38, 2.6)),
+    emerging(
+        ("N05", Slow),
+        "wemi",
+        &["AMB-MILANO"],
+        ("LAVORO", "A2.09"),
+        (38, 2.6),
+    ),
     emerging(
         ("N06", Slow),
         "mi_fido_di_noi",
@@ -135,11 +171,21 @@ pub(crate) const EMERGING: [Emerging; 12] = [
         ("Spesa e commissioni", "A2.22"),
         (38, 3.0),
     ),
-    emerging(("N07", Slow), "la_cura_e_di_casa", &["DEMO-ORTA"], ("PAS", "A2.13"), (39, 3.0)),
+    emerging(
+        ("N07", Slow),
+        "la_cura_e_di_casa",
+        &["DEMO-ORTA"],
+        ("PAS", "A2.13"),
+        (39, 3.0),
+    ),
     emerging(
         ("N08", Spatial),
         "mi_fido_di_noi",
-        &["DEMO-BRIANZA-CENTRO", "DEMO-BRIANZA-EST", "DEMO-BRIANZA-NORD"],
+        &[
+            "DEMO-BRIANZA-CENTRO",
+            "DEMO-BRIANZA-EST",
+            "DEMO-BRIANZA-NORD",
+        ],
         ("Passaggi", "A2.14"),
         (41, 2.4),
     ),
@@ -160,7 +206,12 @@ pub(crate) const EMERGING: [Emerging; 12] = [
     emerging(
         ("N11", NewTag),
         "mi_fido_di_noi",
-        &["AMB-DESIO", "AMB-MONZA", "DEMO-BRIANZA-CENTRO", "DEMO-BRIANZA-EST"],
+        &[
+            "AMB-DESIO",
+            "AMB-MONZA",
+            "DEMO-BRIANZA-CENTRO",
+            "DEMO-BRIANZA-EST",
+        ],
         ("identità digitale", "identità digitale"),
         (40, 14.0),
     ),
@@ -175,7 +226,13 @@ pub(crate) const EMERGING: [Emerging; 12] = [
 
 /// The eight service gaps.
 pub(crate) const GAPS: [Gap; 8] = [
-    gap(("G01", Unmet), "wemi", "AMB-MILANO", ("PASTI", "A2.13"), (37, 0.62)),
+    gap(
+        ("G01", Unmet),
+        "wemi",
+        "AMB-MILANO",
+        ("PASTI", "A2.13"),
+        (37, 0.62),
+    ),
     gap(
         ("G02", Unmet),
         "mi_fido_di_noi",
@@ -183,7 +240,13 @@ pub(crate) const GAPS: [Gap; 8] = [
         ("Piccole riparazioni", "A2.20"),
         (37, 0.66),
     ),
-    gap(("G03", Unmet), "la_cura_e_di_casa", "DEMO-VERBANIA", ("TRA", "A2.14"), (36, 0.62)),
+    gap(
+        ("G03", Unmet),
+        "la_cura_e_di_casa",
+        "DEMO-VERBANIA",
+        ("TRA", "A2.14"),
+        (36, 0.62),
+    ),
     gap(
         ("G04", Unmet),
         "bacheca_digitale",
@@ -198,9 +261,27 @@ pub(crate) const GAPS: [Gap; 8] = [
         ("Italiano e mediazione", "A2.19"),
         (25, 1.0),
     ),
-    gap(("G06", NoOffer), "la_cura_e_di_casa", "DEMO-CUSIO", ("CAF", "A2.17"), (25, 1.0)),
-    gap(("G07", LongWait), "la_cura_e_di_casa", "DEMO-ORTA", ("SAD", "A2.07"), (37, 4.0)),
-    gap(("G08", LongWait), "wemi", "AMB-MILANO", ("DOPOSCUOLA", "A2.11"), (36, 4.0)),
+    gap(
+        ("G06", NoOffer),
+        "la_cura_e_di_casa",
+        "DEMO-CUSIO",
+        ("CAF", "A2.17"),
+        (25, 1.0),
+    ),
+    gap(
+        ("G07", LongWait),
+        "la_cura_e_di_casa",
+        "DEMO-ORTA",
+        ("SAD", "A2.07"),
+        (37, 4.0),
+    ),
+    gap(
+        ("G08", LongWait),
+        "wemi",
+        "AMB-MILANO",
+        ("DOPOSCUOLA", "A2.11"),
+        (36, 4.0),
+    ),
 ];
 
 /// The three decoys.
@@ -211,8 +292,18 @@ pub(crate) const DECOYS: [Decoy; 3] = [
         district: "DEMO-BRIANZA-OVEST",
         since: 39,
     },
-    Decoy { id: "D02", platform: "la_cura_e_di_casa", district: "DEMO-ARONA", since: 40 },
-    Decoy { id: "D03", platform: "la_cura_e_di_casa", district: "CISS-VERBANO", since: 42 },
+    Decoy {
+        id: "D02",
+        platform: "la_cura_e_di_casa",
+        district: "DEMO-ARONA",
+        since: 40,
+    },
+    Decoy {
+        id: "D03",
+        platform: "la_cura_e_di_casa",
+        district: "CISS-VERBANO",
+        since: 42,
+    },
 ];
 
 /// How far an emerging need has risen by a month: 0 before it begins, 1 when full.
@@ -249,7 +340,10 @@ pub(crate) fn new_tags(
         .filter(|plan| plan.districts.contains(&platform.district(district)))
         .map(|plan| {
             let per_district = plan.ratio / super::numbers::real(plan.districts.len());
-            (plan, per_district * risen(plan, month) * n_exchanges / 60_000.0)
+            (
+                plan,
+                per_district * risen(plan, month) * n_exchanges / 60_000.0,
+            )
         })
         .filter(|(_, expected)| *expected > 0.0)
         .collect()
@@ -280,10 +374,21 @@ mod tests {
     #[test]
     fn every_planted_cell_exists_and_is_strong_enough_to_be_found() {
         for plan in EMERGING.iter().filter(|plan| plan.shape != NewTag) {
-            let platform = PLATFORMS.iter().find(|one| one.name == plan.platform).unwrap();
-            let need = platform.needs.iter().position(|one| one.label == plan.label).unwrap();
+            let platform = PLATFORMS
+                .iter()
+                .find(|one| one.name == plan.platform)
+                .unwrap();
+            let need = platform
+                .needs
+                .iter()
+                .position(|one| one.label == plan.label)
+                .unwrap();
             for code in plan.districts {
-                let district = platform.districts.iter().position(|one| one.0 == *code).unwrap();
+                let district = platform
+                    .districts
+                    .iter()
+                    .position(|one| one.0 == *code)
+                    .unwrap();
                 let baseline = platform.expected(60_000.0, (district, need), plan.from - 2);
                 assert!(baseline >= 8.0, "{} {code} {baseline}", plan.id);
             }
@@ -301,7 +406,10 @@ mod tests {
     #[test]
     fn nothing_emerging_is_planted_in_a_decoy() {
         for decoy in &DECOYS {
-            for plan in EMERGING.iter().filter(|plan| plan.platform == decoy.platform) {
+            for plan in EMERGING
+                .iter()
+                .filter(|plan| plan.platform == decoy.platform)
+            {
                 assert!(!plan.districts.contains(&decoy.district), "{}", plan.id);
             }
         }

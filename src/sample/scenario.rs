@@ -63,7 +63,14 @@ const fn need(
     peak: f64,
     tag: &'static str,
 ) -> Need {
-    Need { label, code, weight, audience, peak, tag }
+    Need {
+        label,
+        code,
+        weight,
+        audience,
+        peak,
+        tag,
+    }
 }
 
 use Audience::{Adults, Elders, Families};
@@ -75,7 +82,13 @@ pub(crate) const WEMI: Platform = Platform {
     share: 0.365,
     offers: 0.0,
     needs: &[
-        need(("BADANTE", "A2.07"), 1.6, Elders, 7.0, "assistente familiare"),
+        need(
+            ("BADANTE", "A2.07"),
+            1.6,
+            Elders,
+            7.0,
+            "assistente familiare",
+        ),
         need(("BABYSITTER", "A2.10"), 1.5, Families, 9.0, "dopo scuola"),
         need(("PASTI", "A2.13"), 0.9, Elders, 1.0, "pasti"),
         need(("DOPOSCUOLA", "A2.11"), 1.0, Families, 10.0, "compiti"),
@@ -123,12 +136,30 @@ pub(crate) const MI_FIDO: Platform = Platform {
     needs: &[
         need(("Spesa e commissioni", "A2.22"), 1.8, Elders, 1.0, "spesa"),
         need(("Passaggi", "A2.14"), 2.2, Elders, 11.0, "auto"),
-        need(("Piccole riparazioni", "A2.20"), 1.3, Adults, 5.0, "idraulica"),
+        need(
+            ("Piccole riparazioni", "A2.20"),
+            1.3,
+            Adults,
+            5.0,
+            "idraulica",
+        ),
         need(("Aiuto compiti", "A2.11"), 1.5, Families, 10.0, "compiti"),
         need(("Compagnia", "A2.29"), 1.2, Elders, 12.0, "passeggiate"),
         need(("Baby-sitting", "A2.10"), 0.8, Families, 9.0, "bambini"),
-        need(("Curriculum e lavoro", "A2.09"), 0.5, Adults, 2.0, "curriculum"),
-        need(("Italiano e mediazione", "A2.19"), 0.4, Adults, 10.0, "italiano"),
+        need(
+            ("Curriculum e lavoro", "A2.09"),
+            0.5,
+            Adults,
+            2.0,
+            "curriculum",
+        ),
+        need(
+            ("Italiano e mediazione", "A2.19"),
+            0.4,
+            Adults,
+            10.0,
+            "italiano",
+        ),
     ],
     districts: &[
         ("AMB-DESIO", 1.2),
@@ -240,8 +271,9 @@ impl Platform {
 
     /// Expected active members of a district in a month.
     pub(crate) fn members(&self, n_exchanges: f64, district: usize, month: usize) -> f64 {
-        let requests: f64 =
-            (0..self.needs.len()).map(|need| self.monthly(n_exchanges, (district, need))).sum();
+        let requests: f64 = (0..self.needs.len())
+            .map(|need| self.monthly(n_exchanges, (district, need)))
+            .sum();
         requests * MEMBERS_PER_REQUEST * self.growth(district, month)
     }
 
@@ -270,14 +302,26 @@ mod tests {
             };
             let sum: f64 = (0..N_MONTHS).map(in_month).sum();
             let share = sum * (1.0 + platform.offers) / 60_000.0;
-            assert!((share / platform.share - 1.0).abs() < 0.15, "{} {share}", platform.name);
+            assert!(
+                (share / platform.share - 1.0).abs() < 0.15,
+                "{} {share}",
+                platform.name
+            );
         }
     }
 
     #[test]
     fn a_decoy_doubles_in_four_months() {
-        let district = LA_CURA.districts.iter().position(|one| one.0 == "DEMO-ARONA").unwrap();
-        let steady = LA_CURA.districts.iter().position(|one| one.0 == "DEMO-ORTA").unwrap();
+        let district = LA_CURA
+            .districts
+            .iter()
+            .position(|one| one.0 == "DEMO-ARONA")
+            .unwrap();
+        let steady = LA_CURA
+            .districts
+            .iter()
+            .position(|one| one.0 == "DEMO-ORTA")
+            .unwrap();
         let ratio = |month| LA_CURA.growth(district, month) / LA_CURA.growth(steady, month);
         assert!((ratio(30) - 1.0).abs() < 1e-9);
         assert!((ratio(47) - 2.0).abs() < 1e-9);

@@ -72,7 +72,9 @@ pub fn score(truth: &Truth, flags: &[Flag]) -> Score {
         |decoy: &PlantedDecoy| flags.iter().any(|flag| flags_decoy(flag, decoy, needs));
     Score {
         needs_planted: count(needs, |_| true),
-        needs_found: count(needs, |need| flags.iter().any(|flag| finds_need(flag, need))),
+        needs_found: count(needs, |need| {
+            flags.iter().any(|flag| finds_need(flag, need))
+        }),
         gaps_planted: count(gaps, |_| true),
         gaps_found: count(gaps, |gap| flags.iter().any(|flag| finds_gap(flag, gap))),
         decoys_planted: count(&truth.decoys, |_| true),
@@ -102,7 +104,10 @@ fn finds_need(flag: &Flag, need: &PlantedNeed) -> bool {
 fn finds_gap(flag: &Flag, gap: &PlantedGap) -> bool {
     flag.purpose == Purpose::ServiceGap
         && flag.need == gap.need
-        && flag.district_code.as_ref().is_some_and(|code| gap.district_codes.contains(code))
+        && flag
+            .district_code
+            .as_ref()
+            .is_some_and(|code| gap.district_codes.contains(code))
         && overlaps(flag, &gap.first_month, &gap.last_month)
 }
 
@@ -123,7 +128,9 @@ fn flags_decoy(flag: &Flag, decoy: &PlantedDecoy, needs: &[PlantedNeed]) -> bool
 fn is_in(flag: &Flag, need: &PlantedNeed) -> bool {
     flag.district_code
         .as_ref()
-        .map_or(need.kind == NeedKind::NewTag, |code| need.district_codes.contains(code))
+        .map_or(need.kind == NeedKind::NewTag, |code| {
+            need.district_codes.contains(code)
+        })
 }
 
 /// Whether the flag and the months have a month in common; `YYYY-MM` sorts as it reads.
@@ -154,43 +161,89 @@ mod tests {
     #[test]
     fn nothing_flagged_finds_nothing() {
         let none = score(&truth(), &[]);
-        assert_eq!((none.needs_planted, none.gaps_planted, none.decoys_planted), (12, 8, 3));
-        assert_eq!((none.needs_found, none.gaps_found, none.decoys_flagged), (0, 0, 0));
+        assert_eq!(
+            (none.needs_planted, none.gaps_planted, none.decoys_planted),
+            (12, 8, 3)
+        );
+        assert_eq!(
+            (none.needs_found, none.gaps_found, none.decoys_flagged),
+            (0, 0, 0)
+        );
     }
 
     #[test]
     fn a_flag_on_one_district_of_a_spatial_need_finds_it_once() {
         let flags = [
-            flag(Purpose::EmergingNeed, "DEMO-BRIANZA-EST", "A2.14", ("2026-03", "2026-03")),
-            flag(Purpose::EmergingNeed, "DEMO-BRIANZA-NORD", "A2.14", ("2026-04", "2026-05")),
+            flag(
+                Purpose::EmergingNeed,
+                "DEMO-BRIANZA-EST",
+                "A2.14",
+                ("2026-03", "2026-03"),
+            ),
+            flag(
+                Purpose::EmergingNeed,
+                "DEMO-BRIANZA-NORD",
+                "A2.14",
+                ("2026-04", "2026-05"),
+            ),
         ];
         assert_eq!(score(&truth(), &flags).needs_found, 1);
     }
 
     #[test]
     fn a_flag_before_the_need_began_finds_nothing() {
-        let early = flag(Purpose::EmergingNeed, "AMB-MONZA", "A2.11", ("2026-01", "2026-02"));
+        let early = flag(
+            Purpose::EmergingNeed,
+            "AMB-MONZA",
+            "A2.11",
+            ("2026-01", "2026-02"),
+        );
         assert_eq!(score(&truth(), &[early]).needs_found, 0);
     }
 
     #[test]
     fn a_new_word_may_be_flagged_without_a_district() {
-        let new = flag(Purpose::NewNeed, "", "identità digitale", ("2026-02", "2026-04"));
+        let new = flag(
+            Purpose::NewNeed,
+            "",
+            "identità digitale",
+            ("2026-02", "2026-04"),
+        );
         assert_eq!(score(&truth(), &[new]).needs_found, 1);
     }
 
     #[test]
     fn a_gap_needs_a_gap_flag_in_its_district() {
-        let gap = flag(Purpose::ServiceGap, "AMB-MILANO", "A2.13", ("2026-01", "2026-09"));
-        let wrong = flag(Purpose::EmergingNeed, "AMB-MILANO", "A2.13", ("2026-01", "2026-09"));
+        let gap = flag(
+            Purpose::ServiceGap,
+            "AMB-MILANO",
+            "A2.13",
+            ("2026-01", "2026-09"),
+        );
+        let wrong = flag(
+            Purpose::EmergingNeed,
+            "AMB-MILANO",
+            "A2.13",
+            ("2026-01", "2026-09"),
+        );
         assert_eq!(score(&truth(), &[gap]).gaps_found, 1);
         assert_eq!(score(&truth(), &[wrong]).gaps_found, 0);
     }
 
     #[test]
     fn an_emerging_flag_in_a_growing_district_falls_for_the_decoy() {
-        let fooled = flag(Purpose::EmergingNeed, "DEMO-ARONA", "A2.14", ("2026-03", "2026-03"));
-        let early = flag(Purpose::EmergingNeed, "DEMO-ARONA", "A2.14", ("2025-03", "2025-03"));
+        let fooled = flag(
+            Purpose::EmergingNeed,
+            "DEMO-ARONA",
+            "A2.14",
+            ("2026-03", "2026-03"),
+        );
+        let early = flag(
+            Purpose::EmergingNeed,
+            "DEMO-ARONA",
+            "A2.14",
+            ("2025-03", "2025-03"),
+        );
         assert_eq!(score(&truth(), &[fooled]).decoys_flagged, 1);
         assert_eq!(score(&truth(), &[early]).decoys_flagged, 0);
     }

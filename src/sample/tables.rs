@@ -113,9 +113,7 @@ impl Kind {
             Self::Instant => {
                 Column::Instant(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
             }
-            Self::Amount => {
-                Column::Amount(Decimal128Builder::new().with_data_type(self.arrow()))
-            }
+            Self::Amount => Column::Amount(Decimal128Builder::new().with_data_type(self.arrow())),
         }
     }
 }
@@ -204,18 +202,28 @@ impl<'a> Table<'a> {
             .map(|(name, kind)| Field::new(*name, kind.arrow(), true))
             .collect();
         let schema = Arc::new(Schema::new(fields));
-        let file = File::create(&path)
-            .map_err(|source| Error::WriteFile { path: path.clone(), source })?;
+        let file = File::create(&path).map_err(|source| Error::WriteFile {
+            path: path.clone(),
+            source,
+        })?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let parquet = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
-            .map_err(|source| Error::WriteParquet { path: path.clone(), source })?;
+        let parquet = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(
+            |source| Error::WriteParquet {
+                path: path.clone(),
+                source,
+            },
+        )?;
         let mut copy = Appended::create(&copy_path)?;
         copy.write(copy_head(layout).as_bytes())?;
         Ok(Self {
             layout,
-            columns: layout.columns.iter().map(|(_, kind)| kind.column()).collect(),
+            columns: layout
+                .columns
+                .iter()
+                .map(|(_, kind)| kind.column())
+                .collect(),
             n_buffered: 0,
             schema,
             path,
@@ -241,7 +249,11 @@ impl<'a> Table<'a> {
             column.push(*value);
         }
         self.n_buffered += 1;
-        if self.n_buffered >= N_BUFFERED { self.flush() } else { Ok(()) }
+        if self.n_buffered >= N_BUFFERED {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes the rows in memory to the Parquet file.
@@ -249,22 +261,32 @@ impl<'a> Table<'a> {
         let arrays = self.columns.iter_mut().map(Column::finish).collect();
         self.n_buffered = 0;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|source| {
-            Error::BuildTable { table: self.layout.name.to_owned(), source }
+            Error::BuildTable {
+                table: self.layout.name.to_owned(),
+                source,
+            }
         })?;
         self.parquet
             .write(&batch)
-            .map_err(|source| Error::WriteParquet { path: self.path.clone(), source })
+            .map_err(|source| Error::WriteParquet {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     /// Closes the Parquet file and appends the `COPY` section to the dump.
     pub(crate) fn close(mut self, dump: &mut Appended) -> Result<(), Error> {
         self.flush()?;
         let path = self.path;
-        self.parquet
-            .close()
-            .map_err(|source| Error::WriteParquet { path: path.clone(), source })?;
+        self.parquet.close().map_err(|source| Error::WriteParquet {
+            path: path.clone(),
+            source,
+        })?;
         self.copy.close()?;
-        let failed = |source| Error::WriteFile { path: self.copy_path.clone(), source };
+        let failed = |source| Error::WriteFile {
+            path: self.copy_path.clone(),
+            source,
+        };
         append_file(&self.copy_path, dump)?;
         dump.line("\\.\n")?;
         fs::remove_file(&self.copy_path).map_err(failed)
@@ -273,7 +295,10 @@ impl<'a> Table<'a> {
 
 /// Copies a file to the end of another.
 fn append_file(path: &Path, dump: &mut Appended) -> Result<(), Error> {
-    let failed = |source| Error::WriteFile { path: path.to_owned(), source };
+    let failed = |source| Error::WriteFile {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(failed)?;
     let mut chunk = vec![0_u8; 1 << 16];
     loop {
@@ -307,7 +332,10 @@ fn push_copy_text(text: &mut String, value: Value<'_>, calendar: &Calendar) {
         Value::Null => text.push_str("\\N"),
         Value::Number(number) => text.push_str(&number.to_string()),
         Value::Text(plain) if plain.contains(['\\', '\t', '\n']) => text.push_str(
-            &plain.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n"),
+            &plain
+                .replace('\\', "\\\\")
+                .replace('\t', "\\t")
+                .replace('\n', "\\n"),
         ),
         Value::Text(plain) => text.push_str(plain),
         Value::Day(day) => text.push_str(calendar.iso(day)),

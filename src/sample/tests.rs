@@ -24,7 +24,12 @@ impl Sample {
     fn of(n_exchanges: u64, seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
-        let plan = SamplePlan { n_exchanges, seed, reference, out: folder.path().to_owned() };
+        let plan = SamplePlan {
+            n_exchanges,
+            seed,
+            reference,
+            out: folder.path().to_owned(),
+        };
         let truth = generate(&plan, &|_| ()).unwrap().truth;
         Self { folder, truth }
     }
@@ -41,7 +46,11 @@ impl Sample {
 
     /// What the truth says about a table.
     fn table(&self, name: &str) -> &TableTruth {
-        self.truth.tables.iter().find(|table| table.table == name).unwrap()
+        self.truth
+            .tables
+            .iter()
+            .find(|table| table.table == name)
+            .unwrap()
     }
 }
 
@@ -53,7 +62,9 @@ fn of(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
 /// A file's bytes, inflated if its name ends in `.gz`.
 fn inflated(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).unwrap();
+    flate2::read::GzDecoder::new(bytes)
+        .read_to_end(&mut plain)
+        .unwrap();
     plain
 }
 
@@ -88,7 +99,13 @@ fn items(folder: &Path) -> (Vec<String>, u64) {
     for bytes in files(folder).values() {
         let page: Value = serde_json::from_slice(&inflated(bytes)).unwrap();
         total = page["total"].as_u64().unwrap();
-        texts.extend(page["items"].as_array().unwrap().iter().map(Value::to_string));
+        texts.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(Value::to_string),
+        );
     }
     (texts, total)
 }
@@ -97,7 +114,10 @@ fn items(folder: &Path) -> (Vec<String>, u64) {
 fn the_same_plan_gives_the_same_bytes() {
     let (one, two) = (Sample::of(500, 7), Sample::of(500, 7));
     let (one, two) = (files(one.folder.path()), files(two.folder.path()));
-    assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+    assert_eq!(
+        one.keys().collect::<Vec<_>>(),
+        two.keys().collect::<Vec<_>>()
+    );
     for (path, bytes) in &one {
         assert!(two.get(path) == Some(bytes), "{} differs", path.display());
     }
@@ -107,22 +127,35 @@ fn the_same_plan_gives_the_same_bytes() {
 fn another_seed_gives_another_sample() {
     let (one, two) = (Sample::of(500, 7), Sample::of(500, 8));
     let name = "mi_fido_di_noi/movimenti.csv";
-    assert_ne!(fs::read(one.path(name)).unwrap(), fs::read(two.path(name)).unwrap());
+    assert_ne!(
+        fs::read(one.path(name)).unwrap(),
+        fs::read(two.path(name)).unwrap()
+    );
 }
 
 #[test]
 fn about_as_many_exchanges_are_written_as_asked_for() {
     let sample = Sample::of(3000, 1);
     let is_exchanges = |table: &&TableTruth| EXCHANGE_TABLES.contains(&table.table.as_str());
-    let n: u64 = sample.truth.tables.iter().filter(is_exchanges).map(|table| table.n_rows).sum();
+    let n: u64 = sample
+        .truth
+        .tables
+        .iter()
+        .filter(is_exchanges)
+        .map(|table| table.n_rows)
+        .sum();
     assert!((2800..3300).contains(&n), "{n}");
 }
 
 #[test]
 fn every_fault_is_planted_somewhere() {
     let sample = Sample::of(6000, 1);
-    let rules: BTreeSet<&String> =
-        sample.truth.tables.iter().flat_map(|table| table.n_identifiers.keys()).collect();
+    let rules: BTreeSet<&String> = sample
+        .truth
+        .tables
+        .iter()
+        .flat_map(|table| table.n_identifiers.keys())
+        .collect();
     assert_eq!(rules.len(), texts::RULES.len());
     let sum = |count: fn(&TableTruth) -> u64| sample.truth.tables.iter().map(count).sum::<u64>();
     assert!(sum(|table| table.n_duplicates) > 0);
@@ -166,12 +199,26 @@ fn the_ledger_of_mi_fido_holds_what_the_truth_says() {
     assert_eq!(wide(lines.len()), table.n_rows);
     assert_eq!(n_repeated(lines), table.n_duplicates);
     let count = |wanted: fn(&[&str]) -> bool| {
-        wide(lines.iter().filter(|line| wanted(&line.split(';').collect::<Vec<_>>())).count())
+        wide(
+            lines
+                .iter()
+                .filter(|line| wanted(&line.split(';').collect::<Vec<_>>()))
+                .count(),
+        )
     };
     assert_eq!(count(|fields| fields[1] == "2"), table.n_superseded);
-    assert_eq!(count(|fields| fields.len() < 25), of(&table.n_broken, "ragged_row"));
-    assert_eq!(count(|fields| fields[2].is_empty()), of(&table.n_broken, "missing_required"));
-    assert_eq!(count(|fields| fields[8].contains('@')), of(&table.n_identifiers, "email"));
+    assert_eq!(
+        count(|fields| fields.len() < 25),
+        of(&table.n_broken, "ragged_row")
+    );
+    assert_eq!(
+        count(|fields| fields[2].is_empty()),
+        of(&table.n_broken, "missing_required")
+    );
+    assert_eq!(
+        count(|fields| fields[8].contains('@')),
+        of(&table.n_identifiers, "email")
+    );
     assert!(text.contains("Muggiò"));
 }
 
@@ -181,12 +228,24 @@ fn the_lines_of_family_like_hold_what_the_truth_says() {
     let table = sample.table("eventi");
     let lines: Vec<String> = files(&sample.path("family_like/eventi"))
         .into_values()
-        .flat_map(|bytes| String::from_utf8(inflated(&bytes)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|bytes| {
+            String::from_utf8(inflated(&bytes))
+                .unwrap()
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .collect();
     assert_eq!(wide(lines.len()), table.n_rows);
     assert_eq!(n_repeated(&lines), table.n_duplicates);
-    let read: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    assert_eq!(wide(lines.len() - read.len()), of(&table.n_broken, "broken_json"));
+    let read: Vec<Value> = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert_eq!(
+        wide(lines.len() - read.len()),
+        of(&table.n_broken, "broken_json")
+    );
     let n_newer = read.iter().filter(|item| item["revisione"] == 2).count();
     assert_eq!(wide(n_newer), table.n_superseded);
 }
@@ -195,19 +254,38 @@ fn the_lines_of_family_like_hold_what_the_truth_says() {
 fn the_tables_of_wemi_and_their_dump_hold_what_the_truth_says() {
     let sample = Sample::of(3000, 1);
     let dump = sample.text("wemi/dump.sql");
-    for table in sample.truth.tables.iter().filter(|table| table.platform == "wemi") {
+    for table in sample
+        .truth
+        .tables
+        .iter()
+        .filter(|table| table.platform == "wemi")
+    {
         let path = sample.path(&format!("wemi/{}.parquet", table.table));
         let file = fs::File::open(path).unwrap();
         let reader = SerializedFileReader::new(file).unwrap();
         let n_rows = reader.metadata().file_metadata().num_rows();
-        assert_eq!(u64::try_from(n_rows).unwrap(), table.n_rows, "{}", table.table);
+        assert_eq!(
+            u64::try_from(n_rows).unwrap(),
+            table.n_rows,
+            "{}",
+            table.table
+        );
         let head = format!("COPY public.{} (", table.table);
         let section = dump.split(&head).nth(1).unwrap();
-        let n_lines = section.lines().skip(1).take_while(|line| *line != "\\.").count();
+        let n_lines = section
+            .lines()
+            .skip(1)
+            .take_while(|line| *line != "\\.")
+            .count();
         assert_eq!(wide(n_lines), table.n_rows, "{}", table.table);
     }
-    let n_cut = dump.lines().filter(|line| line.contains("{\"categoria\"") && !line.ends_with('}'));
-    let n_broken = of(&sample.table("richiesta_servizio_base").n_broken, "invalid_json");
+    let n_cut = dump
+        .lines()
+        .filter(|line| line.contains("{\"categoria\"") && !line.ends_with('}'));
+    let n_broken = of(
+        &sample.table("richiesta_servizio_base").n_broken,
+        "invalid_json",
+    );
     assert_eq!(wide(n_cut.count()), n_broken);
 }
 
@@ -218,16 +296,35 @@ fn the_workbook_of_the_bacheca_counts_its_own_rows() {
     let path = sample.path("bacheca_digitale/bacheca.xlsx");
     let mut book: Xlsx<_> = open_workbook(path).unwrap();
     let range = book.worksheet_range("Annunci").unwrap();
-    let cell = |row, column| range.get_value((row, column)).cloned().unwrap_or(Data::Empty);
-    assert_eq!(cell(0, 0).to_string(), "Bacheca digitale – annunci della comunità");
+    let cell = |row, column| {
+        range
+            .get_value((row, column))
+            .cloned()
+            .unwrap_or(Data::Empty)
+    };
+    assert_eq!(
+        cell(0, 0).to_string(),
+        "Bacheca digitale – annunci della comunità"
+    );
     let n_rows = f64::from(u32::try_from(table.n_rows).unwrap());
     assert_eq!(cell(1, 1), Data::Float(n_rows));
-    assert_eq!((cell(3, 4), cell(4, 4)), (Data::String("Persona".into()), Data::String("Comune".into())));
+    assert_eq!(
+        (cell(3, 4), cell(4, 4)),
+        (
+            Data::String("Persona".into()),
+            Data::String("Comune".into())
+        )
+    );
     let last = range.end().unwrap().0;
     assert_eq!(u64::from(last) + 1 - 5, table.n_rows);
-    let n_dates = (5..=last).filter(|row| matches!(cell(*row, 1), Data::DateTime(_))).count();
+    let n_dates = (5..=last)
+        .filter(|row| matches!(cell(*row, 1), Data::DateTime(_)))
+        .count();
     assert!(wide(n_dates) * 10 > table.n_rows * 8, "{n_dates}");
-    assert_eq!(book.worksheet_range("Attivita").unwrap().height(), 61 * 48 + 1);
+    assert_eq!(
+        book.worksheet_range("Attivita").unwrap().height(),
+        61 * 48 + 1
+    );
 }
 
 #[test]

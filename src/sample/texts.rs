@@ -7,8 +7,14 @@
 use super::draw::Draw;
 
 /// The rules of the identifiers planted, in the order in which they take turns.
-pub(crate) const RULES: [&str; 6] =
-    ["codice_fiscale", "codice_fiscale_omocodia", "email", "phone", "iban", "address"];
+pub(crate) const RULES: [&str; 6] = [
+    "codice_fiscale",
+    "codice_fiscale_omocodia",
+    "email",
+    "phone",
+    "iban",
+    "address",
+];
 
 /// Phrases without digits, names or addresses.
 const PHRASES: [&str; 14] = [
@@ -68,7 +74,11 @@ pub(crate) fn sentence_with(rule: &str, draw: &mut Draw) -> String {
 fn codice_fiscale(draw: &mut Draw) -> String {
     let (letters, _) = *draw.pick(&FICTION);
     let month = *draw.pick(&["A", "C", "E", "L", "P", "T"]);
-    let stem = format!("{letters}{:02}{month}{:02}F205", draw.between(30, 99), draw.between(1, 28));
+    let stem = format!(
+        "{letters}{:02}{month}{:02}F205",
+        draw.between(30, 99),
+        draw.between(1, 28)
+    );
     with_check(&stem)
 }
 
@@ -130,14 +140,20 @@ fn iban(draw: &mut Draw) -> String {
     let account = format!("X0000000000{:012}", draw.between(1, 999_999_999));
     let numeric: String = format!("{account}IT00")
         .chars()
-        .map(|sign| sign.to_digit(36).map_or_else(String::new, |value| value.to_string()))
+        .map(|sign| {
+            sign.to_digit(36)
+                .map_or_else(String::new, |value| value.to_string())
+        })
         .collect();
     format!("IT{:02}{account}", 98 - remainder_97(&numeric))
 }
 
 /// The remainder modulo 97 of a long decimal number.
 fn remainder_97(digits: &str) -> u32 {
-    digits.chars().filter_map(|sign| sign.to_digit(10)).fold(0, |sum, digit| (sum * 10 + digit) % 97)
+    digits
+        .chars()
+        .filter_map(|sign| sign.to_digit(10))
+        .fold(0, |sum, digit| (sum * 10 + digit) % 97)
 }
 
 #[cfg(test)]
@@ -156,8 +172,10 @@ mod tests {
             let iban = iban(&mut draw);
             assert_eq!(iban.len(), 27);
             let turned = format!("{}{}", &iban[4..], &iban[..4]);
-            let numeric: String =
-                turned.chars().map(|sign| sign.to_digit(36).unwrap().to_string()).collect();
+            let numeric: String = turned
+                .chars()
+                .map(|sign| sign.to_digit(36).unwrap().to_string())
+                .collect();
             assert_eq!(remainder_97(&numeric), 1);
         }
     }
@@ -165,11 +183,20 @@ mod tests {
     #[test]
     fn an_omocodia_ends_in_letters() {
         let mut draw = Draw::new(1, 1);
-        assert!(omocodia(&mut draw).chars().skip(13).all(|sign| sign.is_ascii_uppercase()));
+        assert!(
+            omocodia(&mut draw)
+                .chars()
+                .skip(13)
+                .all(|sign| sign.is_ascii_uppercase())
+        );
     }
 
     #[test]
     fn a_phrase_holds_no_digit() {
-        assert!(PHRASES.iter().all(|phrase| !phrase.contains(|sign: char| sign.is_ascii_digit())));
+        assert!(
+            PHRASES
+                .iter()
+                .all(|phrase| !phrase.contains(|sign: char| sign.is_ascii_digit()))
+        );
     }
 }

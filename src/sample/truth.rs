@@ -117,21 +117,24 @@ pub struct TableTruth {
 impl TableTruth {
     /// An empty count for a table.
     pub(crate) fn new(platform: &str, table: &str) -> Self {
-        Self { platform: platform.to_owned(), table: table.to_owned(), ..Self::default() }
+        Self {
+            platform: platform.to_owned(),
+            table: table.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// Rows that should be rejected.
     pub fn n_rejected(&self) -> u64 {
-        self.n_broken.values().chain(self.n_identifiers.values()).sum()
+        self.n_broken
+            .values()
+            .chain(self.n_identifiers.values())
+            .sum()
     }
 
     /// Rows that should be accepted.
     pub fn n_accepted(&self) -> u64 {
-        self.n_rows
-            - self.n_rejected()
-            - self.n_duplicates
-            - self.n_superseded
-            - self.n_erased
+        self.n_rows - self.n_rejected() - self.n_duplicates - self.n_superseded - self.n_erased
     }
 }
 
@@ -164,8 +167,13 @@ impl Truth {
             version: 1,
             seed,
             n_exchanges_asked,
-            months: (0..N_MONTHS).map(|month| calendar.month(month).to_owned()).collect(),
-            emerging_needs: EMERGING.iter().map(|plan| planted_need(plan, &calendar)).collect(),
+            months: (0..N_MONTHS)
+                .map(|month| calendar.month(month).to_owned())
+                .collect(),
+            emerging_needs: EMERGING
+                .iter()
+                .map(|plan| planted_need(plan, &calendar))
+                .collect(),
             service_gaps: planted_gaps(&calendar),
             decoys: planted_decoys(&calendar),
             tables,
@@ -189,7 +197,11 @@ fn planted_need(plan: &Emerging, calendar: &Calendar) -> PlantedNeed {
             Shape::NewTag => NeedKind::NewTag,
         },
         platform: plan.platform.to_owned(),
-        district_codes: plan.districts.iter().map(|code| (*code).to_owned()).collect(),
+        district_codes: plan
+            .districts
+            .iter()
+            .map(|code| (*code).to_owned())
+            .collect(),
         need: plan.need.to_owned(),
         first_month: month_text(calendar, plan.from),
         last_month: month_text(calendar, N_MONTHS),

@@ -80,7 +80,11 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         n_rows: wide(rows.len() - 1),
         ..TableTruth::new(NAME, table)
     };
-    let truth = vec![of("Progetti", &project_rows), faults.truth, of("Formazione", &training_rows)];
+    let truth = vec![
+        of("Progetti", &project_rows),
+        faults.truth,
+        of("Formazione", &training_rows),
+    ];
     let index = vec![
         header(&["Foglio", "Righe"]),
         vec![text("Progetti"), Cell::Number(project_rows.len() - 1)],
@@ -88,10 +92,22 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         vec![text("Formazione"), Cell::Number(training_rows.len() - 1)],
     ];
     let sheets = [
-        Sheet { name: "Indice", rows: index },
-        Sheet { name: "Progetti", rows: project_rows },
-        Sheet { name: "Schede", rows: report_rows },
-        Sheet { name: "Formazione", rows: training_rows },
+        Sheet {
+            name: "Indice",
+            rows: index,
+        },
+        Sheet {
+            name: "Progetti",
+            rows: project_rows,
+        },
+        Sheet {
+            name: "Schede",
+            rows: report_rows,
+        },
+        Sheet {
+            name: "Formazione",
+            rows: training_rows,
+        },
     ];
     ods::write(&path, &sheets)?;
     site.progress.wrote(n_reports);
@@ -136,7 +152,12 @@ fn projects(site: &Site<'_>, draw: &mut Draw) -> Result<(Vec<Project>, Vec<Vec<C
         };
         let platform = PLATFORMS[number % PLATFORMS.len()];
         let comuni = comuni(site, platform, draw)?;
-        rows.push(project_row(site, (&project, number), (platform, comuni), draw));
+        rows.push(project_row(
+            site,
+            (&project, number),
+            (platform, comuni),
+            draw,
+        ));
         projects.push(project);
     }
     Ok((projects, rows))
@@ -150,7 +171,11 @@ fn comuni(site: &Site<'_>, platform: &Platform, draw: &mut Draw) -> Result<Strin
     let (code, _) = *draw.pick(platform.districts);
     let district = site.geography.district(code)?;
     let mut codes: Vec<&str> = (0..draw.between(1, 4))
-        .map(|_| district.places[draw.weighted(&district.running)].code.as_str())
+        .map(|_| {
+            district.places[draw.weighted(&district.running)]
+                .code
+                .as_str()
+        })
         .collect();
     codes.sort_unstable();
     codes.dedup();
@@ -164,9 +189,20 @@ fn project_row(
     (platform, comuni): (&Platform, String),
     draw: &mut Draw,
 ) -> Vec<Cell> {
-    const WORDS: [&str; 6] = ["Vicini", "Insieme", "Radici", "Ponti", "Cortili", "Tempo comune"];
-    const LEADERS: [&str; 4] =
-        ["Cooperativa Il Ponte", "Consorzio La Bussola", "Ufficio di piano", "Associazione Primavera"];
+    const WORDS: [&str; 6] = [
+        "Vicini",
+        "Insieme",
+        "Radici",
+        "Ponti",
+        "Cortili",
+        "Tempo comune",
+    ];
+    const LEADERS: [&str; 4] = [
+        "Cooperativa Il Ponte",
+        "Consorzio La Bussola",
+        "Ufficio di piano",
+        "Associazione Primavera",
+    ];
     let grant = draw.between(20, 300) * 1000;
     let is_over = project.end < EXTRACT;
     let end = is_over.then(|| Cell::Day(site.calendar.iso(project.end).to_owned()));
@@ -287,7 +323,11 @@ fn trainings(site: &Site<'_>, projects: &[Project], draw: &mut Draw) -> Vec<Vec<
             rows.push(vec![
                 text(&format!("F-{:04}", rows.len())),
                 text(&project.code),
-                Cell::Day(site.calendar.iso(draw.between(project.begin, last)).to_owned()),
+                Cell::Day(
+                    site.calendar
+                        .iso(draw.between(project.begin, last))
+                        .to_owned(),
+                ),
                 Cell::Number(draw.between(2, 24)),
                 text(draw.pick::<&str>(&["volontari", "operatori", "famiglie", "misto"])),
                 Cell::Number(draw.between(5, 40)),

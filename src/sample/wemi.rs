@@ -8,12 +8,11 @@ use super::faults::{Fault, Faults, Rates};
 use super::files::Appended;
 use super::numbers::{percentile, wide};
 use super::scenario::WEMI;
-use super::tables::{Kind, Layout, Table, Value};
+use super::tables::{Layout, Table, Value};
 use super::texts::{phrase, sentence_with};
 use super::truth::TableTruth;
+use super::wemi_layouts::{BASE, ENTE_REQUEST, ENTI, HISTORY, MATCHES, MEMBERS, REVIEWS, SPAZI};
 use super::{Error, Site};
-
-use Kind::{Amount, Day, Instant as Moment, Number, Text};
 
 /// How many bodies offer services.
 const N_ENTI: usize = 54;
@@ -21,117 +20,14 @@ const N_ENTI: usize = 54;
 /// How many places there are.
 const N_SPAZI: usize = 18;
 
-/// The requests.
-const BASE: Layout = Layout {
-    name: "richiesta_servizio_base",
-    columns: &[
-        ("id_richiesta_servizio_base", Number),
-        ("id_cittadino", Text),
-        ("cd_tipologia", Number),
-        ("cd_origine_richiesta", Number),
-        ("ts_creazione", Moment),
-        ("ts_registrazione", Moment),
-        ("dt_periodo_richiesto_dal", Day),
-        ("dt_periodo_richiesto_al", Day),
-        ("js_impersonificazione", Text),
-        ("js_dati_richiesta", Text),
-    ],
-};
-
-/// What a body provides for a request.
-const ENTE_REQUEST: Layout = Layout {
-    name: "richiesta_servizio_ente",
-    columns: &[
-        ("id_richiesta_servizio_base", Number),
-        ("id_ente", Number),
-        ("id_servizio_erogato_ente", Number),
-        ("im_costo_totale_calcolato", Amount),
-        ("im_costo_totale_ente", Amount),
-        ("im_quota_pubblica", Amount),
-        ("nr_ore_previste", Amount),
-        ("nr_ore_erogate", Amount),
-        ("cd_ricavo", Text),
-        ("ts_scadenza_acquisto", Moment),
-    ],
-};
-
-/// The history of states.
-const HISTORY: Layout = Layout {
-    name: "richiesta_servizio_ente_stt",
-    columns: &[
-        ("id_richiesta_servizio_base", Number),
-        ("ts_variazione_stato", Moment),
-        ("cd_stato_ric_serv_ente", Number),
-        ("cd_motivo", Text),
-    ],
-};
-
-/// Requests for domestic work and the workers found.
-const MATCHES: Layout = Layout {
-    name: "r_match_ric_lav",
-    columns: &[
-        ("id_richiesta", Number),
-        ("id_lavoratore", Text),
-        ("id_ult_operatore", Text),
-        ("cd_stato_associazione", Number),
-        ("ts_associazione", Moment),
-        ("nr_ore_previste", Amount),
-        ("nr_ore_erogate", Amount),
-        ("im_paga_oraria", Amount),
-    ],
-};
-
-/// What people say afterwards.
-const REVIEWS: Layout = Layout {
-    name: "recensione_ente",
-    columns: &[
-        ("id_recensione", Number),
-        ("id_richiesta_servizio_base", Number),
-        ("id_ente", Number),
-        ("id_cittadino", Text),
-        ("nr_voto", Number),
-        ("tx_commento", Text),
-        ("ts_recensione", Moment),
-    ],
-};
-
-/// The bodies.
-const ENTI: Layout = Layout {
-    name: "ente",
-    columns: &[
-        ("id_ente", Number),
-        ("tx_denominazione", Text),
-        ("cd_forma_giuridica", Text),
-        ("dt_accreditamento_dal", Day),
-        ("dt_accreditamento_al", Day),
-        ("nr_capacita_mese", Number),
-        ("js_categorie", Text),
-        ("js_municipi", Text),
-    ],
-};
-
-/// The places.
-const SPAZI: Layout = Layout {
-    name: "spazio_wemi",
-    columns: &[
-        ("id_spazio", Number),
-        ("tx_nome", Text),
-        ("nr_municipio", Number),
-        ("dt_apertura", Day),
-        ("dt_chiusura", Day),
-        ("js_attivita", Text),
-    ],
-};
-
-/// The members.
-const MEMBERS: Layout = Layout {
-    name: "utenti_attivi",
-    columns: &[("dt_mese", Day), ("nr_municipio", Number), ("nr_utenti_attivi", Number)],
-};
-
 /// Faults of the requests; a database knows no repeats and keeps its history itself.
 const REQUEST_RATES: Rates = Rates {
-    reasons: &["invalid_json", "unknown_sub_area", "unknown_code", "date_order"],
+    reasons: &[
+        "invalid_json",
+        "unknown_sub_area",
+        "unknown_code",
+        "date_order",
+    ],
     broken: 0.002,
     identifiers: 0.0015,
     duplicates: 0.0,
@@ -140,12 +36,20 @@ const REQUEST_RATES: Rates = Rates {
 };
 
 /// Faults of the history.
-const HISTORY_RATES: Rates =
-    Rates { reasons: &["unknown_code"], broken: 0.0004, identifiers: 0.0, ..REQUEST_RATES };
+const HISTORY_RATES: Rates = Rates {
+    reasons: &["unknown_code"],
+    broken: 0.0004,
+    identifiers: 0.0,
+    ..REQUEST_RATES
+};
 
 /// Faults of the reviews.
-const REVIEW_RATES: Rates =
-    Rates { reasons: &["bad_range"], broken: 0.003, identifiers: 0.01, ..REQUEST_RATES };
+const REVIEW_RATES: Rates = Rates {
+    reasons: &["bad_range"],
+    broken: 0.003,
+    identifiers: 0.01,
+    ..REQUEST_RATES
+};
 
 /// The tables of one request, open at once.
 #[derive(Debug)]
@@ -195,7 +99,12 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         n_reviews: 0,
     };
     let districts = site.districts(&WEMI)?;
-    let mut life = Life::new(&WEMI, districts, site.calendar, (site.n_exchanges, site.seed));
+    let mut life = Life::new(
+        &WEMI,
+        districts,
+        site.calendar,
+        (site.n_exchanges, site.seed),
+    );
     for month in 0..N_MONTHS {
         let requests = life.month(month);
         let n_requests = requests.len();
@@ -222,7 +131,10 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
 
 /// The count of a table without faults.
 fn counted(layout: Layout, n_rows: u64) -> TableTruth {
-    TableTruth { n_rows, ..TableTruth::new(WEMI.name, layout.name) }
+    TableTruth {
+        n_rows,
+        ..TableTruth::new(WEMI.name, layout.name)
+    }
 }
 
 /// Whether a request is for domestic work, which has its own states.
@@ -270,10 +182,17 @@ impl Database<'_> {
             Fault::Broken("unknown_code") => 7,
             _ => 1 + usize::from(percentile(wide(id)) < 15),
         };
-        let origin = if request.is_assisted { 2 } else { *draw.pick(&[1, 3, 4, 4, 4]) };
+        let origin = if request.is_assisted {
+            2
+        } else {
+            *draw.pick(&[1, 3, 4, 4, 4])
+        };
         let operator = format!("OP{:03}", draw.between(1, 60));
         let filed_by = request.is_assisted.then(|| {
-            format!("{{\"id_operatore\":\"{operator}\",\"id_spazio\":{}}}", 1 + id % N_SPAZI)
+            format!(
+                "{{\"id_operatore\":\"{operator}\",\"id_spazio\":{}}}",
+                1 + id % N_SPAZI
+            )
         });
         self.base.row(&[
             Value::Number(id),
@@ -318,9 +237,15 @@ impl Database<'_> {
             Value::Text(&format!("L{:06}", other / 6)),
             Value::Text(&format!("OP{:03}", draw.between(1, 60))),
             Value::Number(if is_over { 3 } else { 2 }),
-            Value::Instant(Instant { day, second: 10 * 3600 + id % 3600 }),
+            Value::Instant(Instant {
+                day,
+                second: 10 * 3600 + id % 3600,
+            }),
             Value::Amount(planned),
-            Value::or_null(is_over.then_some(planned * draw.between(80, 110) / 100), Value::Amount),
+            Value::or_null(
+                is_over.then_some(planned * draw.between(80, 110) / 100),
+                Value::Amount,
+            ),
             Value::Amount(draw.between(850, 1250)),
         ])
     }
@@ -335,23 +260,38 @@ impl Database<'_> {
         let planned = request.half_hours * 50;
         let cost = planned * draw.between(12, 24);
         let is_done = request.outcome.state == State::Completed;
-        let revenue = *draw.pick(&["tariffa", "tariffa", "abbonamento", "contributo", "gratuito"]);
+        let revenue = *draw.pick(&[
+            "tariffa",
+            "tariffa",
+            "abbonamento",
+            "contributo",
+            "gratuito",
+        ]);
         let (cost, share) = match revenue {
             "gratuito" => (0, 0),
             "contributo" => (cost, cost * draw.between(3, 8) / 10),
             _ => (cost, 0),
         };
-        let due = Instant { day: request.requested.day + 45, second: 0 };
+        let due = Instant {
+            day: request.requested.day + 45,
+            second: 0,
+        };
         self.n_ente += 1;
         self.ente.row(&[
             Value::Number(id),
             Value::Number(ente),
             Value::Number(ente * 10 + id % 6),
             Value::Amount(cost),
-            Value::or_null(is_done.then_some(cost * draw.between(90, 105) / 100), Value::Amount),
+            Value::or_null(
+                is_done.then_some(cost * draw.between(90, 105) / 100),
+                Value::Amount,
+            ),
             Value::or_null((share > 0).then_some(share), Value::Amount),
             Value::Amount(planned),
-            Value::or_null(is_done.then_some(planned * draw.between(80, 110) / 100), Value::Amount),
+            Value::or_null(
+                is_done.then_some(planned * draw.between(80, 110) / 100),
+                Value::Amount,
+            ),
             Value::Text(revenue),
             Value::Instant(due),
         ])
@@ -374,7 +314,11 @@ impl Database<'_> {
             Fault::Identifier(rule) => Some(sentence_with(rule, draw)),
             _ => draw.chance(0.25).then(|| phrase(draw).to_owned()),
         };
-        let vote = if matches!(fault, Fault::Broken(_)) { 9 } else { vote + 1 };
+        let vote = if matches!(fault, Fault::Broken(_)) {
+            9
+        } else {
+            vote + 1
+        };
         self.n_reviews += 1;
         self.reviews.row(&[
             Value::Number(self.n_reviews),
@@ -383,7 +327,10 @@ impl Database<'_> {
             Value::Text(&format!("C{:07}", request.person)),
             Value::Number(vote),
             Value::text(comment.as_ref()),
-            Value::Instant(Instant { day, second: 20 * 3600 + id % 3600 }),
+            Value::Instant(Instant {
+                day,
+                second: 20 * 3600 + id % 3600,
+            }),
         ])?;
         self.review_faults.wrote(fault);
         Ok(())
@@ -413,11 +360,17 @@ fn wanted_json(request: &Request, fault: Fault) -> String {
         Word::Other => "ALTRO",
         Word::New(label) => label,
     };
-    let municipio =
-        if fault == Fault::Broken("unknown_sub_area") { 12 } else { request.place + 1 };
+    let municipio = if fault == Fault::Broken("unknown_sub_area") {
+        12
+    } else {
+        request.place + 1
+    };
     let traits = request.profile;
-    let household =
-        if traits.household > 4 { "5+".to_owned() } else { traits.household.to_string() };
+    let household = if traits.household > 4 {
+        "5+".to_owned()
+    } else {
+        traits.household.to_string()
+    };
     let mut json = format!(
         concat!(
             r#"{{"categoria":"{}","municipio":{},"fascia_eta":"{}","nucleo":"{}","rete":"{}","#,
@@ -431,9 +384,17 @@ fn wanted_json(request: &Request, fault: Fault) -> String {
         traits.network,
         traits.known,
         traits.referral,
-        if request.is_complex { "complesso" } else { "semplice" },
+        if request.is_complex {
+            "complesso"
+        } else {
+            "semplice"
+        },
         channel(request),
-        if label == "SOCIALITA" { "socialita" } else { "aiuto" },
+        if label == "SOCIALITA" {
+            "socialita"
+        } else {
+            "aiuto"
+        },
     );
     if let Some(tag) = request.tag {
         json.push('"');
@@ -496,7 +457,14 @@ fn history(request: &Request) -> Vec<(Instant, usize, Option<&'static str>)> {
 /// The bodies, most of them accredited.
 fn write_enti(table: &mut Table<'_>, draw: &mut Draw) -> Result<u64, Error> {
     const KINDS: [&str; 3] = ["Cooperativa", "Associazione", "Impresa sociale"];
-    const NAMES: [&str; 6] = ["Il Girasole", "La Bussola", "Arcobaleno", "Il Ponte", "Primavera", "Il Melograno"];
+    const NAMES: [&str; 6] = [
+        "Il Girasole",
+        "La Bussola",
+        "Arcobaleno",
+        "Il Ponte",
+        "Primavera",
+        "Il Melograno",
+    ];
     const FORMS: [&str; 3] = ["1.4.30", "1.7.10", "1.3.20"];
     for id in 1..=N_ENTI {
         let categories: Vec<String> = WEMI
@@ -505,8 +473,10 @@ fn write_enti(table: &mut Table<'_>, draw: &mut Draw) -> Result<u64, Error> {
             .filter(|_| draw.chance(0.4))
             .map(|need| format!("\"{}\"", need.label))
             .collect();
-        let municipi: Vec<String> =
-            (1..=9_usize).filter(|_| draw.chance(0.5)).map(|number| number.to_string()).collect();
+        let municipi: Vec<String> = (1..=9_usize)
+            .filter(|_| draw.chance(0.5))
+            .map(|number| number.to_string())
+            .collect();
         let since = (!id.is_multiple_of(9)).then(|| draw.below(500));
         let until = since.filter(|_| id % 10 == 3).map(|day| day + 800);
         let name = format!("{} {} {id}", KINDS[id % 3], NAMES[id / 3 % 6]);
@@ -526,7 +496,12 @@ fn write_enti(table: &mut Table<'_>, draw: &mut Draw) -> Result<u64, Error> {
 
 /// The places, two in each municipio.
 fn write_spazi(table: &mut Table<'_>) -> Result<u64, Error> {
-    const ACTIVITIES: [&str; 4] = ["orientamento", "laboratori", "gruppi di parola", "sportello badanti"];
+    const ACTIVITIES: [&str; 4] = [
+        "orientamento",
+        "laboratori",
+        "gruppi di parola",
+        "sportello badanti",
+    ];
     for id in 1..=N_SPAZI {
         let activities: Vec<String> = ACTIVITIES
             .iter()

@@ -127,37 +127,71 @@ impl Draft {
     pub fn read(root: &Path) -> Result<Self, Error> {
         let settings_path = root.join("antenne.toml");
         if !settings_path.is_file() {
-            return Err(Error::NotACommons { root: root.to_path_buf() });
+            return Err(Error::NotACommons {
+                root: root.to_path_buf(),
+            });
         }
-        let mut reader = Reader { root, mistakes: Vec::new(), unread: BTreeSet::new() };
-        let settings = reader.toml::<Settings>(&settings_path)?.map(|found| found.spec);
+        let mut reader = Reader {
+            root,
+            mistakes: Vec::new(),
+            unread: BTreeSet::new(),
+        };
+        let settings = reader
+            .toml::<Settings>(&settings_path)?
+            .map(|found| found.spec);
         let sources = reader.folder::<SourceSpec>("pipelines/sources", "source")?;
         let releases = reader.folder::<ReleaseSpec>("pipelines/releases", "release")?;
         let conformed = reader.models("conformed")?;
         let derived = reader.models("derived")?;
-        let folder = settings.as_ref().map_or_else(|| "reference".to_owned(), |found| found.reference.folder.clone());
-        let reference = reader.toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?.map(|found| found.spec);
-        let Reader { mut mistakes, mut unread, .. } = reader;
+        let folder = settings.as_ref().map_or_else(
+            || "reference".to_owned(),
+            |found| found.reference.folder.clone(),
+        );
+        let reference = reader
+            .toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?
+            .map(|found| found.spec);
+        let Reader {
+            mut mistakes,
+            mut unread,
+            ..
+        } = reader;
         mistakes.extend(source_mistakes(&sources));
         mistakes.extend(release_mistakes(&releases, &unread));
         mistakes.extend(conformed_mistakes(&conformed, &sources, &unread));
         let (derived, blocked) = in_order(derived);
         mistakes.extend(circle_mistakes(&blocked));
         unread.extend(blocked.iter().map(|model| model.name.clone()));
-        Ok(Self { settings, sources, releases, conformed, derived, reference, unread, mistakes })
+        Ok(Self {
+            settings,
+            sources,
+            releases,
+            conformed,
+            derived,
+            reference,
+            unread,
+            mistakes,
+        })
     }
 
     /// Whether a pipeline declares the table `source.<platform>__<table>`.
     pub(crate) fn has_source(&self, input: &str) -> bool {
-        let names = input.strip_prefix("source.").and_then(|rest| rest.split_once("__"));
-        names.is_some_and(|(platform, table)| self.sources.get(platform).is_some_and(|source| source.spec.tables.contains_key(table)))
+        let names = input
+            .strip_prefix("source.")
+            .and_then(|rest| rest.split_once("__"));
+        names.is_some_and(|(platform, table)| {
+            self.sources
+                .get(platform)
+                .is_some_and(|source| source.spec.tables.contains_key(table))
+        })
     }
 
     /// Whether nothing can be said of a table, because what declares it could not be read.
     pub(crate) fn is_unread(&self, table: &str) -> bool {
         let platform = table.split_once("__").map(|(platform, _)| platform);
         let is_reference = table.starts_with("reference.") && self.reference.is_none();
-        is_reference || self.unread.contains(table) || platform.is_some_and(|platform| self.unread.contains(platform))
+        is_reference
+            || self.unread.contains(table)
+            || platform.is_some_and(|platform| self.unread.contains(platform))
     }
 }
 
@@ -183,7 +217,10 @@ impl Reader<'_> {
     }
 
     /// Reads one TOML file.
-    fn toml<T: serde::de::DeserializeOwned>(&mut self, path: &Path) -> Result<Option<Declared<T>>, Error> {
+    fn toml<T: serde::de::DeserializeOwned>(
+        &mut self,
+        path: &Path,
+    ) -> Result<Option<Declared<T>>, Error> {
         let text = self.text(path)?;
         let (spec, mistakes) = text.parse_toml::<T>();
         self.mistakes.extend(mistakes);
@@ -191,7 +228,11 @@ impl Reader<'_> {
     }
 
     /// Reads every TOML file of a folder, by stem.
-    fn folder<T: serde::de::DeserializeOwned>(&mut self, folder: &str, kind: &str) -> Result<BTreeMap<String, Declared<T>>, Error> {
+    fn folder<T: serde::de::DeserializeOwned>(
+        &mut self,
+        folder: &str,
+        kind: &str,
+    ) -> Result<BTreeMap<String, Declared<T>>, Error> {
         let mut found = BTreeMap::new();
         for (stem, path) in files_with_extension(&self.root.join(folder), "toml")? {
             match self.toml(&path)? {
@@ -218,8 +259,14 @@ impl Reader<'_> {
 }
 
 /// Files of `folder` with the extension, by stem, sorted; none where there is no folder.
-fn files_with_extension(folder: &Path, extension: &str) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let read_error = |source| Error::Read { path: folder.to_path_buf(), source };
+fn files_with_extension(
+    folder: &Path,
+    extension: &str,
+) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let read_error = |source| Error::Read {
+        path: folder.to_path_buf(),
+        source,
+    };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -228,7 +275,10 @@ fn files_with_extension(folder: &Path, extension: &str) -> Result<BTreeMap<Strin
     let mut found = BTreeMap::new();
     for entry in entries {
         let path = entry.map_err(read_error)?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .map(str::to_owned);
         if let (Some(stem), Some(true)) = (stem, path.extension().map(|found| found == extension)) {
             found.insert(stem, path);
         }
@@ -242,46 +292,91 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
     for source in sources.values() {
         for (name, table) in &source.spec.tables {
             let header = format!("tables.{name}");
-            mistakes.extend(check_table(name, table).into_iter().map(|found| source.text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))));
+            mistakes.extend(check_table(name, table).into_iter().map(|found| {
+                source.text.diagnostic_below(
+                    &header,
+                    &found.needle,
+                    found.message,
+                    Some(&found.help),
+                )
+            }));
         }
     }
     mistakes
 }
 
 /// Mistakes of the releases beyond their syntax.
-fn release_mistakes(releases: &BTreeMap<String, Declared<ReleaseSpec>>, unread: &BTreeSet<String>) -> Vec<Diagnostic> {
+fn release_mistakes(
+    releases: &BTreeMap<String, Declared<ReleaseSpec>>,
+    unread: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for release in releases.values() {
         for (needle, message, help) in release.spec.mistakes() {
-            found.push(release.text.diagnostic_below("protect", &needle, message, Some(help)));
+            found.push(
+                release
+                    .text
+                    .diagnostic_below("protect", &needle, message, Some(help)),
+            );
         }
-        let Some(whole) = &release.spec.protect.of else { continue };
+        let Some(whole) = &release.spec.protect.of else {
+            continue;
+        };
         if !releases.contains_key(whole) && !unread.contains(&format!("release.{whole}")) {
             let message = format!("there is no data set `{whole}` for this one to be a part of");
             let names: Vec<&str> = releases.keys().map(String::as_str).collect();
-            let help = nearest(whole, &names).map_or_else(|| format!("the data sets are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
-            found.push(release.text.diagnostic_below("protect", whole, message, Some(&help)));
+            let help = nearest(whole, &names).map_or_else(
+                || format!("the data sets are {}", names.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            found.push(
+                release
+                    .text
+                    .diagnostic_below("protect", whole, message, Some(&help)),
+            );
         }
     }
     found
 }
 
 /// Mistakes of the mappings: an unknown canonical table, an unknown platform table.
-fn conformed_mistakes(models: &[Model], sources: &BTreeMap<String, Declared<SourceSpec>>, unread: &BTreeSet<String>) -> Vec<Diagnostic> {
+fn conformed_mistakes(
+    models: &[Model],
+    sources: &BTreeMap<String, Declared<SourceSpec>>,
+    unread: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for model in models {
         found.extend(into_mistake(model));
-        let is_declared = |platform: &str| sources.contains_key(platform) || unread.contains(&format!("source.{platform}"));
+        let is_declared = |platform: &str| {
+            sources.contains_key(platform) || unread.contains(&format!("source.{platform}"))
+        };
         if platform_of(model).is_none_or(|platform| !is_declared(platform)) {
             found.push(model.mistake("/* model", format!("the file name `{}` does not begin with a platform", model.stem()), "name the file `<platform>__<table>.sql`, as in `pipelines/sources/<platform>.toml`"));
         }
         for input in &model.inputs {
-            let Some((platform, table)) = input.strip_prefix("source.").and_then(|rest| rest.split_once("__")) else { continue };
-            let Some(source) = sources.get(platform) else { continue };
+            let Some((platform, table)) = input
+                .strip_prefix("source.")
+                .and_then(|rest| rest.split_once("__"))
+            else {
+                continue;
+            };
+            let Some(source) = sources.get(platform) else {
+                continue;
+            };
             if !source.spec.tables.contains_key(table) {
-                let tables: Vec<String> = source.spec.tables.keys().map(|table| format!("`{platform}__{table}`")).collect();
+                let tables: Vec<String> = source
+                    .spec
+                    .tables
+                    .keys()
+                    .map(|table| format!("`{platform}__{table}`"))
+                    .collect();
                 let help = format!("the platform has {}", tables.join(", "));
-                found.push(model.statement_mistake(input, format!("no pipeline declares `{input}`"), &help));
+                found.push(model.statement_mistake(
+                    input,
+                    format!("no pipeline declares `{input}`"),
+                    &help,
+                ));
             }
         }
     }
@@ -293,10 +388,19 @@ fn into_mistake(model: &Model) -> Option<Diagnostic> {
     let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
     let listed = format!("the canonical tables are {}", names.join(", "));
     match model.header.into.as_deref() {
-        None => Some(model.mistake("/* model", "the mapping does not say which canonical table it fills".to_owned(), &format!("add `into = \"…\"`; {listed}"))),
+        None => Some(model.mistake(
+            "/* model",
+            "the mapping does not say which canonical table it fills".to_owned(),
+            &format!("add `into = \"…\"`; {listed}"),
+        )),
         Some(into) if Table::named(into).is_none() => {
-            let help = nearest(into, &names).map_or(listed, |near| format!("did you mean `{near}`?"));
-            Some(model.mistake(&format!("\"{into}\""), format!("there is no canonical table `{into}`"), &help))
+            let help =
+                nearest(into, &names).map_or(listed, |near| format!("did you mean `{near}`?"));
+            Some(model.mistake(
+                &format!("\"{into}\""),
+                format!("there is no canonical table `{into}`"),
+                &help,
+            ))
         }
         Some(_) => None,
     }
@@ -314,8 +418,15 @@ fn circle_mistakes(blocked: &[Model]) -> Vec<Diagnostic> {
     for model in blocked {
         let circle = circle_through(model, blocked);
         if let (Some(next), false) = (circle.get(1), told.contains(&model.name)) {
-            let message = format!("models read each other in a circle: {}", circle.join(" reads "));
-            found.push(model.statement_mistake(next, message, "let one of them read an earlier table instead"));
+            let message = format!(
+                "models read each other in a circle: {}",
+                circle.join(" reads ")
+            );
+            found.push(model.statement_mistake(
+                next,
+                message,
+                "let one of them read an earlier table instead",
+            ));
             told.extend(circle);
         }
     }

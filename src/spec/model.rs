@@ -14,7 +14,7 @@
 //!
 //! What a model reads is not declared: it is read from the parsed SQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use datafusion::sql::parser::{DFParser, Statement};
@@ -109,14 +109,23 @@ pub struct Model {
 impl Model {
     /// Reads `text`, the content of `sql/<schema>/<stem>.sql`; every mistake of header and
     /// statement.
-    pub(crate) fn parse(schema: &str, stem: &str, text: SourceText) -> (Option<Self>, Vec<Diagnostic>) {
+    pub(crate) fn parse(
+        schema: &str,
+        stem: &str,
+        text: SourceText,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
         let header_at = match header_range(&text) {
             Ok(range) => range,
             Err(mistake) => return (None, vec![mistake]),
         };
         let (header, mut mistakes) = text.parse_toml_part::<ModelHeader>(header_at.clone());
         let body_start = header_at.end + "*/".len();
-        let sql = text.text.get(body_start..).unwrap_or_default().trim().to_owned();
+        let sql = text
+            .text
+            .get(body_start..)
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         let sql = sql.trim_end_matches(';').to_owned();
         let inputs = inputs_of(&text, body_start, &sql);
         let inputs = inputs.map_err(|mistake| mistakes.push(mistake)).ok();
@@ -132,14 +141,22 @@ impl Model {
 
     /// Name without its schema.
     pub(crate) fn stem(&self) -> &str {
-        self.name.split_once('.').map_or(&*self.name, |(_, stem)| stem)
+        self.name
+            .split_once('.')
+            .map_or(&*self.name, |(_, stem)| stem)
     }
 
     /// The statement without comments and layout, so that only a change of meaning counts.
     pub(crate) fn normalized_sql(&self) -> String {
         DFParser::parse_sql(&self.sql).map_or_else(
             |_unparsed| self.sql.clone(),
-            |statements| statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";"),
+            |statements| {
+                statements
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(";")
+            },
         )
     }
 
@@ -149,7 +166,12 @@ impl Model {
     }
 
     /// A diagnostic that marks `needle` in the statement rather than in the header.
-    pub(crate) fn statement_mistake(&self, needle: &str, message: String, help: &str) -> Diagnostic {
+    pub(crate) fn statement_mistake(
+        &self,
+        needle: &str,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
         self.sql_mistake(word_from(&self.sql, 0, needle), needle, message, help)
     }
 
@@ -160,10 +182,18 @@ impl Model {
     }
 
     /// A diagnostic at byte `at` of the statement, or at its beginning.
-    fn sql_mistake(&self, at: Option<usize>, needle: &str, message: String, help: &str) -> Diagnostic {
+    fn sql_mistake(
+        &self,
+        at: Option<usize>,
+        needle: &str,
+        message: String,
+        help: &str,
+    ) -> Diagnostic {
         let start = self.text.text.find(&self.sql).unwrap_or_default();
         let first_word = self.sql.split_whitespace().next().map_or(0, str::len);
-        let span = at.map_or(start..start + first_word, |at| start + at..start + at + needle.len());
+        let span = at.map_or(start..start + first_word, |at| {
+            start + at..start + at + needle.len()
+        });
         self.text.diagnostic(span, message, "here", Some(help))
     }
 
@@ -194,20 +224,41 @@ fn header_range(text: &SourceText) -> Result<Range<usize>, Diagnostic> {
 
 /// Tables the statement reads.
 fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<String>, Diagnostic> {
-    let sql_start = text.text.get(start..).and_then(|rest| rest.find(sql)).map_or(start, |at| start + at);
+    let sql_start = text
+        .text
+        .get(start..)
+        .and_then(|rest| rest.find(sql))
+        .map_or(start, |at| start + at);
     let whole = sql_start..sql_start + sql.lines().next().map_or(0, str::len);
     let statements = DFParser::parse_sql(sql).map_err(|error| {
         let message = error.to_string();
-        let word = |at: usize| sql.get(at..).map_or(1, |rest| rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len()).max(1));
-        let span = position_in(sql, &message).map_or(whole.clone(), |at| sql_start + at..sql_start + at + word(at));
-        text.diagnostic(span, parser_words(&message), "the parser stops here", Some("the mistake is here or just before; the statement is SQL as DataFusion reads it"))
+        let word = |at: usize| {
+            sql.get(at..).map_or(1, |rest| {
+                rest.find(|letter: char| !letter.is_alphanumeric())
+                    .unwrap_or(rest.len())
+                    .max(1)
+            })
+        };
+        let span = position_in(sql, &message).map_or(whole.clone(), |at| {
+            sql_start + at..sql_start + at + word(at)
+        });
+        text.diagnostic(
+            span,
+            parser_words(&message),
+            "the parser stops here",
+            Some("the mistake is here or just before; the statement is SQL as DataFusion reads it"),
+        )
     })?;
     let [statement @ Statement::Statement(_)] = &*statements.into_iter().collect::<Vec<_>>() else {
-        return Err(text.diagnostic(whole, "a model is exactly one `select`", "here", Some("keep one statement in the file")));
+        return Err(text.diagnostic(
+            whole,
+            "a model is exactly one `select`",
+            "here",
+            Some("keep one statement in the file"),
+        ));
     };
-    let (tables, _ctes) = resolve_table_references(statement, true).map_err(|error| {
-        text.diagnostic(whole, error.to_string(), "here", None)
-    })?;
+    let (tables, _ctes) = resolve_table_references(statement, true)
+        .map_err(|error| text.diagnostic(whole, error.to_string(), "here", None))?;
     Ok(tables
         .iter()
         .map(|table| match table.schema() {
@@ -219,18 +270,35 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
 
 /// What the parser says, without the names of its layers and without the place, which is drawn.
 fn parser_words(message: &str) -> String {
-    let inner = message.split_once("ParserError(\"").map_or(message, |(_, rest)| rest);
-    let inner = inner.split(" at Line: ").next().unwrap_or(inner).trim_end_matches("\")");
-    inner.replace("Expected: ", "expected ").replace(", found: ", ", found ")
+    let inner = message
+        .split_once("ParserError(\"")
+        .map_or(message, |(_, rest)| rest);
+    let inner = inner
+        .split(" at Line: ")
+        .next()
+        .unwrap_or(inner)
+        .trim_end_matches("\")");
+    inner
+        .replace("Expected: ", "expected ")
+        .replace(", found: ", ", found ")
 }
 
 /// Byte offset of `Line: L, Column: C` in a parser's message.
 fn position_in(sql: &str, message: &str) -> Option<usize> {
     let (_, rest) = message.split_once("Line: ")?;
     let (line, rest) = rest.split_once(", Column: ")?;
-    let column: usize = rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()?;
+    let column: usize = rest
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()?;
     let line: usize = line.parse().ok()?;
-    let before: usize = sql.lines().take(line.saturating_sub(1)).map(|text| text.len() + 1).sum();
+    let before: usize = sql
+        .lines()
+        .take(line.saturating_sub(1))
+        .map(|text| text.len() + 1)
+        .sum();
     Some((before + column.saturating_sub(1)).min(sql.len().saturating_sub(1)))
 }
 
@@ -255,23 +323,18 @@ pub(crate) fn in_order(models: Vec<Model>) -> (Vec<Model>, Vec<Model>) {
 
 /// The shortest way from `start` through what it reads back to itself, as names; empty if none.
 pub(crate) fn circle_through(start: &Model, models: &[Model]) -> Vec<String> {
-    let mut ways = vec![vec![start.name.clone()]];
+    let mut ways = VecDeque::from([vec![start.name.clone()]]);
     let mut seen = BTreeSet::new();
-    while !ways.is_empty() {
-        let mut longer = Vec::new();
-        for way in &ways {
-            let last = models.iter().find(|model| way.last() == Some(&model.name));
-            for input in last.into_iter().flat_map(|model| &model.inputs) {
-                let next: Vec<String> = way.iter().chain([input]).cloned().collect();
-                if *input == start.name {
-                    return next;
-                }
-                if seen.insert(input.clone()) {
-                    longer.push(next);
-                }
+    while let Some(way) = ways.pop_front() {
+        let last = models.iter().find(|model| way.last() == Some(&model.name));
+        let inputs = last.into_iter().flat_map(|model| &model.inputs);
+        for input in inputs.filter(|input| seen.insert((*input).clone())) {
+            let longer: Vec<String> = way.iter().chain([input]).cloned().collect();
+            if *input == start.name {
+                return longer;
             }
+            ways.push_back(longer);
         }
-        ways = longer;
     }
     Vec::new()
 }
@@ -284,14 +347,22 @@ mod tests {
     /// A model with the given statement.
     fn model(stem: &str, sql: &str) -> Result<Model, Vec<Diagnostic>> {
         let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\n*/\n{sql}\n");
-        let (model, mistakes) = Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text));
+        let (model, mistakes) =
+            Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text));
         model.ok_or(mistakes)
     }
 
     #[test]
     fn inputs_are_read_from_the_statement_and_ctes_are_not_inputs() {
-        let found = model("a", "with x as (select 1 as n from conformed.exchanges) select n from x").unwrap();
-        assert_eq!(found.inputs, BTreeSet::from(["conformed.exchanges".to_owned()]));
+        let found = model(
+            "a",
+            "with x as (select 1 as n from conformed.exchanges) select n from x",
+        )
+        .unwrap();
+        assert_eq!(
+            found.inputs,
+            BTreeSet::from(["conformed.exchanges".to_owned()])
+        );
     }
 
     #[test]
@@ -301,7 +372,10 @@ mod tests {
         let c = model("c", "select 1 as n from derived.a").unwrap();
         let (ordered, blocked) = in_order(vec![a, b, c]);
         assert_eq!((ordered.len(), blocked.len()), (0, 3));
-        assert_eq!(circle_through(&blocked[0], &blocked), ["derived.a", "derived.b", "derived.a"]);
+        assert_eq!(
+            circle_through(&blocked[0], &blocked),
+            ["derived.a", "derived.b", "derived.a"]
+        );
         assert!(circle_through(&blocked[2], &blocked).is_empty());
     }
 
@@ -309,19 +383,27 @@ mod tests {
     fn a_model_comes_after_what_it_reads() {
         let a = model("a", "select 1 as n from derived.b").unwrap();
         let b = model("b", "select 1 as n from conformed.exchanges").unwrap();
-        let names: Vec<_> = in_order(vec![a, b]).0.into_iter().map(|model| model.name).collect();
+        let names: Vec<_> = in_order(vec![a, b])
+            .0
+            .into_iter()
+            .map(|model| model.name)
+            .collect();
         assert_eq!(names, ["derived.b", "derived.a"]);
     }
 
     #[test]
     fn a_broken_statement_is_marked_where_the_parser_stops() {
-        let found = model("a", "select 1 as n\nfrom from").unwrap_err();
+        let found = model("a", "select 1 as n\nfrom t group 1").unwrap_err();
         assert_eq!(found[0].line_and_column().0, 5, "{found:?}");
     }
 
     #[test]
     fn a_file_without_a_header_says_how_to_write_one() {
-        let (_, found) = Model::parse("derived", "a", SourceText::new(Path::new("m.sql"), "select 1"));
+        let (_, found) = Model::parse(
+            "derived",
+            "a",
+            SourceText::new(Path::new("m.sql"), "select 1"),
+        );
         assert!(found[0].help.as_deref().unwrap().contains("/* model"));
     }
 }

@@ -25,7 +25,7 @@ pub struct ReferenceTable {
     pub description: Bilingual,
     /// Where it comes from.
     pub source: String,
-    /// Its licence.
+    /// Its license.
     pub license: String,
     /// Date of its content.
     pub date: String,

@@ -16,7 +16,7 @@ pub struct ReleaseSpec {
     pub description: Bilingual,
     /// Model the figures come from, for example `derived.requests_by_district_need_quarter`.
     pub table: String,
-    /// Licence of the data, an SPDX identifier.
+    /// License of the data, an SPDX identifier.
     pub license: String,
     /// The two axes and the period of the table.
     pub axes: Axes,
@@ -118,11 +118,17 @@ fn default_min_platforms() -> u64 {
 /// has a column that points at one person or record.
 pub(crate) fn unreleasable(model: &Model) -> Option<String> {
     if model.stem().starts_with('_') {
-        return Some(format!("`{}` is a step that is not for readers: its name begins with `_`", model.name));
+        return Some(format!(
+            "`{}` is a step that is not for readers: its name begins with `_`",
+            model.name
+        ));
     }
     let mut columns = model.header.columns.iter();
     let (column, _) = columns.find(|(_, text)| text.role == Role::Identifier)?;
-    Some(format!("`{}` cannot be released: its column `{column}` has the role `identifier`", model.name))
+    Some(format!(
+        "`{}` cannot be released: its column `{column}` has the role `identifier`",
+        model.name
+    ))
 }
 
 impl ReleaseSpec {
@@ -132,20 +138,29 @@ impl ReleaseSpec {
         if self.protect.k_persons < 3 {
             found.push((
                 "k_persons".to_owned(),
-                format!("`k_persons = {}` is below the hard floor of 3", self.protect.k_persons),
+                format!(
+                    "`k_persons = {}` is below the hard floor of 3",
+                    self.protect.k_persons
+                ),
                 "use 10, or 5 with a `k_reason`",
             ));
         } else if self.protect.k_persons < 10 && self.protect.k_reason.is_none() {
             found.push((
                 "k_persons".to_owned(),
-                format!("`k_persons = {}` has no written reason", self.protect.k_persons),
+                format!(
+                    "`k_persons = {}` has no written reason",
+                    self.protect.k_persons
+                ),
                 "add `k_reason = \"…\"`, or use 10",
             ));
         }
         if self.protect.group_max_share > 0.9 && self.protect.group_reason.is_none() {
             found.push((
                 "group_max_share".to_owned(),
-                format!("`group_max_share = {}` has no written reason", self.protect.group_max_share),
+                format!(
+                    "`group_max_share = {}` has no written reason",
+                    self.protect.group_max_share
+                ),
                 "add `group_reason = \"…\"`, or use 0.9",
             ));
         }
@@ -175,14 +190,26 @@ mod tests {
 
     /// A model called `stem` whose only column has this role.
     fn model(stem: &str, role: &str) -> Model {
-        let text = format!("/* model\ndescription = {{ it = \"a\", en = \"b\" }}\ncolumns.who = {{ role = \"{role}\", it = \"a\", en = \"b\" }}\n*/\nselect 1 as who\n");
-        Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text)).0.unwrap()
+        let text = format!(
+            "/* model\ndescription = {{ it = \"a\", en = \"b\" }}\ncolumns.who = {{ role = \"{role}\", it = \"a\", en = \"b\" }}\n*/\nselect 1 as who\n"
+        );
+        Model::parse("derived", stem, SourceText::new(Path::new("m.sql"), text))
+            .0
+            .unwrap()
     }
 
     #[test]
     fn an_inner_step_or_a_table_with_an_identifier_cannot_be_released() {
-        assert!(unreleasable(&model("_steps", "count")).unwrap().contains("begins with `_`"));
-        assert!(unreleasable(&model("persons", "identifier")).unwrap().contains("role `identifier`"));
+        assert!(
+            unreleasable(&model("_steps", "count"))
+                .unwrap()
+                .contains("begins with `_`")
+        );
+        assert!(
+            unreleasable(&model("persons", "identifier"))
+                .unwrap()
+                .contains("role `identifier`")
+        );
         assert_eq!(unreleasable(&model("requests", "quasi_identifier")), None);
     }
 }

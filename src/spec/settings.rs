@@ -22,9 +22,31 @@ pub struct Settings {
     /// Reference tables.
     #[serde(default)]
     pub reference: ReferenceSettings,
+    /// How signals are found.
+    #[serde(default)]
+    pub detect: DetectSettings,
     /// Limits of queries.
     #[serde(default)]
     pub engine: EngineSettings,
+}
+
+/// How signals are found.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectSettings {
+    /// Method for emerging needs.
+    pub emerging_needs: EmergingMethod,
+}
+
+/// Method for emerging needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmergingMethod {
+    /// Pooled Gamma–Poisson model with exposure offset: the default, for short and sparse series.
+    #[default]
+    PooledGammaPoisson,
+    /// EARS C2 on exposure-adjusted counts, a year of baseline: the simplest method, to compare.
+    EarsC2,
 }
 
 /// Who answers for the release.
@@ -49,7 +71,9 @@ pub struct LakeSettings {
 
 impl Default for LakeSettings {
     fn default() -> Self {
-        Self { url: "lake".to_owned() }
+        Self {
+            url: "lake".to_owned(),
+        }
     }
 }
 
@@ -101,7 +125,9 @@ pub struct ReferenceSettings {
 
 impl Default for ReferenceSettings {
     fn default() -> Self {
-        Self { folder: "reference".to_owned() }
+        Self {
+            folder: "reference".to_owned(),
+        }
     }
 }
 
@@ -117,6 +143,9 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { memory_mib: 1024, threads: 2 }
+        Self {
+            memory_mib: 1024,
+            threads: 2,
+        }
     }
 }

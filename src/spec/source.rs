@@ -47,7 +47,7 @@ pub struct SourceSpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Agreement {
-    /// Licence or agreement the records come under.
+    /// License or agreement the records come under.
     pub license: Option<String>,
     /// Legal basis of the processing.
     pub legal_basis: Option<String>,

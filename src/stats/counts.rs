@@ -2,7 +2,7 @@
 //!
 //! A prediction is given as a mean and a variance. When the variance exceeds the mean the law is the
 //! negative binomial with size `r = m²/(v−m)` and probability `π = m/v`, otherwise the Poisson law.
-//! `P(Y ≥ y) = I_{1−π}(y, r)` (regularised incomplete beta) and `P(y, m)` (lower incomplete gamma).
+//! `P(Y ≥ y) = I_{1−π}(y, r)` (regularized incomplete beta) and `P(y, m)` (lower incomplete gamma).
 
 use statrs::function::beta::beta_reg;
 use statrs::function::gamma::gamma_lr;

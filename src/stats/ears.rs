@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::{EmergingDetector, Judgement, Panel, real, real_len};
+use super::{EmergingDetector, Judgment, Panel, real, real_len};
 
 /// How long the baseline is and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,13 +85,13 @@ impl Ears {
     }
 
     /// Judges one district in one month.
-    fn judge_cell(self, panel: &Panel, district: usize, month: usize) -> Option<Judgement> {
+    fn judge_cell(self, panel: &Panel, district: usize, month: usize) -> Option<Judgment> {
         let series = self.restated(panel, district, month)?;
         let point = self.last_point(&series)?;
         let observed = panel.count(district, month);
         let deviation = point.deviation.max(f64::MIN_POSITIVE);
         let half_width = normal_quantile(0.975) * deviation;
-        Some(Judgement {
+        Some(Judgment {
             district,
             month,
             n_window_months: 1,
@@ -119,7 +119,7 @@ impl EmergingDetector for Ears {
         "1"
     }
 
-    fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgement> {
+    fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgment> {
         let months = judged.start..judged.end.min(panel.n_months());
         (0..panel.n_districts())
             .flat_map(|district| months.clone().map(move |month| (district, month)))
@@ -134,7 +134,7 @@ impl EmergingDetector for Ears {
         panel: &Panel,
         (district, month): (usize, usize),
         n_months: usize,
-    ) -> Option<Judgement> {
+    ) -> Option<Judgment> {
         let months = (month + 1).checked_sub(n_months)?..month + 1;
         if panel.usable_months(district, months.clone()).count() < n_months {
             return None;
@@ -150,7 +150,7 @@ impl EmergingDetector for Ears {
         let squares: f64 = scales.iter().map(|scale| scale * scale).sum();
         let deviation = (point.deviation * squares.sqrt()).max(f64::MIN_POSITIVE);
         let half_width = normal_quantile(0.975) * deviation;
-        Some(Judgement {
+        Some(Judgment {
             district,
             month,
             n_window_months: n_months,
@@ -252,17 +252,17 @@ mod tests {
         counts.push(20);
         let mut exposure = vec![100.0; 14];
         exposure.push(200.0);
-        let judgements = Ears::MONTHLY_C2.judge(&panel(counts, exposure), 0..15);
-        assert_eq!(judgements.len(), 1);
-        assert_close(judgements[0].expected, 20.0, 1e-12);
-        assert_close(judgements[0].p, 0.5, 1e-9);
+        let judgments = Ears::MONTHLY_C2.judge(&panel(counts, exposure), 0..15);
+        assert_eq!(judgments.len(), 1);
+        assert_close(judgments[0].expected, 20.0, 1e-12);
+        assert_close(judgments[0].p, 0.5, 1e-9);
     }
 
     #[test]
     fn the_same_count_without_new_members_is_a_surprise() {
         let mut counts = vec![10; 14];
         counts.push(20);
-        let judgements = Ears::MONTHLY_C2.judge(&panel(counts, vec![100.0; 15]), 0..15);
-        assert!(judgements[0].p < 1e-9);
+        let judgments = Ears::MONTHLY_C2.judge(&panel(counts, vec![100.0; 15]), 0..15);
+        assert!(judgments[0].p < 1e-9);
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Panel {
 
 /// Why a panel cannot be built.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub(crate) enum PanelError {
+pub enum PanelError {
     /// A vector is not districts × months long.
     #[error("panel column `{column}` has {found} values where {wanted} are needed")]
     Length {
@@ -148,7 +148,7 @@ impl Panel {
 
 /// What a detector says about one district in one month, with the evidence it said it on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Judgement {
+pub(crate) struct Judgment {
     /// The district's place in the panel.
     pub(crate) district: usize,
     /// The judged month's place in the panel: the last month of the window.
@@ -175,7 +175,7 @@ pub(crate) struct Judgement {
 ///
 /// An implementation looks at no month later than the one it judges, so that judging history again
 /// gives what would have been said at the time, and it leaves out what it cannot judge: a missing
-/// judgement means "not enough information", which is not the same as "nothing happened".
+/// judgment means "not enough information", which is not the same as "nothing happened".
 pub(crate) trait EmergingDetector {
     /// The method's name, as it stands in the signals.
     fn name(&self) -> &'static str;
@@ -184,17 +184,12 @@ pub(crate) trait EmergingDetector {
     fn version(&self) -> &'static str;
 
     /// Judges the given months, in order of district and then month.
-    fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgement>;
+    fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgment>;
 
     /// The window of exactly so many months that ends in the cell's month, as evidence for readers.
     ///
     /// Nothing where the window or the past of the district is not complete enough.
-    fn window(
-        &self,
-        panel: &Panel,
-        cell: (usize, usize),
-        n_months: usize,
-    ) -> Option<Judgement>;
+    fn window(&self, panel: &Panel, cell: (usize, usize), n_months: usize) -> Option<Judgment>;
 }
 
 /// A count as a real number.

@@ -22,7 +22,7 @@ use std::f64::consts::TAU;
 use std::ops::Range;
 
 use super::counts::CountLaw;
-use super::{EmergingDetector, Judgement, Panel, real, real_len};
+use super::{EmergingDetector, Judgment, Panel, real, real_len};
 
 /// The pooled Gamma–Poisson detector with exposure offset.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,21 +60,16 @@ impl EmergingDetector for Pooled {
         "1"
     }
 
-    fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgement> {
-        let mut judgements: Vec<Judgement> = (judged.start..judged.end.min(panel.n_months()))
+    fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgment> {
+        let mut judgments: Vec<Judgment> = (judged.start..judged.end.min(panel.n_months()))
             .filter_map(|month| Some((month, Baseline::fit(*self, panel, month)?)))
             .flat_map(|(month, baseline)| baseline.judge_month(*self, panel, month))
             .collect();
-        judgements.sort_by_key(|judgement| (judgement.district, judgement.month));
-        judgements
+        judgments.sort_by_key(|judgment| (judgment.district, judgment.month));
+        judgments
     }
 
-    fn window(
-        &self,
-        panel: &Panel,
-        cell: (usize, usize),
-        n_months: usize,
-    ) -> Option<Judgement> {
+    fn window(&self, panel: &Panel, cell: (usize, usize), n_months: usize) -> Option<Judgment> {
         let method = Self {
             n_window_months: self.n_window_months.max(n_months),
             ..*self
@@ -156,7 +151,7 @@ impl Baseline {
     }
 
     /// Judges every district that has enough past and whose judged month is usable.
-    fn judge_month(&self, method: Pooled, panel: &Panel, month: usize) -> Vec<Judgement> {
+    fn judge_month(&self, method: Pooled, panel: &Panel, month: usize) -> Vec<Judgment> {
         (0..panel.n_districts())
             .filter(|district| panel.is_usable(*district, month))
             .filter(|district| self.pasts[*district].n_months >= method.min_months)
@@ -165,7 +160,7 @@ impl Baseline {
     }
 
     /// Tries the windows that end in the judged month and keeps the most surprising one.
-    fn judge_cell(&self, method: Pooled, panel: &Panel, cell: (usize, usize)) -> Option<Judgement> {
+    fn judge_cell(&self, method: Pooled, panel: &Panel, cell: (usize, usize)) -> Option<Judgment> {
         let windows: Vec<Window> = (1..=method.n_window_months)
             .filter_map(|n| self.window(panel, cell, n))
             .collect();
@@ -214,8 +209,8 @@ impl Baseline {
 
 impl Window {
     /// The window as evidence, its probability paid for the number of windows tried.
-    fn judgment(self, (district, month): (usize, usize), n_tried: f64) -> Judgement {
-        Judgement {
+    fn judgment(self, (district, month): (usize, usize), n_tried: f64) -> Judgment {
+        Judgment {
             district,
             month,
             n_window_months: self.n_months,
@@ -470,8 +465,8 @@ mod tests {
         Panel::new(n_months, counts, vec![100.0; size], vec![true; size]).unwrap()
     }
 
-    /// The judgement of one cell.
-    fn judgement(panel: &Panel, district: usize, month: usize) -> Judgement {
+    /// The judgment of one cell.
+    fn judgment(panel: &Panel, district: usize, month: usize) -> Judgment {
         let all = Pooled::default().judge(panel, month..month + 1);
         *all.iter().find(|found| found.district == district).unwrap()
     }
@@ -494,7 +489,7 @@ mod tests {
         // variance is 1.4 + 35/25² + 1.4²/40 = 1.505.
         let law = CountLaw::new(1.4, 1.4 + 35.0 / 625.0 + 1.4 * 1.4 / 40.0);
         assert_close(window.p, law.upper_tail(5), 1e-9);
-        let found = judgement(&panel, 0, 22);
+        let found = judgment(&panel, 0, 22);
         assert_eq!((found.observed, found.n_window_months), (5, 1));
         assert_close(found.p, 3.0 * window.law.upper_tail(5), 1e-12);
     }
@@ -506,7 +501,7 @@ mod tests {
             wave(month) + u64::try_from(month / 12).unwrap()
         });
         for month in 36..48 {
-            let found = judgement(&panel, 3, month);
+            let found = judgment(&panel, 3, month);
             assert!(found.p > 0.05, "month {month}: {found:?}");
         }
     }
@@ -518,9 +513,9 @@ mod tests {
             40,
             |district, month| if district == 2 && month >= 37 { 12 } else { 4 },
         );
-        assert!(judgement(&panel, 2, 39).p < 1e-4);
-        assert!(judgement(&panel, 3, 39).p > 0.1);
-        assert_close(judgement(&panel, 2, 39).ratio, 3.0, 0.05);
+        assert!(judgment(&panel, 2, 39).p < 1e-4);
+        assert!(judgment(&panel, 3, 39).p > 0.1);
+        assert_close(judgment(&panel, 2, 39).ratio, 3.0, 0.05);
     }
 
     #[test]
@@ -536,12 +531,12 @@ mod tests {
             .collect();
         let panel = Panel::new(n_months, counts, exposure, vec![true; size]).unwrap();
         for month in 36..40 {
-            assert!(judgement(&panel, 2, month).p > 0.2);
+            assert!(judgment(&panel, 2, month).p > 0.2);
         }
     }
 
     #[test]
-    fn a_judgement_never_looks_at_later_months() {
+    fn a_judgment_never_looks_at_later_months() {
         let early = panel(4, 30, |district, month| {
             u64::try_from((district + month) % 5).unwrap()
         });
@@ -575,7 +570,7 @@ mod tests {
         let (n_months, size) = (30, 30);
         let covered = (0..size).map(|cell| cell != 28).collect();
         let panel = Panel::new(n_months, vec![5; size], vec![100.0; size], covered).unwrap();
-        let found = judgement(&panel, 0, 29);
+        let found = judgment(&panel, 0, 29);
         assert_eq!(found.n_window_months, 1);
     }
 

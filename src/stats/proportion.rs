@@ -62,22 +62,6 @@ impl Share {
         ))
     }
 
-    /// Both shares together.
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            n_events: self.n_events + other.n_events,
-            n_trials: self.n_trials + other.n_trials,
-        }
-    }
-
-    /// What is left of a total once this share is taken out of it.
-    fn left_of(self, total: Self) -> Self {
-        Self {
-            n_events: total.n_events.saturating_sub(self.n_events),
-            n_trials: total.n_trials.saturating_sub(self.n_trials),
-        }
-    }
-
     /// The share with Jeffreys' prior of half an event in one trial, strictly between 0 and 1.
     fn with_prior(self) -> f64 {
         (real(self.n_events) + 0.5) / (real(self.n_trials) + 1.0)
@@ -108,25 +92,6 @@ pub(crate) fn test_above(share: Share, reference: Share, phi: f64) -> Option<Sha
         z,
         p: exact.max(dispersed),
     })
-}
-
-/// Tests each share against all the others together, with the over-dispersion found among them.
-///
-/// The others alone decide what is usual: a district far out of line would otherwise pass for spread
-/// where there are only a few of them. One answer per share; nothing where it, or all the others, have
-/// no trials.
-pub(crate) fn test_against_others(shares: &[Share]) -> Vec<Option<ShareTest>> {
-    (0..shares.len())
-        .map(|tested| {
-            let others = [&shares[..tested], &shares[tested + 1..]].concat();
-            let total = others
-                .iter()
-                .fold(Share::default(), |sum, share| sum.plus(*share));
-            let z_score = |other: &Share| other.z_score(other.left_of(total));
-            let z_scores: Vec<f64> = others.iter().filter_map(z_score).collect();
-            test_above(shares[tested], total, overdispersion(&z_scores))
-        })
-        .collect()
 }
 
 /// `P(X ≥ events)` for the next share, given the reference and Jeffreys' prior.
@@ -247,22 +212,6 @@ mod tests {
         let long = test_above(share(15, 30), share(200, 1000), 1.0).unwrap();
         let short = test_above(share(15, 30), share(2, 10), 1.0).unwrap();
         assert!(long.p < 0.001 && short.p > 0.05);
-    }
-
-    #[test]
-    fn the_one_district_that_leaves_most_requests_unmet_stands_out() {
-        let mut shares = vec![
-            share(18, 100),
-            share(22, 110),
-            share(15, 90),
-            share(21, 100),
-        ];
-        shares.push(share(60, 100));
-        shares.push(share(0, 0));
-        let tests = test_against_others(&shares);
-        assert!(tests[4].unwrap().p < 1e-6);
-        assert!(tests[..4].iter().all(|test| test.unwrap().p > 0.05));
-        assert_eq!(tests[5], None);
     }
 
     #[test]

@@ -103,10 +103,10 @@ fn the_help_of_every_verb_is_read_in_review() {
     for verb in verbs(&help) {
         let words = [verb.as_str(), "--help"];
         let help = printed(folder.path(), &words);
-        all.push_str(&format!("\n$ antenne {verb} --help\n{help}"));
+        all.extend(["\n$ antenne ", &verb, " --help\n", &help]);
         for inner in verbs(&help) {
             let help = printed(folder.path(), &[&verb, &inner, "--help"]);
-            all.push_str(&format!("\n$ antenne {verb} {inner} --help\n{help}"));
+            all.extend(["\n$ antenne ", &verb, " ", &inner, " --help\n", &help]);
         }
     }
     insta::assert_snapshot!(

@@ -32,7 +32,7 @@ pub(crate) enum IdentifierKind {
     BirthDate,
     /// Point inside Italy with three decimals or more.
     Coordinates,
-    /// Identity card or driving licence.
+    /// Identity card or driving license.
     Document,
 }
 

@@ -3,35 +3,128 @@
 /// Path in the new commons and content.
 pub(super) const FILES: &[(&str, &str)] = &[
     ("antenne.toml", include_str!("antenne.toml")),
-    ("pipelines/releases/offers_by_district_need_quarter.toml", include_str!("../../../pipelines/releases/offers_by_district_need_quarter.toml")),
-    ("pipelines/releases/requests_by_district_need_quarter.toml", include_str!("../../../pipelines/releases/requests_by_district_need_quarter.toml")),
-    ("pipelines/releases/unmet_by_district_need_quarter.toml", include_str!("../../../pipelines/releases/unmet_by_district_need_quarter.toml")),
-    ("pipelines/sources/mi_fido_di_noi.toml", include_str!("../../../pipelines/sources/mi_fido_di_noi.toml")),
-    ("reference/SOURCES.md", include_str!("../../../reference/SOURCES.md")),
-    ("reference/comuni.csv", include_str!("../../../reference/comuni.csv")),
-    ("reference/district_neighbors.csv", include_str!("../../../reference/district_neighbors.csv")),
-    ("reference/districts.csv", include_str!("../../../reference/districts.csv")),
-    ("reference/milano_municipi.csv", include_str!("../../../reference/milano_municipi.csv")),
-    ("reference/needs.csv", include_str!("../../../reference/needs.csv")),
-    ("reference/population.csv", include_str!("../../../reference/population.csv")),
-    ("reference/tables.toml", include_str!("../../../reference/tables.toml")),
-    ("sql/conformed/mi_fido_di_noi__movimenti.sql", include_str!("../../../sql/conformed/mi_fido_di_noi__movimenti.sql")),
-    ("sql/conformed/mi_fido_di_noi__movimenti__exchange_steps.sql", include_str!("../../../sql/conformed/mi_fido_di_noi__movimenti__exchange_steps.sql")),
-    ("sql/conformed/mi_fido_di_noi__soci_attivi.sql", include_str!("../../../sql/conformed/mi_fido_di_noi__soci_attivi.sql")),
-    ("sql/derived/_complete_quarters.sql", include_str!("../../../sql/derived/_complete_quarters.sql")),
-    ("sql/derived/_exchanges.sql", include_str!("../../../sql/derived/_exchanges.sql")),
-    ("sql/derived/_panel_by_district_need_month.sql", include_str!("../../../sql/derived/_panel_by_district_need_month.sql")),
-    ("sql/derived/_waits.sql", include_str!("../../../sql/derived/_waits.sql")),
-    ("sql/derived/activity_by_platform_district_month.sql", include_str!("../../../sql/derived/activity_by_platform_district_month.sql")),
-    ("sql/derived/coverage_by_platform_district_month.sql", include_str!("../../../sql/derived/coverage_by_platform_district_month.sql")),
-    ("sql/derived/coverage_by_platform_district_quarter.sql", include_str!("../../../sql/derived/coverage_by_platform_district_quarter.sql")),
-    ("sql/derived/demand_by_district_need_month.sql", include_str!("../../../sql/derived/demand_by_district_need_month.sql")),
-    ("sql/derived/districts.sql", include_str!("../../../sql/derived/districts.sql")),
-    ("sql/derived/offers_by_district_need_quarter.sql", include_str!("../../../sql/derived/offers_by_district_need_quarter.sql")),
-    ("sql/derived/requests_by_district_need_quarter.sql", include_str!("../../../sql/derived/requests_by_district_need_quarter.sql")),
-    ("sql/derived/supply_by_district_need_month.sql", include_str!("../../../sql/derived/supply_by_district_need_month.sql")),
-    ("sql/derived/tags_by_district_month.sql", include_str!("../../../sql/derived/tags_by_district_month.sql")),
-    ("sql/derived/unmet_by_district_need_month.sql", include_str!("../../../sql/derived/unmet_by_district_need_month.sql")),
-    ("sql/derived/unmet_by_district_need_quarter.sql", include_str!("../../../sql/derived/unmet_by_district_need_quarter.sql")),
-    ("sql/derived/waits_by_district_need_month.sql", include_str!("../../../sql/derived/waits_by_district_need_month.sql")),
+    (
+        "pipelines/releases/offers_by_district_need_quarter.toml",
+        include_str!("../../../pipelines/releases/offers_by_district_need_quarter.toml"),
+    ),
+    (
+        "pipelines/releases/requests_by_district_need_quarter.toml",
+        include_str!("../../../pipelines/releases/requests_by_district_need_quarter.toml"),
+    ),
+    (
+        "pipelines/releases/unmet_by_district_need_quarter.toml",
+        include_str!("../../../pipelines/releases/unmet_by_district_need_quarter.toml"),
+    ),
+    (
+        "pipelines/sources/mi_fido_di_noi.toml",
+        include_str!("../../../pipelines/sources/mi_fido_di_noi.toml"),
+    ),
+    (
+        "reference/SOURCES.md",
+        include_str!("../../../reference/SOURCES.md"),
+    ),
+    (
+        "reference/comuni.csv",
+        include_str!("../../../reference/comuni.csv"),
+    ),
+    (
+        "reference/district_neighbors.csv",
+        include_str!("../../../reference/district_neighbors.csv"),
+    ),
+    (
+        "reference/districts.csv",
+        include_str!("../../../reference/districts.csv"),
+    ),
+    (
+        "reference/milano_municipi.csv",
+        include_str!("../../../reference/milano_municipi.csv"),
+    ),
+    (
+        "reference/needs.csv",
+        include_str!("../../../reference/needs.csv"),
+    ),
+    (
+        "reference/population.csv",
+        include_str!("../../../reference/population.csv"),
+    ),
+    (
+        "reference/tables.toml",
+        include_str!("../../../reference/tables.toml"),
+    ),
+    (
+        "sql/conformed/mi_fido_di_noi__movimenti.sql",
+        include_str!("../../../sql/conformed/mi_fido_di_noi__movimenti.sql"),
+    ),
+    (
+        "sql/conformed/mi_fido_di_noi__movimenti__exchange_steps.sql",
+        include_str!("../../../sql/conformed/mi_fido_di_noi__movimenti__exchange_steps.sql"),
+    ),
+    (
+        "sql/conformed/mi_fido_di_noi__soci_attivi.sql",
+        include_str!("../../../sql/conformed/mi_fido_di_noi__soci_attivi.sql"),
+    ),
+    (
+        "sql/derived/_complete_quarters.sql",
+        include_str!("../../../sql/derived/_complete_quarters.sql"),
+    ),
+    (
+        "sql/derived/_exchanges.sql",
+        include_str!("../../../sql/derived/_exchanges.sql"),
+    ),
+    (
+        "sql/derived/_panel_by_district_need_month.sql",
+        include_str!("../../../sql/derived/_panel_by_district_need_month.sql"),
+    ),
+    (
+        "sql/derived/_waits.sql",
+        include_str!("../../../sql/derived/_waits.sql"),
+    ),
+    (
+        "sql/derived/activity_by_platform_district_month.sql",
+        include_str!("../../../sql/derived/activity_by_platform_district_month.sql"),
+    ),
+    (
+        "sql/derived/coverage_by_platform_district_month.sql",
+        include_str!("../../../sql/derived/coverage_by_platform_district_month.sql"),
+    ),
+    (
+        "sql/derived/coverage_by_platform_district_quarter.sql",
+        include_str!("../../../sql/derived/coverage_by_platform_district_quarter.sql"),
+    ),
+    (
+        "sql/derived/demand_by_district_need_month.sql",
+        include_str!("../../../sql/derived/demand_by_district_need_month.sql"),
+    ),
+    (
+        "sql/derived/districts.sql",
+        include_str!("../../../sql/derived/districts.sql"),
+    ),
+    (
+        "sql/derived/offers_by_district_need_quarter.sql",
+        include_str!("../../../sql/derived/offers_by_district_need_quarter.sql"),
+    ),
+    (
+        "sql/derived/requests_by_district_need_quarter.sql",
+        include_str!("../../../sql/derived/requests_by_district_need_quarter.sql"),
+    ),
+    (
+        "sql/derived/supply_by_district_need_month.sql",
+        include_str!("../../../sql/derived/supply_by_district_need_month.sql"),
+    ),
+    (
+        "sql/derived/tags_by_district_month.sql",
+        include_str!("../../../sql/derived/tags_by_district_month.sql"),
+    ),
+    (
+        "sql/derived/unmet_by_district_need_month.sql",
+        include_str!("../../../sql/derived/unmet_by_district_need_month.sql"),
+    ),
+    (
+        "sql/derived/unmet_by_district_need_quarter.sql",
+        include_str!("../../../sql/derived/unmet_by_district_need_quarter.sql"),
+    ),
+    (
+        "sql/derived/waits_by_district_need_month.sql",
+        include_str!("../../../sql/derived/waits_by_district_need_month.sql"),
+    ),
 ];

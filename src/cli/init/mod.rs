@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Error, Exit, Shared, report};
-use crate::run::with_causes;
 use crate::sample::{self, SamplePlan};
 
 mod files;
@@ -29,9 +28,13 @@ const PLATFORM: &str = "mi_fido_di_noi";
 /// Writes a new commons.
 pub(super) fn init(_shared: &Shared, arguments: &InitArguments) -> Result<Exit, Error> {
     let root = &arguments.dir;
-    let is_used = root.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    let is_used = root
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
     if is_used {
-        return Err(Error::Request { message: format!("`{}` is not empty; name a new folder", root.display()) });
+        return Err(Error::Request {
+            message: format!("`{}` is not empty; name a new folder", root.display()),
+        });
     }
     for (path, text) in files::FILES {
         write(&root.join(path), text)?;
@@ -46,7 +49,10 @@ pub(super) fn init(_shared: &Shared, arguments: &InitArguments) -> Result<Exit, 
 
 /// Writes one file and the folders above it.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| Error::Act { act: format!("write `{}`", path.display()), source };
+    let failed = |source| Error::Act {
+        act: format!("write `{}`", path.display()),
+        source,
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -56,8 +62,10 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 /// A new random key of 64 hexadecimal digits.
 fn new_key() -> Result<String, Error> {
     let mut key = [0_u8; 32];
-    getrandom::fill(&mut key).map_err(|error| Error::Failed(format!("cannot make a random key: {error}")))?;
-    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n")
+    getrandom::fill(&mut key)
+        .map_err(|error| Error::Failed(format!("cannot make a random key: {error}")))?;
+    let digits: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{}\n", digits.concat()))
 }
 
 /// Writes the invented records of the one platform.
@@ -67,8 +75,13 @@ fn write_sample(root: &Path) -> Result<(), Error> {
         let act = format!("{act} `{}`", path.display());
         move |source| Error::Act { act, source }
     };
-    let plan = SamplePlan { n_exchanges: N_EXCHANGES, seed: 1, reference: root.join("reference"), out: aside.clone() };
-    sample::generate(&plan, &|_n_rows| {}).map_err(|error| Error::Failed(with_causes(&error)))?;
+    let plan = SamplePlan {
+        n_exchanges: N_EXCHANGES,
+        seed: 1,
+        reference: root.join("reference"),
+        out: aside.clone(),
+    };
+    sample::generate(&plan, &|_n_rows| {}).map_err(|error| Error::failed(&error))?;
     let target = root.join("sample-data").join(PLATFORM);
     std::fs::create_dir_all(root.join("sample-data")).map_err(failed("make", &target))?;
     std::fs::rename(aside.join(PLATFORM), &target).map_err(failed("move into place", &target))?;

@@ -27,8 +27,8 @@ pub(super) struct Object {
 /// The store behind an address, and the pattern of the last segment.
 #[derive(Debug)]
 pub(super) struct Store {
-    /// The store.
-    store: Arc<dyn ObjectStore>,
+    /// Where the objects lie.
+    objects: Arc<dyn ObjectStore>,
     /// Folder to list.
     folder: Path,
     /// Pattern of the last segment.
@@ -57,7 +57,7 @@ impl Store {
                 source,
             })?;
         Ok(Self {
-            store: Arc::from(store),
+            objects: Arc::from(store),
             folder,
             pattern: pattern.to_owned(),
             shown: shown.to_owned(),
@@ -66,7 +66,7 @@ impl Store {
 
     /// Objects that match, sorted by address.
     pub(super) async fn list(&self) -> Result<Vec<Object>, Error> {
-        let listed = self.store.list_with_delimiter(Some(&self.folder)).await;
+        let listed = self.objects.list_with_delimiter(Some(&self.folder)).await;
         let listed = listed.map_err(|source| Error::Fetch {
             url: self.shown.clone(),
             source,
@@ -94,7 +94,7 @@ impl Store {
             url: object.url.clone(),
             source,
         };
-        let found = self.store.get(&object.location).await.map_err(failed)?;
+        let found = self.objects.get(&object.location).await.map_err(failed)?;
         let parts: Vec<Bytes> = found.into_stream().try_collect().await.map_err(failed)?;
         Ok(match <[Bytes; 1]>::try_from(parts) {
             Ok([only]) => only,

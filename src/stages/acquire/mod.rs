@@ -220,7 +220,9 @@ async fn fetch(
 fn counted(spec: &TableSpec, bytes: &bytes::Bytes) -> Count {
     match gzip::plain(bytes) {
         Ok(plain) => count_records(&spec.format, &plain),
-        Err(source) => Count::Unverified { why: format!("the gzip page is damaged: {source}") },
+        Err(source) => Count::Unverified {
+            why: format!("the gzip page is damaged: {source}"),
+        },
     }
 }
 

@@ -96,8 +96,17 @@ impl BookLine {
             Closed::No => "NOT CLOSED",
             Closed::Unverified => "UNVERIFIED",
         };
-        let Self { accepted, rejected, duplicate, superseded, erased, .. } = self;
-        format!("{accepted} accepted, {rejected} rejected, {duplicate} duplicate, {superseded} superseded, {erased} erased; books {closed}")
+        let Self {
+            accepted,
+            rejected,
+            duplicate,
+            superseded,
+            erased,
+            ..
+        } = self;
+        format!(
+            "{accepted} accepted, {rejected} rejected, {duplicate} duplicate, {superseded} superseded, {erased} erased; books {closed}"
+        )
     }
 }
 
@@ -124,7 +133,9 @@ fn source_count(pages: &[&Page]) -> Option<u64> {
         let n_records = page.n_records?;
         match page.count_of {
             CountOf::Page => sum += n_records,
-            CountOf::Table if whole.is_none_or(|whole| whole == n_records) => whole = Some(n_records),
+            CountOf::Table if whole.is_none_or(|whole| whole == n_records) => {
+                whole = Some(n_records);
+            }
             CountOf::Table => return None,
         }
     }
@@ -160,15 +171,22 @@ impl Ledger {
         let rejects = cx.lake.snapshot(Zone::Conformed, REJECTS).await?;
         let mut before = BTreeMap::new();
         if let Some(snapshot) = &books {
-            for batch in cx.lake.read_all(Zone::Conformed, BOOKS, snapshot).await? {
-                for line in lines_in(&batch) {
-                    before.insert(format!("{}__{}", line.name, line.table), line);
-                }
-            }
+            let rows = cx.lake.read_all(Zone::Conformed, BOOKS, snapshot).await?;
+            let lines = rows.iter().flat_map(lines_in);
+            before.extend(lines.map(|line| (format!("{}__{}", line.name, line.table), line)));
         }
-        let is_declared = |line: &BookLine| cx.commons.sources.get(&line.name).is_some_and(|source| source.spec.tables.contains_key(&line.table));
+        let is_declared = |line: &BookLine| {
+            cx.commons
+                .sources
+                .get(&line.name)
+                .is_some_and(|source| source.spec.tables.contains_key(&line.table))
+        };
         before.retain(|_scope, line| is_declared(line));
-        let of = |snapshot: Option<Snapshot>| snapshot.map(|snapshot| snapshot.fingerprints).unwrap_or_default();
+        let of = |snapshot: Option<Snapshot>| {
+            snapshot
+                .map(|snapshot| snapshot.fingerprints)
+                .unwrap_or_default()
+        };
         Ok(Self {
             before,
             fingerprints: [of(books), of(rejects)],
@@ -178,12 +196,27 @@ impl Ledger {
 
     /// Whether books and rejects of the scope were made from the same pages and contract.
     pub(super) fn holds(&self, scope: &str, fingerprint: &str) -> bool {
-        self.fingerprints.iter().all(|known| known.get(scope).is_some_and(|found| found == fingerprint))
+        self.fingerprints
+            .iter()
+            .all(|known| known.get(scope).is_some_and(|found| found == fingerprint))
     }
 
     /// Takes the books of a table.
-    pub(super) fn record(&mut self, scope: &str, fingerprint: String, line: BookLine, rejects: Vec<Reject>) {
-        self.now.insert(scope.to_owned(), Entry { fingerprint, line, rejects });
+    pub(super) fn record(
+        &mut self,
+        scope: &str,
+        fingerprint: String,
+        line: BookLine,
+        rejects: Vec<Reject>,
+    ) {
+        self.now.insert(
+            scope.to_owned(),
+            Entry {
+                fingerprint,
+                line,
+                rejects,
+            },
+        );
     }
 
     /// Makes the books and rejects of this run visible.
@@ -194,9 +227,28 @@ impl Ledger {
         let mut rejects = Vec::new();
         let mut books = Vec::new();
         for (scope, entry) in &self.now {
-            let scope = Scope { name: scope.clone(), fingerprint: entry.fingerprint.clone() };
-            rejects.push(write(cx, REJECTS, scope.clone(), rejects_batch(&entry.line, &entry.rejects)?).await?);
-            books.push(write(cx, BOOKS, scope, lines_batch(std::slice::from_ref(&entry.line))?).await?);
+            let scope = Scope {
+                name: scope.clone(),
+                fingerprint: entry.fingerprint.clone(),
+            };
+            rejects.push(
+                write(
+                    cx,
+                    REJECTS,
+                    scope.clone(),
+                    rejects_batch(&entry.line, &entry.rejects)?,
+                )
+                .await?,
+            );
+            books.push(
+                write(
+                    cx,
+                    BOOKS,
+                    scope,
+                    lines_batch(std::slice::from_ref(&entry.line))?,
+                )
+                .await?,
+            );
         }
         commit(cx, REJECTS, rejects_schema(), rejects).await?;
         commit(cx, BOOKS, books_schema(), books).await
@@ -213,18 +265,30 @@ impl Ledger {
 }
 
 /// Writes the rows of one scope aside.
-async fn write(cx: &Context, table: &str, scope: Scope, batch: RecordBatch) -> Result<WrittenScope, Error> {
+async fn write(
+    cx: &Context,
+    table: &str,
+    scope: Scope,
+    batch: RecordBatch,
+) -> Result<WrittenScope, Error> {
     let target = Target {
         zone: Zone::Conformed,
         table,
         schema: batch.schema(),
         statistics: &Statistics::default(),
     };
-    cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await
+    cx.lake
+        .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
+        .await
 }
 
 /// Makes written scopes visible.
-async fn commit(cx: &Context, table: &str, schema: SchemaRef, scopes: Vec<WrittenScope>) -> Result<(), Error> {
+async fn commit(
+    cx: &Context,
+    table: &str,
+    schema: SchemaRef,
+    scopes: Vec<WrittenScope>,
+) -> Result<(), Error> {
     let commit = TableCommit {
         zone: Zone::Conformed,
         table,
@@ -241,19 +305,36 @@ async fn commit(cx: &Context, table: &str, schema: SchemaRef, scopes: Vec<Writte
 
 /// A schema of text columns and then counts.
 fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
-    let texts = texts.iter().map(|name| Field::new(*name, DataType::Utf8, true));
-    let counts = counts.iter().map(|name| Field::new(*name, DataType::Int64, true));
+    let texts = texts
+        .iter()
+        .map(|name| Field::new(*name, DataType::Utf8, true));
+    let counts = counts
+        .iter()
+        .map(|name| Field::new(*name, DataType::Int64, true));
     Arc::new(Schema::new(texts.chain(counts).collect::<Vec<_>>()))
 }
 
 /// Columns of `conformed.rejects`: where the row lies and what it failed, never its value.
 fn rejects_schema() -> SchemaRef {
-    schema_of(&["platform", "source_table", "page_sha256", "rule", "field"], &["place"])
+    schema_of(
+        &["platform", "source_table", "page_sha256", "rule", "field"],
+        &["place"],
+    )
 }
 
 /// Columns of `conformed.books`.
 fn books_schema() -> SchemaRef {
-    schema_of(&["platform", "source_table"], &["source_count", "accepted", "rejected", "duplicate", "superseded", "erased"])
+    schema_of(
+        &["platform", "source_table"],
+        &[
+            "source_count",
+            "accepted",
+            "rejected",
+            "duplicate",
+            "superseded",
+            "erased",
+        ],
+    )
 }
 
 /// A count as the lake holds it.
@@ -264,7 +345,14 @@ fn count(n: u64) -> i64 {
 /// Rejected rows of one table.
 fn rejects_batch(line: &BookLine, rejects: &[Reject]) -> Result<RecordBatch, Error> {
     let same = |value: &str| Arc::new(StringArray::from(vec![value; rejects.len()]));
-    let texts = |value: fn(&Reject) -> &str| Arc::new(rejects.iter().map(|reject| Some(value(reject))).collect::<StringArray>());
+    let texts = |value: fn(&Reject) -> &str| {
+        Arc::new(
+            rejects
+                .iter()
+                .map(|reject| Some(value(reject)))
+                .collect::<StringArray>(),
+        )
+    };
     RecordBatch::try_new(
         rejects_schema(),
         vec![
@@ -273,7 +361,12 @@ fn rejects_batch(line: &BookLine, rejects: &[Reject]) -> Result<RecordBatch, Err
             texts(|reject| &reject.page_sha),
             texts(|reject| reject.rule),
             texts(|reject| &reject.field),
-            Arc::new(rejects.iter().map(|reject| Some(count(reject.place))).collect::<Int64Array>()),
+            Arc::new(
+                rejects
+                    .iter()
+                    .map(|reject| Some(count(reject.place)))
+                    .collect::<Int64Array>(),
+            ),
         ],
     )
     .map_err(Error::Books)
@@ -281,8 +374,22 @@ fn rejects_batch(line: &BookLine, rejects: &[Reject]) -> Result<RecordBatch, Err
 
 /// Rows of books.
 fn lines_batch(lines: &[BookLine]) -> Result<RecordBatch, Error> {
-    let counts = |value: fn(&BookLine) -> Option<u64>| Arc::new(lines.iter().map(|line| value(line).map(count)).collect::<Int64Array>());
-    let texts = |value: fn(&BookLine) -> &str| Arc::new(lines.iter().map(|line| Some(value(line))).collect::<StringArray>());
+    let counts = |value: fn(&BookLine) -> Option<u64>| {
+        Arc::new(
+            lines
+                .iter()
+                .map(|line| value(line).map(count))
+                .collect::<Int64Array>(),
+        )
+    };
+    let texts = |value: fn(&BookLine) -> &str| {
+        Arc::new(
+            lines
+                .iter()
+                .map(|line| Some(value(line)))
+                .collect::<StringArray>(),
+        )
+    };
     RecordBatch::try_new(
         books_schema(),
         vec![
@@ -301,10 +408,18 @@ fn lines_batch(lines: &[BookLine]) -> Result<RecordBatch, Error> {
 
 /// Books in a batch.
 fn lines_in(batch: &RecordBatch) -> Vec<BookLine> {
-    let text = |column: usize, row: usize| batch.column(column).as_string::<i32>().value(row).to_owned();
+    let text = |column: usize, row: usize| {
+        batch
+            .column(column)
+            .as_string::<i32>()
+            .value(row)
+            .to_owned()
+    };
     let value = |column: usize, row: usize| {
         let values = batch.column(column).as_primitive::<Int64Type>();
-        values.is_valid(row).then(|| u64::try_from(values.value(row)).unwrap_or_default())
+        values
+            .is_valid(row)
+            .then(|| u64::try_from(values.value(row)).unwrap_or_default())
     };
     (0..batch.num_rows())
         .map(|row| BookLine {
@@ -348,7 +463,14 @@ mod tests {
     #[test]
     fn closed_is_true_false_or_unverified_in_json() {
         let json = |closed| serde_json::to_string(&closed).unwrap();
-        assert_eq!([json(Closed::Yes), json(Closed::No), json(Closed::Unverified)], ["true", "false", "\"unverified\""]);
+        assert_eq!(
+            [
+                json(Closed::Yes),
+                json(Closed::No),
+                json(Closed::Unverified)
+            ],
+            ["true", "false", "\"unverified\""]
+        );
     }
 
     #[test]

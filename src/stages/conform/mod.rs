@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use futures::stream;
 
@@ -36,7 +36,7 @@ pub use books::{BookLine, Closed};
 use books::{Ledger, line_of};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
-use typed::{KeyRing, PageRef, TableConformer, TableRef};
+use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";
@@ -56,7 +56,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: typed::Error,
+        source: Box<typed::Error>,
     },
     /// A compressed page is damaged.
     #[error("source table `{table}`: page `{url}` cannot be inflated")]
@@ -76,7 +76,7 @@ pub enum Error {
         table: String,
         /// Why not.
         #[source]
-        source: typed::Error,
+        source: Box<typed::Error>,
     },
     /// A mapping failed.
     #[error("mapping `{model}` failed")]
@@ -139,7 +139,9 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
     let mut ledger = Ledger::load(cx).await?;
     let mut report = Report::default();
     for platform in platforms {
-        let Some(source) = cx.commons.sources.get(platform) else { continue };
+        let Some(source) = cx.commons.sources.get(platform) else {
+            continue;
+        };
         let reader = Reader {
             cx,
             platform,
@@ -168,16 +170,31 @@ pub async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
 /// The reference list of comuni and the hash of its file.
 fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     const NAME: &str = "comuni";
-    let failed = |source| Error::Inputs { model: "reference.comuni".to_owned(), source };
+    let failed = |source| Error::Inputs {
+        model: "reference.comuni".to_owned(),
+        source,
+    };
     let spec = cx.commons.reference.tables.get(NAME).ok_or_else(|| {
-        failed(tables::Error::Missing { table: format!("reference.{NAME}") })
+        failed(tables::Error::Missing {
+            table: format!("reference.{NAME}"),
+        })
     })?;
     let (batch, fingerprint) = cx.reference_rows(NAME, spec).map_err(failed)?;
-    let column = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-    let columns = [column("comune_code"), column("name"), column("provincia_code"), column("codice_catastale")];
+    let column = |name: &str| {
+        batch
+            .column_by_name(name)
+            .and_then(|column| column.as_string_opt::<i32>())
+    };
+    let columns = [
+        column("comune_code"),
+        column("name"),
+        column("provincia_code"),
+        column("codice_catastale"),
+    ];
     let [Some(code), Some(name), Some(provincia), Some(catastale)] = columns else {
         return Err(failed(tables::Error::Missing {
-            table: "reference.comuni with comune_code, name, provincia_code and codice_catastale".to_owned(),
+            table: "reference.comuni with comune_code, name, provincia_code and codice_catastale"
+                .to_owned(),
         }));
     };
     let rows = (0..batch.num_rows()).map(|row| ComuneRow {
@@ -203,17 +220,27 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads every table of the platform that is not up to date.
-    async fn read_tables(&self, source: &SourceSpec, pages: &[Page], ledger: &mut Ledger) -> Result<(), Error> {
+    async fn read_tables(
+        &self,
+        source: &SourceSpec,
+        pages: &[Page],
+        ledger: &mut Ledger,
+    ) -> Result<(), Error> {
         for (table, spec) in &source.tables {
             let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
             let name = format!("{}__{table}", self.platform);
             let fingerprint = self.fingerprint(spec, &pages);
             let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
-            let is_current = before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint));
+            let is_current =
+                before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint));
             if is_current && ledger.holds(&name, &fingerprint) {
                 continue;
             }
-            self.read_table(&name, (table, spec), &pages, fingerprint, ledger).await?;
+            let conformed = self.read_table(&name, (table, spec), &pages).await?;
+            self.write_typed(&name, conformed.batch, &fingerprint)
+                .await?;
+            let line = line_of(self.platform, table, &pages, &conformed.books);
+            ledger.record(&name, fingerprint, line, conformed.rejects);
         }
         Ok(())
     }
@@ -223,63 +250,93 @@ impl Reader<'_> {
         let mut hasher = blake3::Hasher::new();
         let settings = &self.cx.commons.settings.secrets;
         // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
-        let key = self.cx.key.key("fingerprint", self.platform, settings.epoch, "");
-        for part in [VERSION, self.reference, &format!("{spec:?}"), &format!("{key:?}")] {
+        let key = self
+            .cx
+            .key
+            .key("fingerprint", self.platform, settings.epoch, "");
+        for part in [
+            VERSION,
+            self.reference,
+            &format!("{spec:?}"),
+            &format!("{key:?}"),
+        ] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");
         }
         for page in pages {
-            hasher.update(format!("{} {} {:?}\n", page.url, page.sha256, page.n_records).as_bytes());
+            hasher
+                .update(format!("{} {} {:?}\n", page.url, page.sha256, page.n_records).as_bytes());
         }
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Reads one table and makes it visible; its books go into the ledger.
+    /// Reads one table by its contract.
     async fn read_table(
         &self,
         name: &str,
         (table, spec): (&str, &TableSpec),
         pages: &[&Page],
-        fingerprint: String,
-        ledger: &mut Ledger,
-    ) -> Result<(), Error> {
+    ) -> Result<Conformed, Error> {
         let total = pages.iter().map(|page| page.n_bytes).sum();
         self.cx.progress.begin("conform", name, Total::Bytes(total));
-        let at = TableRef { platform: self.platform, name: table, spec };
-        let keys = KeyRing { key: &self.cx.key, epoch: self.cx.commons.settings.secrets.epoch };
-        let built = |source| Error::Typed { table: name.to_owned(), source };
-        let mut conformer = TableConformer::new(at, self.comuni, keys).map_err(built)?;
+        let declared = TableRef {
+            platform: self.platform,
+            name: table,
+            spec,
+        };
+        let keys = KeyRing {
+            key: &self.cx.key,
+            epoch: self.cx.commons.settings.secrets.epoch,
+        };
+        let built = |source| Error::Typed {
+            table: name.to_owned(),
+            source: Box::new(source),
+        };
+        let mut table_conformer =
+            TableConformer::new(declared, self.comuni, keys).map_err(built)?;
         for (sequence, page) in pages.iter().enumerate() {
-            let kept = self.cx.lake.page(self.platform, table, &page.sha256).await?;
+            let kept = self
+                .cx
+                .lake
+                .page(self.platform, table, &page.sha256)
+                .await?;
             let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),
                 source,
             })?;
-            let at = PageRef {
+            let place = PageRef {
                 sha256: &page.sha256,
                 url: &page.url,
                 sequence: sequence as u64,
             };
-            conformer.push_page(at, &bytes).map_err(|source| Error::Page {
-                table: name.to_owned(),
-                url: page.url.clone(),
-                source,
-            })?;
-            self.cx.progress.advance(page.n_records.unwrap_or_default(), page.n_bytes);
+            table_conformer
+                .push_page(place, &bytes)
+                .map_err(|source| Error::Page {
+                    table: name.to_owned(),
+                    url: page.url.clone(),
+                    source: Box::new(source),
+                })?;
+            self.cx
+                .progress
+                .advance(page.n_records.unwrap_or_default(), page.n_bytes);
         }
-        let conformed = conformer.finish().map_err(built)?;
-        let line = line_of(self.platform, table, pages, &conformed.books);
-        self.cx.progress.end(&line.summary());
-        self.write_typed(name, conformed.batch, &fingerprint).await?;
-        ledger.record(name, fingerprint, line, conformed.rejects);
-        Ok(())
+        let conformed = table_conformer.finish().map_err(built)?;
+        let summary = line_of(self.platform, table, pages, &conformed.books).summary();
+        self.cx.progress.end(&summary);
+        Ok(conformed)
     }
 
     /// Writes and commits a typed table.
-    async fn write_typed(&self, name: &str, batch: RecordBatch, fingerprint: &str) -> Result<(), Error> {
+    async fn write_typed(
+        &self,
+        name: &str,
+        batch: RecordBatch,
+        fingerprint: &str,
+    ) -> Result<(), Error> {
         let schema = lake::plain::plain_schema(&batch.schema());
-        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).map_err(Error::Books)?;
+        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())
+            .map_err(Error::Books)?;
         let target = Target {
             zone: Zone::Source,
             table: name,
@@ -290,7 +347,11 @@ impl Reader<'_> {
             name: WHOLE.to_owned(),
             fingerprint: fingerprint.to_owned(),
         };
-        let written = self.cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await?;
+        let written = self
+            .cx
+            .lake
+            .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
+            .await?;
         let commit = TableCommit {
             zone: Zone::Source,
             table: name,
@@ -305,4 +366,3 @@ impl Reader<'_> {
         Ok(())
     }
 }
-

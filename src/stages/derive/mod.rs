@@ -4,7 +4,7 @@
 //! and layout apart), its checks, or the content of a table it reads. Its rows are written aside,
 //! its checks run over what was written, and only then does a commit make them visible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -262,7 +262,7 @@ async fn check(
             model: model.name.clone(),
             source: tables::Error::Open {
                 table: model.name.clone(),
-                source,
+                source: Box::new(source),
             },
         })?;
     opened
@@ -300,15 +300,4 @@ fn first_count(rows: &[RecordBatch]) -> u64 {
         })
         .and_then(|count| u64::try_from(count).ok())
         .unwrap_or_default()
-}
-
-/// Names of the tables all derived models read, without the models themselves.
-pub(crate) fn outside_inputs(models: &[Model]) -> BTreeSet<String> {
-    let own: BTreeSet<&String> = models.iter().map(|model| &model.name).collect();
-    models
-        .iter()
-        .flat_map(|model| &model.inputs)
-        .filter(|input| !own.contains(input))
-        .cloned()
-        .collect()
 }

@@ -2,7 +2,9 @@
 
 /// Months from `first` to `last`, both `YYYY-MM`.
 pub(crate) fn months_between(first: &str, last: &str) -> Vec<String> {
-    let (Some(first), Some(last)) = (ordinal(first), ordinal(last)) else { return Vec::new() };
+    let (Some(first), Some(last)) = (ordinal(first), ordinal(last)) else {
+        return Vec::new();
+    };
     (first..=last).map(text).collect()
 }
 
@@ -19,7 +21,9 @@ fn text(ordinal: u32) -> String {
 
 /// Quarter of a month, for example `2026-Q3`.
 pub(crate) fn quarter_of(month: &str) -> String {
-    ordinal(month).map_or_else(String::new, |ordinal| format!("{:04}-Q{}", ordinal / 12, ordinal % 12 / 3 + 1))
+    ordinal(month).map_or_else(String::new, |ordinal| {
+        format!("{:04}-Q{}", ordinal / 12, ordinal % 12 / 3 + 1)
+    })
 }
 
 /// Whether the month is the last of its quarter.
@@ -45,7 +49,10 @@ mod tests {
 
     #[test]
     fn months_and_quarters_follow_each_other() {
-        assert_eq!(months_between("2025-11", "2026-02"), ["2025-11", "2025-12", "2026-01", "2026-02"]);
+        assert_eq!(
+            months_between("2025-11", "2026-02"),
+            ["2025-11", "2025-12", "2026-01", "2026-02"]
+        );
         assert_eq!(quarter_of("2026-09"), "2026-Q3");
         assert_eq!(ends_quarter("2026-09"), Ends::Quarter);
         assert_eq!(ends_quarter("2026-08"), Ends::Month);

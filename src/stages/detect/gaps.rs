@@ -13,7 +13,9 @@ use crate::context::tables::Opened;
 use crate::stats::fdr::benjamini_hochberg;
 use crate::stats::proportion::{Share, overdispersion, test_above};
 use crate::stats::real;
-use crate::stats::survival::{Step, Wait, WaitEnd, kaplan_meier, share_served_by, wait_quantile};
+use crate::stats::survival::{
+    Step, Wait, WaitEnd, kaplan_meier, median_wait, share_served_by, wait_quantile,
+};
 
 /// The model with what became of the requests.
 const OUTCOMES: &str = "derived.unmet_by_district_need_month";
@@ -58,7 +60,10 @@ struct Outcomes {
 impl Outcomes {
     /// Unmet among decided.
     fn share(self) -> Share {
-        Share { n_events: self.n_unmet, n_trials: self.n_matched + self.n_unmet }
+        Share {
+            n_events: self.n_unmet,
+            n_trials: self.n_matched + self.n_unmet,
+        }
     }
 
     /// Both together.
@@ -72,16 +77,38 @@ impl Outcomes {
 
 /// Outcomes by quarter and cell.
 async fn outcomes(opened: &Opened) -> Result<BTreeMap<String, BTreeMap<Cell, Outcomes>>, Error> {
-    let rows = read(opened, OUTCOMES, "district_code, need_code, month, n_matched, n_unmet", "1, 2, 3").await?;
-    let wrong = |source| Error::Column { model: OUTCOMES, source };
-    let (district, need) = (texts(&rows, "district_code").map_err(wrong)?, texts(&rows, "need_code").map_err(wrong)?);
+    let rows = read(
+        opened,
+        OUTCOMES,
+        "district_code, need_code, month, n_matched, n_unmet",
+        "1, 2, 3",
+    )
+    .await?;
+    let wrong = |source| Error::Column {
+        model: OUTCOMES,
+        source,
+    };
+    let (district, need) = (
+        texts(&rows, "district_code").map_err(wrong)?,
+        texts(&rows, "need_code").map_err(wrong)?,
+    );
     let month = months(&rows, "month").map_err(wrong)?;
-    let (matched, unmet) = (counts(&rows, "n_matched").map_err(wrong)?, counts(&rows, "n_unmet").map_err(wrong)?);
+    let (matched, unmet) = (
+        counts(&rows, "n_matched").map_err(wrong)?,
+        counts(&rows, "n_unmet").map_err(wrong)?,
+    );
     let mut found: BTreeMap<String, BTreeMap<Cell, Outcomes>> = BTreeMap::new();
     for (row, month) in month.iter().enumerate() {
         let cell = (district.value(row).to_owned(), need.value(row).to_owned());
-        let sums = found.entry(quarter_of(month)).or_default().entry(cell).or_default();
-        *sums = sums.plus(Outcomes { n_matched: count_at(matched, row), n_unmet: count_at(unmet, row) });
+        let sums = found
+            .entry(quarter_of(month))
+            .or_default()
+            .entry(cell)
+            .or_default();
+        *sums = sums.plus(Outcomes {
+            n_matched: count_at(matched, row),
+            n_unmet: count_at(unmet, row),
+        });
     }
     Ok(found)
 }
@@ -89,7 +116,12 @@ async fn outcomes(opened: &Opened) -> Result<BTreeMap<String, BTreeMap<Cell, Out
 /// Quarters that are judged, with the quarters of their past.
 fn judged_quarters(quarters: &[String]) -> impl Iterator<Item = (&String, &[String])> {
     let first = quarters.len().saturating_sub(N_JUDGED_QUARTERS).max(1);
-    (first..quarters.len()).map(move |at| (&quarters[at], &quarters[at.saturating_sub(N_PAST_QUARTERS)..at]))
+    (first..quarters.len()).map(move |at| {
+        (
+            &quarters[at],
+            &quarters[at.saturating_sub(N_PAST_QUARTERS)..at],
+        )
+    })
 }
 
 /// Cells whose unmet share lies above that of the same need in its past and elsewhere.
@@ -98,8 +130,13 @@ async fn unmet_shares(opened: &Opened) -> Result<Vec<Signal>, Error> {
     let quarters: Vec<String> = by_quarter.keys().cloned().collect();
     let mut signals = Vec::new();
     for (quarter, past) in judged_quarters(&quarters) {
-        let Some(now) = by_quarter.get(quarter) else { continue };
-        let pasts: Vec<&BTreeMap<Cell, Outcomes>> = past.iter().filter_map(|quarter| by_quarter.get(quarter)).collect();
+        let Some(now) = by_quarter.get(quarter) else {
+            continue;
+        };
+        let pasts: Vec<&BTreeMap<Cell, Outcomes>> = past
+            .iter()
+            .filter_map(|quarter| by_quarter.get(quarter))
+            .collect();
         signals.extend(judge_shares(quarter, now, &pasts));
     }
     Ok(signals)
@@ -118,19 +155,34 @@ struct Tested<'a> {
 }
 
 /// Judges the cells of one quarter together.
-fn judge_shares(quarter: &str, now: &BTreeMap<Cell, Outcomes>, pasts: &[&BTreeMap<Cell, Outcomes>]) -> Vec<Signal> {
+fn judge_shares(
+    quarter: &str,
+    now: &BTreeMap<Cell, Outcomes>,
+    pasts: &[&BTreeMap<Cell, Outcomes>],
+) -> Vec<Signal> {
     let tested: Vec<Tested<'_>> = now
         .iter()
         .filter(|(_, outcomes)| outcomes.share().n_trials >= MIN_DECIDED)
         .filter_map(|(cell, outcomes)| {
             let reference = reference_share(cell, pasts);
             let z = outcomes.share().z_score(reference)?;
-            Some(Tested { cell, outcomes: *outcomes, reference, z })
+            Some(Tested {
+                cell,
+                outcomes: *outcomes,
+                reference,
+                z,
+            })
         })
         .collect();
     let phi = overdispersion(&tested.iter().map(|tested| tested.z).collect::<Vec<_>>());
-    let tests: Vec<_> = tested.iter().map(|tested| test_above(tested.outcomes.share(), tested.reference, phi)).collect();
-    let p_values: Vec<f64> = tests.iter().map(|test| test.map_or(1.0, |test| test.p)).collect();
+    let tests: Vec<_> = tested
+        .iter()
+        .map(|tested| test_above(tested.outcomes.share(), tested.reference, phi))
+        .collect();
+    let p_values: Vec<f64> = tests
+        .iter()
+        .map(|test| test.map_or(1.0, |test| test.p))
+        .collect();
     let q_values = benjamini_hochberg(&p_values);
     let mut signals = Vec::new();
     for ((tested, test), q) in tested.iter().zip(&tests).zip(q_values) {
@@ -149,18 +201,36 @@ fn reference_share(cell: &Cell, pasts: &[&BTreeMap<Cell, Outcomes>]) -> Share {
             .iter()
             .flat_map(|past| past.iter())
             .filter(|(other, _)| keep(other))
-            .fold(Outcomes::default(), |sum, (_, outcomes)| sum.plus(*outcomes))
+            .fold(Outcomes::default(), |sum, (_, outcomes)| {
+                sum.plus(*outcomes)
+            })
     };
     let same_need = sum(&|other| other.1 == cell.1);
-    let sums = if same_need.share().n_trials >= 100 { same_need } else { sum(&|_| true) };
+    let sums = if same_need.share().n_trials >= 100 {
+        same_need
+    } else {
+        sum(&|_| true)
+    };
     sums.share()
 }
 
 /// The signal of an unmet share.
-fn share_signal(quarter: &str, tested: &Tested<'_>, test: crate::stats::proportion::ShareTest, q: f64) -> Signal {
-    let aspect = if tested.outcomes.n_matched == 0 { Aspect::NoOffer } else { Aspect::UnmetShare };
+fn share_signal(
+    quarter: &str,
+    tested: &Tested<'_>,
+    test: crate::stats::proportion::ShareTest,
+    q: f64,
+) -> Signal {
+    let aspect = if tested.outcomes.n_matched == 0 {
+        Aspect::NoOffer
+    } else {
+        Aspect::UnmetShare
+    };
     let n_decided = tested.outcomes.share().n_trials;
-    let expected = Share { n_events: rounded(test.expected), n_trials: n_decided };
+    let expected = Share {
+        n_events: rounded(test.expected),
+        n_trials: n_decided,
+    };
     let (low, high) = expected.wilson().unwrap_or((0.0, 1.0));
     let (first, last) = months_of(quarter);
     Signal {
@@ -186,7 +256,11 @@ fn share_signal(quarter: &str, tested: &Tested<'_>, test: crate::stats::proporti
 }
 
 /// The nearest count.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an expectation of requests is a small positive number")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an expectation of requests is a small positive number"
+)]
 fn rounded(value: f64) -> u64 {
     value.max(0.0).round() as u64
 }
@@ -200,25 +274,55 @@ fn tenths(share: f64) -> f64 {
 fn months_of(quarter: &str) -> (String, String) {
     let (year, number) = quarter.split_once("-Q").unwrap_or((quarter, "1"));
     let last = number.parse::<u32>().unwrap_or(1) * 3;
-    (format!("{year}-{:02}", last - 2), format!("{year}-{last:02}"))
+    (
+        format!("{year}-{:02}", last - 2),
+        format!("{year}-{last:02}"),
+    )
 }
 
 /// Waits by quarter and cell.
 async fn waits(opened: &Opened) -> Result<BTreeMap<Cell, BTreeMap<String, Vec<Wait>>>, Error> {
-    let rows = read(opened, WAITS, "district_code, need_code, requested_month, days, is_matched", "1, 2, 3, 4, 5").await?;
-    let wrong = |source| Error::Column { model: WAITS, source };
-    let (district, need) = (texts(&rows, "district_code").map_err(wrong)?, texts(&rows, "need_code").map_err(wrong)?);
+    let rows = read(
+        opened,
+        WAITS,
+        "district_code, need_code, requested_month, days, is_matched",
+        "1, 2, 3, 4, 5",
+    )
+    .await?;
+    let wrong = |source| Error::Column {
+        model: WAITS,
+        source,
+    };
+    let (district, need) = (
+        texts(&rows, "district_code").map_err(wrong)?,
+        texts(&rows, "need_code").map_err(wrong)?,
+    );
     let month = months(&rows, "requested_month").map_err(wrong)?;
-    let (days, matched) = (counts(&rows, "days").map_err(wrong)?, flags(&rows, "is_matched").map_err(wrong)?);
+    let (days, matched) = (
+        counts(&rows, "days").map_err(wrong)?,
+        flags(&rows, "is_matched").map_err(wrong)?,
+    );
     let mut found: BTreeMap<Cell, BTreeMap<String, Vec<Wait>>> = BTreeMap::new();
     for (row, month) in month.iter().enumerate() {
         if days.is_null(row) {
             continue;
         }
         let cell = (district.value(row).to_owned(), need.value(row).to_owned());
-        let end = if matched.value(row) { WaitEnd::Matched } else { WaitEnd::StillWaiting };
-        let wait = Wait { days: u32::try_from(days.value(row)).unwrap_or_default(), end };
-        found.entry(cell).or_default().entry(quarter_of(month)).or_default().push(wait);
+        let end = if matched.value(row) {
+            WaitEnd::Matched
+        } else {
+            WaitEnd::StillWaiting
+        };
+        let wait = Wait {
+            days: u32::try_from(days.value(row)).unwrap_or_default(),
+            end,
+        };
+        found
+            .entry(cell)
+            .or_default()
+            .entry(quarter_of(month))
+            .or_default()
+            .push(wait);
     }
     Ok(found)
 }
@@ -231,8 +335,16 @@ async fn long_waits(opened: &Opened) -> Result<Vec<Signal>, Error> {
     quarters.dedup();
     let mut signals = Vec::new();
     for (quarter, past) in judged_quarters(&quarters) {
-        let candidates: Vec<Signal> = cells.iter().filter_map(|(cell, waits)| judge_wait(cell, waits, quarter, past)).collect();
-        let q_values = benjamini_hochberg(&candidates.iter().map(|signal| signal.p_value).collect::<Vec<_>>());
+        let candidates: Vec<Signal> = cells
+            .iter()
+            .filter_map(|(cell, waits)| judge_wait(cell, waits, quarter, past))
+            .collect();
+        let q_values = benjamini_hochberg(
+            &candidates
+                .iter()
+                .map(|signal| signal.p_value)
+                .collect::<Vec<_>>(),
+        );
         for (mut signal, q) in candidates.into_iter().zip(q_values) {
             signal.q_value = q;
             if q <= MAX_Q && real(signal.observed) >= MIN_WAIT_RATIO * signal.expected.max(1.0) {
@@ -244,19 +356,34 @@ async fn long_waits(opened: &Opened) -> Result<Vec<Signal>, Error> {
 }
 
 /// The wait of one cell in a quarter against the quarters before.
-fn judge_wait(cell: &Cell, waits: &BTreeMap<String, Vec<Wait>>, quarter: &str, past: &[String]) -> Option<Signal> {
-    let now = waits.get(quarter).filter(|waits| waits.len() >= MIN_WAITS)?;
-    let past: Vec<Wait> = past.iter().filter_map(|quarter| waits.get(quarter)).flatten().copied().collect();
+fn judge_wait(
+    cell: &Cell,
+    waits: &BTreeMap<String, Vec<Wait>>,
+    quarter: &str,
+    past: &[String],
+) -> Option<Signal> {
+    let now = waits
+        .get(quarter)
+        .filter(|waits| waits.len() >= MIN_WAITS)?;
+    let past: Vec<Wait> = past
+        .iter()
+        .filter_map(|quarter| waits.get(quarter))
+        .flatten()
+        .copied()
+        .collect();
     if past.len() < MIN_WAITS {
         return None;
     }
-    let reference = wait_quantile(&kaplan_meier(&past), 0.5);
+    let reference = median_wait(&past);
     let (reference_days, steps) = (reference.days?, kaplan_meier(now));
     let median = wait_quantile(&steps, 0.5);
     // As many should be served within the reference median as were in the past: about half.
     let late = |steps: &[Step], n_waits: u64| {
         let share = 1.0 - share_served_by(steps, rounded_days(reference_days));
-        Share { n_events: rounded(share * real(n_waits)), n_trials: n_waits }
+        Share {
+            n_events: rounded(share * real(n_waits)),
+            n_trials: n_waits,
+        }
     };
     let late_then = late(&kaplan_meier(&past), past.len() as u64);
     let p_value = test_above(late(&steps, now.len() as u64), late_then, 1.0)?.p;
@@ -270,7 +397,10 @@ fn judge_wait(cell: &Cell, waits: &BTreeMap<String, Vec<Wait>>, quarter: &str, p
         last_month: last,
         observed: rounded(median.days.or(median.lower)?),
         expected: reference_days,
-        interval: (reference.lower.unwrap_or(0.0), reference.upper.unwrap_or(reference_days)),
+        interval: (
+            reference.lower.unwrap_or(0.0),
+            reference.upper.unwrap_or(reference_days),
+        ),
         p_value,
         q_value: 1.0,
         exposure_change_pct: None,

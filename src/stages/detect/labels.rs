@@ -19,38 +19,81 @@ type Uses = BTreeMap<String, Vec<u64>>;
 
 /// Signals of words that were not there before.
 pub(super) async fn new_labels(opened: &Opened) -> Result<Vec<Signal>, Error> {
-    let rows = read(opened, MODEL, "district_code, tag, month, n_requests", "tag, district_code, month").await?;
-    let wrong = |source| Error::Column { model: MODEL, source };
-    let (district, tag) = (texts(&rows, "district_code").map_err(wrong)?, texts(&rows, "tag").map_err(wrong)?);
+    let rows = read(
+        opened,
+        MODEL,
+        "district_code, tag, month, n_requests",
+        "tag, district_code, month",
+    )
+    .await?;
+    let wrong = |source| Error::Column {
+        model: MODEL,
+        source,
+    };
+    let (district, tag) = (
+        texts(&rows, "district_code").map_err(wrong)?,
+        texts(&rows, "tag").map_err(wrong)?,
+    );
     let month = months(&rows, "month").map_err(wrong)?;
     let requests = counts(&rows, "n_requests").map_err(wrong)?;
     let (first, last) = (month.iter().min(), month.iter().max());
-    let all = first.zip(last).map(|(first, last)| months_between(first, last)).unwrap_or_default();
+    let all = first
+        .zip(last)
+        .map(|(first, last)| months_between(first, last))
+        .unwrap_or_default();
     let mut words: BTreeMap<String, Uses> = BTreeMap::new();
     for (row, month) in month.iter().enumerate() {
-        let Ok(at) = all.binary_search(month) else { continue };
+        let Ok(at) = all.binary_search(month) else {
+            continue;
+        };
         let uses = words.entry(tag.value(row).to_owned()).or_default();
-        let uses = uses.entry(district.value(row).to_owned()).or_insert_with(|| vec![0; all.len()]);
+        let uses = uses
+            .entry(district.value(row).to_owned())
+            .or_insert_with(|| vec![0; all.len()]);
         uses[at] += count_at(requests, row);
     }
-    Ok(words.iter().flat_map(|(word, uses)| judge(word, uses, &all)).collect())
+    Ok(words
+        .iter()
+        .flat_map(|(word, uses)| judge(word, uses, &all))
+        .collect())
 }
 
 /// Judges one word at the end of each complete quarter.
 fn judge(word: &str, uses: &Uses, months: &[String]) -> Vec<Signal> {
-    let ends: Vec<usize> = (0..months.len()).filter(|at| ends_quarter(&months[*at]) == Ends::Quarter).collect();
+    let ends: Vec<usize> = (0..months.len())
+        .filter(|at| ends_quarter(&months[*at]) == Ends::Quarter)
+        .collect();
     let skipped = ends.len().saturating_sub(N_JUDGED_QUARTERS);
-    ends.into_iter().skip(skipped).filter_map(|end| judge_at(word, uses, months, end)).collect()
+    ends.into_iter()
+        .skip(skipped)
+        .filter_map(|end| judge_at(word, uses, months, end))
+        .collect()
 }
 
 /// Judges one word in the three months up to `end`.
 fn judge_at(word: &str, uses: &Uses, months: &[String], end: usize) -> Option<Signal> {
     let start = (end + 1).checked_sub(N_JUDGED_MONTHS)?;
-    let base: Vec<u64> = (0..start).map(|month| uses.values().map(|counts| counts[month]).sum()).collect();
-    let judged: Vec<u64> = uses.values().map(|counts| counts[start..=end].iter().sum()).collect();
-    let found = novelty(Candidate { base: &base, judged_by_district: &judged }, NoveltyRule::default());
+    let base: Vec<u64> = (0..start)
+        .map(|month| uses.values().map(|counts| counts[month]).sum())
+        .collect();
+    let judged: Vec<u64> = uses
+        .values()
+        .map(|counts| counts[start..=end].iter().sum())
+        .collect();
+    let found = novelty(
+        Candidate {
+            base: &base,
+            judged_by_district: &judged,
+        },
+        NoveltyRule::default(),
+    );
     let first = (start..=end).find(|month| uses.values().any(|counts| counts[*month] > 0))?;
-    let districts: Vec<&String> = uses.iter().zip(&judged).filter(|(_, count)| **count > 0).map(|((code, _), _)| code).collect();
+    let districts: Vec<&String> = uses
+        .iter()
+        .zip(&judged)
+        .filter(|(_, count)| **count > 0)
+        .map(|((code, _), _)| code)
+        .collect();
     found.is_new.then(|| Signal {
         aspect: Aspect::NewLabel,
         district_code: "TOTAL".to_owned(),

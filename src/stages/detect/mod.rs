@@ -22,6 +22,8 @@ use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::context::tables::{self, Opened};
 use crate::context::{Action, Context, Total};
 use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::spec::settings::EmergingMethod;
+use crate::stats::ears::Ears;
 use crate::stats::pooled::Pooled;
 
 mod calendar;
@@ -116,14 +118,17 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
     cx.progress.begin("detect", "signals", Total::Unknown);
     let inputs: BTreeSet<String> = INPUTS.iter().map(|&name| name.to_owned()).collect();
     let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
-    let fingerprint = fingerprint(&opened.fingerprints);
+    let method = cx.commons.settings.detect.emerging_needs;
+    let fingerprint = fingerprint(&opened.fingerprints, method);
     let before = cx.lake.snapshot(Zone::Detected, SIGNALS).await?;
-    if let Some(before) = before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint)) {
+    if let Some(before) =
+        before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint))
+    {
         let rows = cx.lake.read_all(Zone::Detected, SIGNALS, &before).await?;
         cx.progress.end("unchanged");
         return summary(&rows, Action::Unchanged);
     }
-    let signals = judge(&opened).await?;
+    let signals = judge(&opened, method).await?;
     let batch = signal::batch(signals).map_err(Error::Build)?;
     let report = summary(std::slice::from_ref(&batch), Action::Rebuilt)?;
     let target = Target {
@@ -132,9 +137,15 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
         schema: signal::schema(),
         statistics: &Statistics::default(),
     };
-    let scope = Scope { name: WHOLE.to_owned(), fingerprint };
+    let scope = Scope {
+        name: WHOLE.to_owned(),
+        fingerprint,
+    };
     cx.progress.advance(batch.num_rows() as u64, 0);
-    let written = cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await?;
+    let written = cx
+        .lake
+        .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
+        .await?;
     let commit = TableCommit {
         zone: Zone::Detected,
         table: SIGNALS,
@@ -146,14 +157,18 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
         at_millis: cx.at_millis(),
     };
     cx.lake.commit(commit).await?;
-    cx.progress.end(&format!("{} signal(s)", report.n_signals.values().sum::<u64>()));
+    cx.progress.end(&format!(
+        "{} signal(s)",
+        report.n_signals.values().sum::<u64>()
+    ));
     Ok(report)
 }
 
 /// Hash of all that the signals are made from.
-fn fingerprint(inputs: &BTreeMap<String, String>) -> String {
+fn fingerprint(inputs: &BTreeMap<String, String>, method: EmergingMethod) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(VERSION.as_bytes());
+    hasher.update(format!("{method:?}").as_bytes());
     for (table, fingerprint) in inputs {
         hasher.update(table.as_bytes());
         hasher.update(fingerprint.as_bytes());
@@ -162,8 +177,11 @@ fn fingerprint(inputs: &BTreeMap<String, String>) -> String {
 }
 
 /// Every signal of the judged quarters.
-async fn judge(opened: &Opened) -> Result<Vec<Signal>, Error> {
-    let mut signals = emerging::rises(opened, &Pooled::default()).await?;
+async fn judge(opened: &Opened, method: EmergingMethod) -> Result<Vec<Signal>, Error> {
+    let mut signals = match method {
+        EmergingMethod::PooledGammaPoisson => emerging::rises(opened, &Pooled::default()).await?,
+        EmergingMethod::EarsC2 => emerging::rises(opened, &Ears::MONTHLY_C2).await?,
+    };
     signals.extend(labels::new_labels(opened).await?);
     signals.extend(gaps::gaps(opened).await?);
     let notes = Notes::read(opened).await?;
@@ -174,7 +192,12 @@ async fn judge(opened: &Opened) -> Result<Vec<Signal>, Error> {
 }
 
 /// All rows of a model in plain types.
-async fn read(opened: &Opened, model: &str, columns: &str, order: &str) -> Result<RecordBatch, Error> {
+async fn read(
+    opened: &Opened,
+    model: &str,
+    columns: &str,
+    order: &str,
+) -> Result<RecordBatch, Error> {
     let sql = format!("select {columns} from {model} order by {order}");
     opened.plain_rows(model, &sql).await.map_err(Error::Inputs)
 }
@@ -194,16 +217,32 @@ impl Notes {
         const REQUESTS: &str = "derived.requests_by_district_need_quarter";
         const COVERAGE: &str = "derived.coverage_by_platform_district_month";
         let mut notes = Self::default();
-        let rows = read(opened, REQUESTS, "district_code, need_code, quarter, platforms", "1, 2, 3").await?;
+        let rows = read(
+            opened,
+            REQUESTS,
+            "district_code, need_code, quarter, platforms",
+            "1, 2, 3",
+        )
+        .await?;
         let wrong = |model| move |source| Error::Column { model, source };
         let column = |name| texts(&rows, name).map_err(wrong(REQUESTS));
-        let (district, need, quarter, platforms) = (column("district_code")?, column("need_code")?, column("quarter")?, column("platforms")?);
+        let (district, need, quarter, platforms) = (
+            column("district_code")?,
+            column("need_code")?,
+            column("quarter")?,
+            column("platforms")?,
+        );
         for row in 0..rows.num_rows() {
-            let at = (district.value(row).to_owned(), need.value(row).to_owned(), quarter.value(row).to_owned());
+            let at = (
+                district.value(row).to_owned(),
+                need.value(row).to_owned(),
+                quarter.value(row).to_owned(),
+            );
             notes.platforms.insert(at, platforms.value(row).to_owned());
         }
         let columns = "district_code, month, sum(n_comuni) as n_comuni, sum(n_comuni_covered) as n_comuni_covered";
-        let model = format!("{COVERAGE} where status <> 'not_covered' group by district_code, month");
+        let model =
+            format!("{COVERAGE} where status <> 'not_covered' group by district_code, month");
         let rows = read(opened, &model, columns, "1, 2").await?;
         let district = texts(&rows, "district_code").map_err(wrong(COVERAGE))?;
         let months = crate::canon::cells::months(&rows, "month").map_err(wrong(COVERAGE))?;
@@ -220,32 +259,53 @@ impl Notes {
 
     /// Adds platforms and completeness to a signal.
     fn complete(&self, signal: &mut Signal) {
-        let at = (signal.district_code.clone(), signal.need_code.clone(), signal.quarter.clone());
+        let at = (
+            signal.district_code.clone(),
+            signal.need_code.clone(),
+            signal.quarter.clone(),
+        );
         if let Some(platforms) = self.platforms.get(&at) {
             signal.platforms.clone_from(platforms);
         }
         let at = (signal.district_code.clone(), signal.quarter.clone());
-        signal.completeness_pct = self.coverage.get(&at).filter(|(_, all)| *all > 0).map(|(covered, all)| {
-            100.0 * crate::stats::real(*covered) / crate::stats::real(*all)
-        });
+        signal.completeness_pct = self
+            .coverage
+            .get(&at)
+            .filter(|(_, all)| *all > 0)
+            .map(|(covered, all)| 100.0 * crate::stats::real(*covered) / crate::stats::real(*all));
     }
 }
 
 /// Signals counted by kind.
 fn summary(rows: &[RecordBatch], action: Action) -> Result<Report, Error> {
-    let wrong = |source| Error::Column { model: "detected.signals", source };
-    let mut report = Report { action, ..Report::default() };
+    let wrong = |source| Error::Column {
+        model: "detected.signals",
+        source,
+    };
+    let mut report = Report {
+        action,
+        ..Report::default()
+    };
     for batch in rows {
         let quarter = texts(batch, "quarter").map_err(wrong)?;
         let latest = quarter.iter().flatten().max().unwrap_or_default();
         report.latest_quarter = report.latest_quarter.max(latest.to_owned());
     }
     for batch in rows {
-        let (kind, quarter) = (texts(batch, "kind").map_err(wrong)?, texts(batch, "quarter").map_err(wrong)?);
+        let (kind, quarter) = (
+            texts(batch, "kind").map_err(wrong)?,
+            texts(batch, "quarter").map_err(wrong)?,
+        );
         for row in 0..batch.num_rows() {
-            *report.n_signals.entry(kind.value(row).to_owned()).or_default() += 1;
+            *report
+                .n_signals
+                .entry(kind.value(row).to_owned())
+                .or_default() += 1;
             if quarter.value(row) == report.latest_quarter {
-                *report.n_latest.entry(kind.value(row).to_owned()).or_default() += 1;
+                *report
+                    .n_latest
+                    .entry(kind.value(row).to_owned())
+                    .or_default() += 1;
             }
         }
     }

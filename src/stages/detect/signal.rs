@@ -84,19 +84,60 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
+    /// Where the signal stands among the others.
+    fn place(&self) -> (String, String, String, Aspect) {
+        let codes = [&self.quarter, &self.district_code, &self.need_code].map(Clone::clone);
+        let [quarter, district, need] = codes;
+        (quarter, district, need, self.aspect)
+    }
+
     /// Identity of the signal: the same thing flagged again later keeps it.
     fn id(&self) -> String {
-        let text = format!("{}|{}|{}|{}", self.aspect.word(), self.district_code, self.need_code, self.quarter);
-        blake3::hash(text.as_bytes()).to_hex().chars().take(12).collect()
+        let text = format!(
+            "{}|{}|{}|{}",
+            self.aspect.word(),
+            self.district_code,
+            self.need_code,
+            self.quarter
+        );
+        blake3::hash(text.as_bytes())
+            .to_hex()
+            .chars()
+            .take(12)
+            .collect()
     }
 }
 
 /// Columns of `detected.signals`.
 pub(crate) fn schema() -> SchemaRef {
-    let texts = |names: &[&str]| names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>();
-    let mut fields = texts(&["signal_id", "kind", "aspect", "district_code", "need_code", "quarter", "first_month", "last_month"]);
+    let texts = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| Field::new(*name, DataType::Utf8, true))
+            .collect::<Vec<_>>()
+    };
+    let mut fields = texts(&[
+        "signal_id",
+        "kind",
+        "aspect",
+        "district_code",
+        "need_code",
+        "quarter",
+        "first_month",
+        "last_month",
+    ]);
     fields.push(Field::new("observed", DataType::Int64, true));
-    for name in ["expected", "expected_low", "expected_high", "excess", "ratio", "p_value", "q_value", "exposure_change_pct", "completeness_pct"] {
+    for name in [
+        "expected",
+        "expected_low",
+        "expected_high",
+        "excess",
+        "ratio",
+        "p_value",
+        "q_value",
+        "exposure_change_pct",
+        "completeness_pct",
+    ] {
         fields.push(Field::new(name, DataType::Float64, true));
     }
     fields.extend(texts(&["platforms", "method", "method_version", "reasons"]));
@@ -105,15 +146,27 @@ pub(crate) fn schema() -> SchemaRef {
 
 /// The signals as rows, in the order of quarter, district, need and aspect.
 pub(crate) fn batch(mut signals: Vec<Signal>) -> Result<RecordBatch, ArrowError> {
-    signals.sort_by(|left, right| {
-        let key = |signal: &Signal| (signal.quarter.clone(), signal.district_code.clone(), signal.need_code.clone(), signal.aspect);
-        key(left).cmp(&key(right))
-    });
-    let texts = |value: fn(&Signal) -> String| -> ArrayRef { Arc::new(signals.iter().map(|signal| Some(value(signal))).collect::<StringArray>()) };
-    let numbers = |value: fn(&Signal) -> Option<f64>| -> ArrayRef {
-        Arc::new(signals.iter().map(|signal| value(signal).map(round_digits)).collect::<Float64Array>())
+    signals.sort_by_cached_key(Signal::place);
+    let texts = |value: fn(&Signal) -> String| -> ArrayRef {
+        Arc::new(
+            signals
+                .iter()
+                .map(|signal| Some(value(signal)))
+                .collect::<StringArray>(),
+        )
     };
-    let observed: Int64Array = signals.iter().map(|signal| i64::try_from(signal.observed).ok()).collect();
+    let numbers = |value: fn(&Signal) -> Option<f64>| -> ArrayRef {
+        Arc::new(
+            signals
+                .iter()
+                .map(|signal| value(signal).map(round_digits))
+                .collect::<Float64Array>(),
+        )
+    };
+    let observed: Int64Array = signals
+        .iter()
+        .map(|signal| i64::try_from(signal.observed).ok())
+        .collect();
     RecordBatch::try_new(
         schema(),
         vec![
@@ -130,7 +183,10 @@ pub(crate) fn batch(mut signals: Vec<Signal>) -> Result<RecordBatch, ArrowError>
             numbers(|signal| Some(signal.interval.0)),
             numbers(|signal| Some(signal.interval.1)),
             numbers(|signal| Some(crate::stats::real(signal.observed) - signal.expected)),
-            numbers(|signal| (signal.expected > 0.0).then(|| crate::stats::real(signal.observed) / signal.expected)),
+            numbers(|signal| {
+                (signal.expected > 0.0)
+                    .then(|| crate::stats::real(signal.observed) / signal.expected)
+            }),
             numbers(|signal| Some(signal.p_value)),
             numbers(|signal| Some(signal.q_value)),
             numbers(|signal| signal.exposure_change_pct),

@@ -86,6 +86,7 @@ pub(crate) fn audit(published: Published<'_>, rule: Rule) -> Result<Vec<AtRisk>,
     Ok(at_risk)
 }
 
+#[cfg(test)]
 /// The exact interval of every hidden cell, in order of cells.
 pub(crate) fn intervals(
     published: Published<'_>,
@@ -227,6 +228,7 @@ impl Attacker {
         }
     }
 
+    #[cfg(test)]
     /// The exact interval of a hidden cell.
     fn interval(&mut self, pipe: usize) -> Interval {
         let raised = self.raise(pipe, ENDLESS);

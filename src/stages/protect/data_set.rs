@@ -22,6 +22,9 @@ pub(super) const TOTAL: &str = "TOTAL";
 /// How much heavier a margin weighs than a cell of the same count: readers need it more.
 const MARGIN_WEIGHT: u64 = 20;
 
+/// Period, cell, count and status.
+type Printed<'a> = (&'a String, usize, u64, Status);
+
 /// What became of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
@@ -61,8 +64,15 @@ impl Coverage {
         let (quarter, status) = (texts(rows, "quarter")?, texts(rows, "status")?);
         let mut found = Self::default();
         for row in 0..rows.num_rows() {
-            let at = (district.value(row).to_owned(), quarter.value(row).to_owned());
-            found.status.entry(at).or_default().insert(platform.value(row).to_owned(), status.value(row).to_owned());
+            let at = (
+                district.value(row).to_owned(),
+                quarter.value(row).to_owned(),
+            );
+            found
+                .status
+                .entry(at)
+                .or_default()
+                .insert(platform.value(row).to_owned(), status.value(row).to_owned());
         }
         Ok(found)
     }
@@ -70,8 +80,16 @@ impl Coverage {
     /// What a cell without records means, given the platforms that take such records.
     fn meaning(&self, district: &str, period: &str, platforms: &BTreeSet<String>) -> Status {
         let at = (district.to_owned(), period.to_owned());
-        let Some(found) = self.status.get(&at) else { return Status::NotCovered };
-        let of = |word: [&str; 2]| platforms.iter().any(|platform| found.get(platform).is_some_and(|status| word.contains(&&**status)));
+        let Some(found) = self.status.get(&at) else {
+            return Status::NotCovered;
+        };
+        let of = |word: [&str; 2]| {
+            platforms.iter().any(|platform| {
+                found
+                    .get(platform)
+                    .is_some_and(|status| word.contains(&&**status))
+            })
+        };
         if of(["covered", "partly"]) {
             Status::Published
         } else if of(["source_down", "source_down"]) {
@@ -119,16 +137,77 @@ pub(super) struct Counted {
     takers: BTreeMap<usize, BTreeSet<String>>,
 }
 
+/// Codes of a column, each once, sorted.
+fn sorted(codes: &StringArray) -> Vec<String> {
+    let codes: BTreeSet<&str> = codes.iter().flatten().collect();
+    codes.into_iter().map(str::to_owned).collect()
+}
+
+/// Place of a code among sorted codes that hold it.
+fn place(codes: &[String], code: &str) -> usize {
+    let found = codes.binary_search_by(|known| known.as_str().cmp(code));
+    found.unwrap_or_default()
+}
+
+/// The columns that say what a count is and who stands behind it.
+struct Behind<'a> {
+    /// The count.
+    value: &'a Int64Array,
+    /// Distinct persons behind it.
+    persons: Vec<&'a Int64Array>,
+    /// Distinct persons behind the rest of the whole.
+    rest: Vec<&'a Int64Array>,
+    /// Platforms, separated by commas.
+    platforms: &'a StringArray,
+}
+
+impl<'a> Behind<'a> {
+    /// Finds the columns.
+    fn read(policy: &ProtectPolicy, batch: &'a RecordBatch) -> Result<Self, CellError> {
+        let all = |names: &[String]| {
+            names
+                .iter()
+                .map(|name| counts(batch, name))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            value: counts(batch, &policy.measure)?,
+            persons: all(&policy.persons)?,
+            rest: all(&policy.complement_persons)?,
+            platforms: texts(batch, "platforms")?,
+        })
+    }
+
+    /// The cell of a row.
+    fn cell(&self, row: usize) -> Cell {
+        let least = |columns: &[&Int64Array]| {
+            columns
+                .iter()
+                .map(|column| count_at(column, row))
+                .min()
+                .unwrap_or_default()
+        };
+        let platforms = self
+            .platforms
+            .value(row)
+            .split(',')
+            .filter(|name| !name.is_empty());
+        Cell {
+            value: count_at(self.value, row),
+            n_persons: least(&self.persons),
+            n_rest: least(&self.rest),
+            platforms: platforms.map(str::to_owned).collect(),
+        }
+    }
+}
+
 impl Counted {
     /// Reads the model's rows.
     pub(super) fn read(spec: &ReleaseSpec, batch: &RecordBatch) -> Result<Self, CellError> {
-        let (row_code, column_code) = (texts(batch, &spec.axes.rows)?, texts(batch, &spec.axes.columns)?);
+        let row_code = texts(batch, &spec.axes.rows)?;
+        let column_code = texts(batch, &spec.axes.columns)?;
         let period = texts(batch, &spec.axes.period)?;
-        let value = counts(batch, &spec.protect.measure)?;
-        let platforms = texts(batch, "platforms")?;
-        let read_all = |names: &[String]| names.iter().map(|name| counts(batch, name)).collect::<Result<Vec<_>, _>>();
-        let (persons, rest) = (read_all(&spec.protect.persons)?, read_all(&spec.protect.complement_persons)?);
-        let sorted = |codes: &StringArray| codes.iter().flatten().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+        let behind = Behind::read(&spec.protect, batch)?;
         let mut counted = Self {
             rows: sorted(row_code),
             columns: sorted(column_code),
@@ -136,28 +215,40 @@ impl Counted {
             takers: BTreeMap::new(),
         };
         for at in 0..batch.num_rows() {
-            let place = |codes: &[String], code: &str| codes.binary_search_by(|known| known.as_str().cmp(code)).unwrap_or_default();
-            let (row, column) = (place(&counted.rows, row_code.value(at)), place(&counted.columns, column_code.value(at)));
-            let least = |columns: &[&Int64Array]| columns.iter().map(|column| count_at(column, at)).min().unwrap_or_default();
-            let cell = Cell {
-                value: count_at(value, at),
-                n_persons: least(&persons),
-                n_rest: least(&rest),
-                platforms: platforms.value(at).split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            };
-            counted.takers.entry(column).or_default().extend(cell.platforms.iter().cloned());
-            counted.periods.entry(period.value(at).to_owned()).or_default().insert((row, column), cell);
+            let row = place(&counted.rows, row_code.value(at));
+            let column = place(&counted.columns, column_code.value(at));
+            let cell = behind.cell(at);
+            let takers = counted.takers.entry(column).or_default();
+            takers.extend(cell.platforms.iter().cloned());
+            let cells = counted
+                .periods
+                .entry(period.value(at).to_owned())
+                .or_default();
+            cells.insert((row, column), cell);
         }
         Ok(counted)
     }
 
     /// Protects every period; the period and the reason where one cannot be proved safe.
-    pub(super) fn protect(self, spec: &ReleaseSpec, coverage: &Coverage, whole: Option<&Protected>) -> Result<Protected, (String, String)> {
-        let shape = Shape { n_rows: self.rows.len(), n_columns: self.columns.len() };
+    pub(super) fn protect(
+        self,
+        spec: &ReleaseSpec,
+        coverage: &Coverage,
+        whole: Option<&Protected>,
+    ) -> Result<Protected, (String, String)> {
+        let shape = Shape {
+            n_rows: self.rows.len(),
+            n_columns: self.columns.len(),
+        };
         let mut protected = Protected {
             rows: self.rows.clone(),
             columns: self.columns.clone(),
-            names: [spec.axes.rows.clone(), spec.axes.columns.clone(), spec.axes.period.clone(), spec.protect.measure.clone()],
+            names: [
+                spec.axes.rows.clone(),
+                spec.axes.columns.clone(),
+                spec.axes.period.clone(),
+                spec.protect.measure.clone(),
+            ],
             evidence_for: spec.evidence_for.clone(),
             cells: BTreeMap::new(),
             n_primary: 0,
@@ -165,12 +256,16 @@ impl Counted {
         };
         for (period, cells) in &self.periods {
             let with_margins = with_margins(shape, cells);
-            let statuses = self.protect_period(spec, (shape, period), (&with_margins, coverage), whole);
-            let (statuses, n_primary, n_secondary) = statuses.map_err(|reason| (period.clone(), reason))?;
+            let statuses =
+                self.protect_period(spec, (shape, period), (&with_margins, coverage), whole);
+            let (statuses, n_primary, n_secondary) =
+                statuses.map_err(|reason| (period.clone(), reason))?;
             protected.n_primary += n_primary;
             protected.n_secondary += n_secondary;
             let values = with_margins.iter().map(|cell| cell.value);
-            protected.cells.insert(period.clone(), values.zip(statuses).collect());
+            protected
+                .cells
+                .insert(period.clone(), values.zip(statuses).collect());
         }
         Ok(protected)
     }
@@ -183,26 +278,46 @@ impl Counted {
         (cells, coverage): (&[Cell], &Coverage),
         whole: Option<&Protected>,
     ) -> Result<(Vec<Status>, u64, u64), String> {
-        let meanings: Vec<Status> = (0..shape.n_cells()).map(|cell| self.meaning(shape, cell, period, coverage)).collect();
-        let wholes: Vec<Option<Whole>> = (0..shape.n_cells()).map(|cell| self.whole_of(shape, cell, period, whole)).collect();
+        let meanings: Vec<Status> = (0..shape.n_cells())
+            .map(|cell| self.meaning(shape, cell, period, coverage))
+            .collect();
+        let wholes: Vec<Option<Whole>> = (0..shape.n_cells())
+            .map(|cell| self.whole_of(shape, cell, period, whole))
+            .collect();
         let primary = cells
             .iter()
             .zip(&wholes)
             .zip(&meanings)
-            .map(|((cell, whole), meaning)| *meaning == Status::Published && must_hide(&spec.protect, cell, *whole) == Primary::Yes)
+            .map(|((cell, whole), meaning)| {
+                *meaning == Status::Published
+                    && must_hide(&spec.protect, cell, *whole) == Primary::Yes
+            })
             .collect();
         let values = cells.iter().map(|cell| cell.value).collect();
-        let weights = (0..shape.n_cells()).map(|cell| weight(shape, cell, cells[cell].value)).collect();
-        let table = TwoWay::new(shape, values, primary).and_then(|table| table.with_weights(weights)).map_err(|error| error.to_string())?;
+        let weights = (0..shape.n_cells())
+            .map(|cell| weight(shape, cell, cells[cell].value))
+            .collect();
+        let table = TwoWay::new(shape, values, primary)
+            .and_then(|table| table.with_weights(weights))
+            .map_err(|error| error.to_string())?;
         let zeros = match spec.protect.zeros {
             ZeroPolicy::Publish => Zeros::Published,
             ZeroPolicy::Protect => Zeros::Hidden,
         };
         let threshold = NonZeroU64::new(spec.protect.k_persons).unwrap_or(NonZeroU64::MIN);
         let rule = Rule::new(threshold, zeros);
-        let done = suppress(&table, rule).map_err(|refused| self.explain(shape, &refused.cells, &refused.reason.to_string()))?;
-        let statuses = done.hidden.iter().zip(meanings).map(|(hidden, meaning)| if *hidden { Status::Suppressed } else { meaning });
-        Ok((statuses.collect(), done.n_primary as u64, done.n_secondary as u64))
+        let done = suppress(&table, rule)
+            .map_err(|refused| self.explain(shape, &refused.cells, &refused.reason.to_string()))?;
+        let statuses = done
+            .hidden
+            .iter()
+            .zip(meanings)
+            .map(|(hidden, meaning)| if *hidden { Status::Suppressed } else { meaning });
+        Ok((
+            statuses.collect(),
+            done.n_primary as u64,
+            done.n_secondary as u64,
+        ))
     }
 
     /// What a cell means if it is not withheld.
@@ -210,7 +325,10 @@ impl Counted {
         let (row, column) = (shape.row_of(cell), shape.column_of(cell));
         let everything = || self.takers.values().flatten().cloned().collect();
         let takers: BTreeSet<String> = self.takers.get(&column).cloned().unwrap_or_else(everything);
-        let has_records = self.periods.get(period).is_some_and(|cells| cells.contains_key(&(row, column)));
+        let has_records = self
+            .periods
+            .get(period)
+            .is_some_and(|cells| cells.contains_key(&(row, column)));
         match self.rows.get(row) {
             // A total over all districts, or a place where there are records, is never without data.
             None => Status::Published,
@@ -220,20 +338,43 @@ impl Counted {
     }
 
     /// The whole that a cell is a part of, as protected.
-    fn whole_of(&self, shape: Shape, cell: usize, period: &str, whole: Option<&Protected>) -> Option<Whole> {
+    fn whole_of(
+        &self,
+        shape: Shape,
+        cell: usize,
+        period: &str,
+        whole: Option<&Protected>,
+    ) -> Option<Whole> {
         let whole = whole?;
-        let code = |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
-        let (row, column) = (code(&self.rows, shape.row_of(cell)), code(&self.columns, shape.column_of(cell)));
-        Some(whole.look_up(period, &row, &column).map_or(Whole { value: 0, status: Status::NotCovered }, |(value, status)| Whole { value, status }))
+        let code =
+            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
+        let (row, column) = (
+            code(&self.rows, shape.row_of(cell)),
+            code(&self.columns, shape.column_of(cell)),
+        );
+        Some(whole.look_up(period, &row, &column).map_or(
+            Whole {
+                value: 0,
+                status: Status::NotCovered,
+            },
+            |(value, status)| Whole { value, status },
+        ))
     }
 
     /// The smallest explanation of a refusal: which cells.
     fn explain(&self, shape: Shape, cells: &[usize], reason: &str) -> String {
-        let name = |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
+        let name =
+            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
         let named: Vec<String> = cells
             .iter()
             .take(5)
-            .map(|cell| format!("{} × {}", name(&self.rows, shape.row_of(*cell)), name(&self.columns, shape.column_of(*cell))))
+            .map(|cell| {
+                format!(
+                    "{} × {}",
+                    name(&self.rows, shape.row_of(*cell)),
+                    name(&self.columns, shape.column_of(*cell))
+                )
+            })
             .collect();
         format!("{reason} ({} cell(s): {})", cells.len(), named.join("; "))
     }
@@ -254,7 +395,12 @@ fn must_hide(policy: &ProtectPolicy, cell: &Cell, whole: Option<Whole>) -> Prima
     if cell.value == 0 || of_whole == Primary::Yes {
         return of_whole;
     }
-    let waived = |platform: &String| policy.waivers.iter().any(|waiver| waiver.platform == *platform);
+    let waived = |platform: &String| {
+        policy
+            .waivers
+            .iter()
+            .any(|waiver| waiver.platform == *platform)
+    };
     let n_platforms = cell.platforms.len() as u64;
     let is_alone = n_platforms < policy.min_platforms && !cell.platforms.iter().all(waived);
     if cell.value < policy.k_persons || cell.n_persons < policy.k_persons || is_alone {
@@ -291,7 +437,12 @@ fn weight(shape: Shape, cell: usize, value: u64) -> u64 {
 fn with_margins(shape: Shape, cells: &BTreeMap<(usize, usize), Cell>) -> Vec<Cell> {
     let mut all = vec![Cell::default(); shape.n_cells()];
     for ((row, column), cell) in cells {
-        for (row, column) in [(*row, *column), (*row, shape.n_columns), (shape.n_rows, *column), (shape.n_rows, shape.n_columns)] {
+        for (row, column) in [
+            (*row, *column),
+            (*row, shape.n_columns),
+            (shape.n_rows, *column),
+            (shape.n_rows, shape.n_columns),
+        ] {
             all[shape.cell(row, column)].absorb(cell);
         }
     }
@@ -331,12 +482,21 @@ impl Protected {
 
     /// Rows and columns.
     fn shape(&self) -> Shape {
-        Shape { n_rows: self.rows.len(), n_columns: self.columns.len() }
+        Shape {
+            n_rows: self.rows.len(),
+            n_columns: self.columns.len(),
+        }
     }
 
     /// What was done, in numbers.
     pub(super) fn report(&self, name: &str) -> DataSetReport {
-        let count = |wanted: &[Status]| self.cells.values().flatten().filter(|(_, status)| wanted.contains(status)).count() as u64;
+        let count = |wanted: &[Status]| {
+            self.cells
+                .values()
+                .flatten()
+                .filter(|(_, status)| wanted.contains(status))
+                .count() as u64
+        };
         DataSetReport {
             data_set: name.to_owned(),
             n_cells: self.cells.values().map(|cells| cells.len() as u64).sum(),
@@ -352,18 +512,38 @@ impl Protected {
     pub(super) fn batch(&self) -> Result<RecordBatch, ArrowError> {
         let [rows, columns, period, measure] = &self.names;
         let text = |name: &String| Field::new(name, DataType::Utf8, true);
-        let schema = Schema::new(vec![text(rows), text(columns), text(period), Field::new(measure, DataType::Int64, true), text(&"status".to_owned())]);
+        let schema = Schema::new(vec![
+            text(rows),
+            text(columns),
+            text(period),
+            Field::new(measure, DataType::Int64, true),
+            text(&"status".to_owned()),
+        ]);
         let shape = self.shape();
-        let all: Vec<(&String, usize, u64, Status)> = self
+        let all: Vec<Printed<'_>> = self
             .cells
             .iter()
-            .flat_map(|(period, cells)| cells.iter().enumerate().map(move |(cell, (value, status))| (period, cell, *value, *status)))
+            .flat_map(|(period, cells)| {
+                cells
+                    .iter()
+                    .enumerate()
+                    .map(move |(cell, (value, status))| (period, cell, *value, *status))
+            })
             .collect();
-        let code = |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
-        let texts = |value: &dyn Fn(&(&String, usize, u64, Status)) -> String| -> ArrayRef { Arc::new(all.iter().map(|cell| Some(value(cell))).collect::<StringArray>()) };
+        let code =
+            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
+        let texts = |value: &dyn Fn(&Printed<'_>) -> String| -> ArrayRef {
+            Arc::new(
+                all.iter()
+                    .map(|cell| Some(value(cell)))
+                    .collect::<StringArray>(),
+            )
+        };
         let values: Int64Array = all
             .iter()
-            .map(|(_, _, value, status)| (*status == Status::Published).then(|| i64::try_from(*value).unwrap_or(i64::MAX)))
+            .map(|(_, _, value, status)| {
+                (*status == Status::Published).then(|| i64::try_from(*value).unwrap_or(i64::MAX))
+            })
             .collect();
         RecordBatch::try_new(
             Arc::new(schema),
@@ -391,7 +571,10 @@ mod tests {
             k_persons: 10,
             k_reason: None,
             min_platforms: 3,
-            waivers: vec![Waiver { platform: "wemi".to_owned(), reason: "agreed".to_owned() }],
+            waivers: vec![Waiver {
+                platform: "wemi".to_owned(),
+                reason: "agreed".to_owned(),
+            }],
             group_max_share: 0.9,
             group_reason: None,
             zeros: ZeroPolicy::Publish,
@@ -402,29 +585,62 @@ mod tests {
 
     /// A count with these persons behind it, on one platform.
     fn cell(value: u64, n_persons: u64, n_rest: u64, platform: &str) -> Cell {
-        Cell { value, n_persons, n_rest, platforms: BTreeSet::from([platform.to_owned()]) }
+        Cell {
+            value,
+            n_persons,
+            n_rest,
+            platforms: BTreeSet::from([platform.to_owned()]),
+        }
     }
 
     #[test]
     fn a_count_with_few_persons_is_withheld_however_large() {
-        assert_eq!(must_hide(&policy(), &cell(50, 9, 0, "wemi"), None), Primary::Yes);
-        assert_eq!(must_hide(&policy(), &cell(50, 10, 0, "wemi"), None), Primary::No);
+        assert_eq!(
+            must_hide(&policy(), &cell(50, 9, 0, "wemi"), None),
+            Primary::Yes
+        );
+        assert_eq!(
+            must_hide(&policy(), &cell(50, 10, 0, "wemi"), None),
+            Primary::No
+        );
     }
 
     #[test]
     fn a_single_platform_is_withheld_unless_it_agreed() {
-        assert_eq!(must_hide(&policy(), &cell(50, 30, 0, "other"), None), Primary::Yes);
-        assert_eq!(must_hide(&policy(), &cell(0, 0, 0, "other"), None), Primary::No);
+        assert_eq!(
+            must_hide(&policy(), &cell(50, 30, 0, "other"), None),
+            Primary::Yes
+        );
+        assert_eq!(
+            must_hide(&policy(), &cell(0, 0, 0, "other"), None),
+            Primary::No
+        );
     }
 
     #[test]
     fn a_part_that_speaks_of_everyone_or_leaves_a_few_is_withheld() {
         let whole = |value, status| Some(Whole { value, status });
         let shown = Status::Published;
-        assert_eq!(must_hide(&policy(), &cell(19, 15, 0, "wemi"), whole(20, shown)), Primary::Yes);
-        assert_eq!(must_hide(&policy(), &cell(20, 15, 9, "wemi"), whole(40, shown)), Primary::Yes);
-        assert_eq!(must_hide(&policy(), &cell(20, 15, 15, "wemi"), whole(40, shown)), Primary::No);
-        assert_eq!(must_hide(&policy(), &cell(20, 15, 15, "wemi"), whole(40, Status::Suppressed)), Primary::Yes);
+        assert_eq!(
+            must_hide(&policy(), &cell(19, 15, 0, "wemi"), whole(20, shown)),
+            Primary::Yes
+        );
+        assert_eq!(
+            must_hide(&policy(), &cell(20, 15, 9, "wemi"), whole(40, shown)),
+            Primary::Yes
+        );
+        assert_eq!(
+            must_hide(&policy(), &cell(20, 15, 15, "wemi"), whole(40, shown)),
+            Primary::No
+        );
+        assert_eq!(
+            must_hide(
+                &policy(),
+                &cell(20, 15, 15, "wemi"),
+                whole(40, Status::Suppressed)
+            ),
+            Primary::Yes
+        );
     }
 
     #[test]

@@ -8,7 +8,9 @@
 
 use std::collections::VecDeque;
 
-use super::grid::{Interval, Shape, TwoWay};
+#[cfg(test)]
+use super::grid::Interval;
+use super::grid::{Shape, TwoWay};
 
 /// Which way a cell is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,7 @@ impl<'a> Network<'a> {
         }
     }
 
+    #[cfg(test)]
     /// The exact bounds of a hidden cell.
     pub(crate) fn interval(&self, cell: usize) -> Interval {
         let up = self.push(cell, Direction::Up, UNBOUNDED).amount;

@@ -148,6 +148,7 @@ impl TwoWay {
         })
     }
 
+    #[cfg(test)]
     /// Takes the counts of the body only, row by row, and adds the margins.
     pub(crate) fn from_body(
         shape: Shape,

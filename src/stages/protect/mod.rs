@@ -9,6 +9,7 @@
 //! What cannot be proved safe refuses the release. Nothing turns this off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -69,7 +70,7 @@ pub enum Error {
         source: CellError,
     },
     /// The data set cannot be proved safe: the release is refused.
-    #[error("data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period, or raise no count this small")]
+    #[error("data set `{data_set}`, period `{period}`: {reason}; coarsen an axis or the period")]
     Refused {
         /// The data set.
         data_set: String,
@@ -143,10 +144,17 @@ pub struct Report {
 pub async fn protect(cx: &Context) -> Result<Report, Error> {
     let mut report = Report::default();
     let mut done: BTreeMap<String, Protected> = BTreeMap::new();
-    cx.progress.begin("protect", "data sets", Total::Rows(cx.commons.releases.len() as u64));
+    cx.progress.begin(
+        "protect",
+        "data sets",
+        Total::Rows(cx.commons.releases.len() as u64),
+    );
     for (name, declared) in wholes_first(&cx.commons.releases) {
         let protected = protect_data_set(cx, name, declared, &done).await?;
-        let batch = protected.batch().map_err(|source| Error::Build { data_set: name.clone(), source })?;
+        let batch = protected.batch().map_err(|source| Error::Build {
+            data_set: name.clone(),
+            source,
+        })?;
         let mut line = protected.report(name);
         line.action = write(cx, name, batch).await?;
         report.data_sets.push(line);
@@ -160,56 +168,107 @@ pub async fn protect(cx: &Context) -> Result<Report, Error> {
     report.n_signals_published = published.num_rows() as u64;
     report.n_signals_withheld = n_withheld;
     write(cx, signals::TABLE, published).await?;
-    cx.progress.end(&format!("{} data set(s), {} signal(s) published, {n_withheld} withheld", done.len(), report.n_signals_published));
+    cx.progress.end(&format!(
+        "{} data set(s), {} signal(s) published, {n_withheld} withheld",
+        done.len(),
+        report.n_signals_published
+    ));
     Ok(report)
 }
 
 /// Data sets in an order in which each comes after its whole.
-fn wholes_first(releases: &BTreeMap<String, Declared<ReleaseSpec>>) -> Vec<(&String, &Declared<ReleaseSpec>)> {
+fn wholes_first(
+    releases: &BTreeMap<String, Declared<ReleaseSpec>>,
+) -> Vec<(&String, &Declared<ReleaseSpec>)> {
     let mut ordered: Vec<_> = releases.iter().collect();
     ordered.sort_by_key(|(name, declared)| (declared.spec.protect.of.is_some(), (*name).clone()));
     ordered
 }
 
 /// Protects one data set in every period.
-async fn protect_data_set(cx: &Context, name: &str, declared: &Declared<ReleaseSpec>, done: &BTreeMap<String, Protected>) -> Result<Protected, Error> {
+async fn protect_data_set(
+    cx: &Context,
+    name: &str,
+    declared: &Declared<ReleaseSpec>,
+    done: &BTreeMap<String, Protected>,
+) -> Result<Protected, Error> {
     let spec = &declared.spec;
-    let model = cx.commons.derived.iter().find(|model| model.name == spec.table);
+    let model = cx
+        .commons
+        .derived
+        .iter()
+        .find(|model| model.name == spec.table);
     if let Some(reason) = model.and_then(unreleasable) {
-        return Err(Error::Unreleasable { data_set: name.to_owned(), reason });
+        return Err(Error::Unreleasable {
+            data_set: name.to_owned(),
+            reason,
+        });
     }
     let inputs = BTreeSet::from([spec.table.clone(), COVERAGE.to_owned()]);
-    let failed = |source| Error::Inputs { data_set: name.to_owned(), source };
+    let failed = |source| Error::Inputs {
+        data_set: name.to_owned(),
+        source,
+    };
     let opened = cx.open(&inputs).await.map_err(failed)?;
-    let select = format!("select * from {} order by {}, {}, {}", spec.table, spec.axes.period, spec.axes.rows, spec.axes.columns);
+    let select = format!(
+        "select * from {} order by {}, {}, {}",
+        spec.table, spec.axes.period, spec.axes.rows, spec.axes.columns
+    );
     let rows = opened.plain_rows(name, &select).await.map_err(failed)?;
-    let select = format!("select platform, district_code, quarter, status from {COVERAGE} order by platform, district_code, quarter");
+    let select = format!(
+        "select platform, district_code, quarter, status from {COVERAGE} order by platform, district_code, quarter"
+    );
     let coverage = opened.plain_rows(COVERAGE, &select).await.map_err(failed)?;
-    let column = |source| Error::Column { data_set: name.to_owned(), source };
+    let column = |source| Error::Column {
+        data_set: name.to_owned(),
+        source,
+    };
     let coverage = Coverage::read(&coverage).map_err(column)?;
     let counted = data_set::Counted::read(spec, &rows).map_err(column)?;
     let whole = spec.protect.of.as_ref().and_then(|whole| done.get(whole));
-    counted.protect(spec, &coverage, whole).map_err(|(period, reason)| Error::Refused {
-        data_set: name.to_owned(),
-        period,
-        reason,
-    })
+    counted
+        .protect(spec, &coverage, whole)
+        .map_err(|(period, reason)| Error::Refused {
+            data_set: name.to_owned(),
+            period,
+            reason,
+        })
 }
 
 /// Copies a model that is about places into the protected zone.
 async fn copy_open(cx: &Context, name: &str) -> Result<(), Error> {
     let model = format!("derived.{name}");
-    let failed = |source| Error::Inputs { data_set: name.to_owned(), source };
-    let opened = cx.open(&BTreeSet::from([model.clone()])).await.map_err(failed)?;
-    let grain = cx.commons.derived.iter().find(|found| found.name == model).map(|found| found.header.grain.join(", "));
-    let order = grain.filter(|grain| !grain.is_empty()).map(|grain| format!(" order by {grain}")).unwrap_or_default();
-    let rows = opened.plain_rows(&model, &format!("select * from {model}{order}")).await.map_err(failed)?;
+    let failed = |source| Error::Inputs {
+        data_set: name.to_owned(),
+        source,
+    };
+    let opened = cx
+        .open(&BTreeSet::from([model.clone()]))
+        .await
+        .map_err(failed)?;
+    let grain = cx
+        .commons
+        .derived
+        .iter()
+        .find(|found| found.name == model)
+        .map(|found| found.header.grain.join(", "));
+    let order = grain
+        .filter(|grain| !grain.is_empty())
+        .map(|grain| format!(" order by {grain}"))
+        .unwrap_or_default();
+    let rows = opened
+        .plain_rows(&model, &format!("select * from {model}{order}"))
+        .await
+        .map_err(failed)?;
     write(cx, name, rows).await.map(|_action| ())
 }
 
 /// Writes a protected table unless its content is already there.
 async fn write(cx: &Context, name: &str, batch: RecordBatch) -> Result<Action, Error> {
-    let fingerprint = content_hash(&batch).map_err(|source| Error::Build { data_set: name.to_owned(), source })?;
+    let fingerprint = content_hash(&batch).map_err(|source| Error::Build {
+        data_set: name.to_owned(),
+        source,
+    })?;
     let before = cx.lake.snapshot(Zone::Protected, name).await?;
     if before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint)) {
         return Ok(Action::Unchanged);
@@ -219,11 +278,17 @@ async fn write(cx: &Context, name: &str, batch: RecordBatch) -> Result<Action, E
     let target = Target {
         zone: Zone::Protected,
         table: name,
-        schema: schema.clone(),
+        schema: Arc::clone(&schema),
         statistics: &statistics,
     };
-    let scope = Scope { name: WHOLE.to_owned(), fingerprint };
-    let written = cx.lake.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)])).await?;
+    let scope = Scope {
+        name: WHOLE.to_owned(),
+        fingerprint,
+    };
+    let written = cx
+        .lake
+        .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
+        .await?;
     let commit = TableCommit {
         zone: Zone::Protected,
         table: name,

@@ -5,7 +5,10 @@ use crate::spec::text::Bilingual;
 
 /// A bilingual text.
 fn both(it: &str, en: &str) -> Bilingual {
-    Bilingual { it: it.to_owned(), en: en.to_owned() }
+    Bilingual {
+        it: it.to_owned(),
+        en: en.to_owned(),
+    }
 }
 
 /// Title and description of a table that is not declared as a data set.
@@ -18,7 +21,10 @@ pub(super) fn fixed_texts(name: &str) -> (Bilingual, Bilingual) {
                 "One row for each emerging need or service gap flagged in a district and quarter, with its evidence.",
             ),
         ),
-        "coverage_by_platform_district_quarter" => (both("Copertura dei dati", "Coverage of the data"), Bilingual::default()),
+        "coverage_by_platform_district_quarter" => (
+            both("Copertura dei dati", "Coverage of the data"),
+            Bilingual::default(),
+        ),
         "districts" => (both("Ambiti", "Districts"), Bilingual::default()),
         other => (both(other, other), Bilingual::default()),
     }
@@ -32,7 +38,10 @@ pub(super) fn fixed_protection(name: &str) -> Bilingual {
             "A signal is published only if the counts it rests on are; estimates have three digits.",
         )
     } else {
-        both("Fatti su luoghi e piattaforme, non su persone.", "Facts about places and platforms, not about persons.")
+        both(
+            "Fatti su luoghi e piattaforme, non su persone.",
+            "Facts about places and platforms, not about persons.",
+        )
     }
 }
 
@@ -40,39 +49,180 @@ pub(super) fn fixed_protection(name: &str) -> Bilingual {
 pub(super) fn unnamed_need() -> NeedLabel {
     NeedLabel {
         code: "NEW".to_owned(),
-        name: both("Bisogni senza voce nel vocabolario", "Needs without a word in the vocabulary"),
+        name: both(
+            "Bisogni senza voce nel vocabolario",
+            "Needs without a word in the vocabulary",
+        ),
         is_guaranteed: false,
     }
 }
 
 /// Name, role, unit, Italian, English.
-type Meaning = (&'static str, &'static str, &'static str, &'static str, &'static str);
+type Meaning = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 /// Columns whose meaning does not come from a model.
 const FIELDS: [Meaning; 23] = [
-    ("signal_id", "key", "", "Identità del segnale.", "Identity of the signal."),
-    ("kind", "code", "", "emerging_need (bisogno che emerge), service_gap (vuoto di servizio) o new_need (parola nuova).", "emerging_need, service_gap or new_need."),
-    ("aspect", "code", "", "rise (aumento), unmet_share (quota senza risposta), no_offer (nessuna offerta), long_wait (attesa lunga), new_label (parola nuova).", "rise, unmet_share, no_offer, long_wait or new_label."),
-    ("district_code", "key", "", "Codice dell'ambito; TOTAL per tutti insieme.", "District code; TOTAL for all together."),
-    ("need_code", "key", "", "Codice SIUSS del bisogno; TOTAL per tutti insieme.", "SIUSS code of the need; TOTAL for all together."),
-    ("quarter", "key", "", "Trimestre, per esempio 2026-Q3.", "Quarter, for example 2026-Q3."),
-    ("first_month", "code", "", "Primo mese della serie di mesi che si distinguono.", "First month of the run of months that stand out."),
-    ("last_month", "code", "", "Ultimo mese del trimestre che si distingue.", "Last month of the quarter that stands out."),
-    ("observed", "count", "", "Quanto osservato nel trimestre: richieste, richieste senza risposta o giorni mediani di attesa, secondo l'aspetto.", "What was seen in the quarter: requests, unmet requests or median days waited, by aspect."),
-    ("expected", "measure", "", "Quanto atteso se nulla fosse cambiato.", "What was expected if nothing had changed."),
-    ("expected_low", "measure", "", "Limite inferiore dell'atteso, 95 %.", "Lower limit of the expected, 95 %."),
-    ("expected_high", "measure", "", "Limite superiore dell'atteso, 95 %.", "Upper limit of the expected, 95 %."),
-    ("excess", "measure", "", "Osservato meno atteso.", "Observed minus expected."),
-    ("ratio", "measure", "", "Osservato diviso atteso.", "Observed over expected."),
-    ("p_value", "measure", "", "Probabilità di un valore così alto se nulla fosse cambiato.", "Chance of a value as high if nothing had changed."),
-    ("q_value", "measure", "", "Quota attesa di falsi allarmi tra segnali così forti.", "Expected share of false alarms among signals as strong."),
-    ("exposure_change_pct", "measure", "%", "Variazione degli iscritti attivi rispetto all'anno prima.", "Change of active members against the year before."),
-    ("completeness_pct", "measure", "%", "Quota di comuni e mesi del trimestre per cui ci sono dati.", "Share of comuni and months of the quarter with data."),
-    ("platforms", "code", "", "Piattaforme dietro le cifre.", "Platforms behind the figures."),
+    (
+        "signal_id",
+        "key",
+        "",
+        "Identità del segnale.",
+        "Identity of the signal.",
+    ),
+    (
+        "kind",
+        "code",
+        "",
+        "emerging_need (bisogno che emerge), service_gap (vuoto di servizio) o new_need (parola nuova).",
+        "emerging_need, service_gap or new_need.",
+    ),
+    (
+        "aspect",
+        "code",
+        "",
+        "rise (aumento), unmet_share (quota senza risposta), no_offer (nessuna offerta), long_wait (attesa lunga), new_label (parola nuova).",
+        "rise, unmet_share, no_offer, long_wait or new_label.",
+    ),
+    (
+        "district_code",
+        "key",
+        "",
+        "Codice dell'ambito; TOTAL per tutti insieme.",
+        "District code; TOTAL for all together.",
+    ),
+    (
+        "need_code",
+        "key",
+        "",
+        "Codice SIUSS del bisogno; TOTAL per tutti insieme.",
+        "SIUSS code of the need; TOTAL for all together.",
+    ),
+    (
+        "quarter",
+        "key",
+        "",
+        "Trimestre, per esempio 2026-Q3.",
+        "Quarter, for example 2026-Q3.",
+    ),
+    (
+        "first_month",
+        "code",
+        "",
+        "Primo mese della serie di mesi che si distinguono.",
+        "First month of the run of months that stand out.",
+    ),
+    (
+        "last_month",
+        "code",
+        "",
+        "Ultimo mese del trimestre che si distingue.",
+        "Last month of the quarter that stands out.",
+    ),
+    (
+        "observed",
+        "count",
+        "",
+        "Quanto osservato nel trimestre: richieste, richieste senza risposta o giorni mediani di attesa, secondo l'aspetto.",
+        "What was seen in the quarter: requests, unmet requests or median days waited, by aspect.",
+    ),
+    (
+        "expected",
+        "measure",
+        "",
+        "Quanto atteso se nulla fosse cambiato.",
+        "What was expected if nothing had changed.",
+    ),
+    (
+        "expected_low",
+        "measure",
+        "",
+        "Limite inferiore dell'atteso, 95 %.",
+        "Lower limit of the expected, 95 %.",
+    ),
+    (
+        "expected_high",
+        "measure",
+        "",
+        "Limite superiore dell'atteso, 95 %.",
+        "Upper limit of the expected, 95 %.",
+    ),
+    (
+        "excess",
+        "measure",
+        "",
+        "Osservato meno atteso.",
+        "Observed minus expected.",
+    ),
+    (
+        "ratio",
+        "measure",
+        "",
+        "Osservato diviso atteso.",
+        "Observed over expected.",
+    ),
+    (
+        "p_value",
+        "measure",
+        "",
+        "Probabilità di un valore così alto se nulla fosse cambiato.",
+        "Chance of a value as high if nothing had changed.",
+    ),
+    (
+        "q_value",
+        "measure",
+        "",
+        "Quota attesa di falsi allarmi tra segnali così forti.",
+        "Expected share of false alarms among signals as strong.",
+    ),
+    (
+        "exposure_change_pct",
+        "measure",
+        "%",
+        "Variazione degli iscritti attivi rispetto all'anno prima.",
+        "Change of active members against the year before.",
+    ),
+    (
+        "completeness_pct",
+        "measure",
+        "%",
+        "Quota di comuni e mesi del trimestre per cui ci sono dati.",
+        "Share of comuni and months of the quarter with data.",
+    ),
+    (
+        "platforms",
+        "code",
+        "",
+        "Piattaforme dietro le cifre.",
+        "Platforms behind the figures.",
+    ),
     ("method", "code", "", "Metodo.", "Method."),
-    ("method_version", "code", "", "Versione del metodo.", "Version of the method."),
-    ("reasons", "text", "", "Motivi, in JSON.", "Reasons, as JSON."),
-    ("status", "flag", "", "published (pubblicato, anche zero), suppressed (taciuto), not_covered (nessuna piattaforma), source_down (dati non arrivati).", "published (zero included), suppressed, not_covered or source_down."),
+    (
+        "method_version",
+        "code",
+        "",
+        "Versione del metodo.",
+        "Version of the method.",
+    ),
+    (
+        "reasons",
+        "text",
+        "",
+        "Motivi, in JSON.",
+        "Reasons, as JSON.",
+    ),
+    (
+        "status",
+        "flag",
+        "",
+        "published (pubblicato, anche zero), suppressed (taciuto), not_covered (nessuna piattaforma), source_down (dati non arrivati).",
+        "published (zero included), suppressed, not_covered or source_down.",
+    ),
 ];
 
 /// Meaning of a column that no model describes; the column's own name where there is none.
@@ -95,7 +245,10 @@ mod tests {
     fn every_listed_column_has_a_meaning_in_both_languages() {
         for (name, ..) in FIELDS {
             let field = fixed_field(name);
-            assert!(!field.text.it.is_empty() && !field.text.en.is_empty(), "{name}");
+            assert!(
+                !field.text.it.is_empty() && !field.text.en.is_empty(),
+                "{name}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a release says, as one plain value: tables already protected, names, books, changes.
 //!
-//! Everything that [`super::write_release`] writes is a function of a [`ReleaseContent`], so that
+//! Everything that `write_release` writes is a function of a `ReleaseContent`, so that
 //! the same content always gives the same bytes. The pages read the tables below by name; a table
 //! that is absent leaves out the section that would show it.
 //!
@@ -198,11 +198,6 @@ impl Closure {
 }
 
 impl ReleaseContent {
-    /// The table of that name, if the release has it.
-    pub(crate) fn table(&self, name: &str) -> Option<&ReleaseTable> {
-        self.tables.iter().find(|table| table.name == name)
-    }
-
     /// The district of that code.
     pub(crate) fn district(&self, code: &str) -> Option<&District> {
         self.districts.iter().find(|district| district.code == code)

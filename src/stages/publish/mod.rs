@@ -1,6 +1,6 @@
 //! `publish`: protected tables become one release, with data, metadata, pages and checksums.
 //!
-//! The whole stage is a pure function from a [`ReleaseContent`] to files: no clock, no place, no
+//! The whole stage is a pure function from a `ReleaseContent` to files: no clock, no place, no
 //! order that could vary, so publishing twice gives the same bytes. What is written:
 //!
 //! ```text
@@ -26,6 +26,8 @@ pub(crate) mod content;
 mod columns;
 /// The data dictionary.
 mod dictionary;
+/// Names and books.
+mod facts;
 /// Writing files and keeping their checksums.
 mod files;
 /// The Frictionless data package.
@@ -189,8 +191,6 @@ pub(crate) fn write_release(content: &ReleaseContent, folder: &Path) -> Result<W
 /// The two files of one table.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
-    /// Name of the table.
-    table: String,
     /// Its CSV file.
     csv: FileEntry,
     /// Its Parquet file.
@@ -204,11 +204,7 @@ fn write_tables(plain: &[PlainTable<'_>], folder: &mut Folder) -> Result<Vec<Res
         let name = &table.declared.name;
         let csv = folder.write(&format!("data/{name}.csv"), &tables::csv(table)?)?;
         let parquet = folder.write(&format!("data/{name}.parquet"), &tables::parquet(table)?)?;
-        resources.push(Resource {
-            table: name.clone(),
-            csv,
-            parquet,
-        });
+        resources.push(Resource { csv, parquet });
     }
     Ok(resources)
 }

@@ -8,15 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::content::{BookLine, Closure, District, DistrictKind, FieldText, NeedLabel, Origin, Publisher, ReleaseContent, ReleaseTable};
+use super::content::{
+    BookLine, Closure, District, FieldText, NeedLabel, Origin, Publisher, ReleaseContent,
+    ReleaseTable,
+};
+use super::facts::{books, districts, needs};
 use super::{Written, columns, write_release};
-use crate::canon::cells::{CellError, count_at, counts, texts};
+use crate::canon::cells::{CellError, texts};
 use crate::context::tables;
 use crate::context::{Action, Context, Total};
 use crate::lake::{self, Zone};
@@ -31,7 +34,11 @@ const VERSION: &str = "publish-1";
 const LEDGER: &str = "releases.json";
 
 /// Tables that every release has besides the declared data sets, in their order for readers.
-const FIXED: [&str; 3] = ["signals", "coverage_by_platform_district_quarter", "districts"];
+const FIXED: [&str; 3] = [
+    "signals",
+    "coverage_by_platform_district_quarter",
+    "districts",
+];
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +56,9 @@ pub enum Error {
         source: CellError,
     },
     /// The books of a source do not close: the release is refused.
-    #[error("release refused: the books of `{table}` do not close ({source_count} in the source, {accounted} accounted for); run `antenne status` and settle the difference")]
+    #[error(
+        "release refused: the books of `{table}` do not close ({source_count} in the source, {accounted} accounted for); run `antenne status` and settle the difference"
+    )]
     OpenBooks {
         /// Platform and table.
         table: String,
@@ -140,11 +149,14 @@ pub fn releases_folder(cx: &Context) -> PathBuf {
 pub async fn publish(cx: &Context) -> Result<Report, Error> {
     cx.progress.begin("publish", "release", Total::Unknown);
     let mut noted = ledger(cx).await?;
-    let mut draft = Draft::read(cx).await?;
+    let draft = Draft::read(cx).await?;
     refuse_open_books(&draft.books)?;
     let fingerprint = draft.fingerprint(cx);
     let root = releases_folder(cx);
-    if let Some(last) = noted.last().filter(|last| last.fingerprint == fingerprint && root.join(&last.version).is_dir()) {
+    if let Some(last) = noted
+        .last()
+        .filter(|last| last.fingerprint == fingerprint && root.join(&last.version).is_dir())
+    {
         cx.progress.end(&format!("{} is up to date", last.version));
         return Ok(report(&root, &last.version, Action::Unchanged, 0));
     }
@@ -170,7 +182,13 @@ pub async fn publish(cx: &Context) -> Result<Report, Error> {
 fn report(root: &Path, version: &str, action: Action, n_files: u64) -> Report {
     let folder = root.join(version);
     let page = folder.join("site").join("it").join("index.html");
-    Report { action, version: version.to_owned(), folder, page, n_files }
+    Report {
+        action,
+        version: version.to_owned(),
+        folder,
+        page,
+        n_files,
+    }
 }
 
 /// Refuses when a line of the books does not close.
@@ -180,7 +198,11 @@ fn refuse_open_books(books: &[BookLine]) -> Result<(), Error> {
         Some(line) => Err(Error::OpenBooks {
             table: format!("{}.{}", line.source, line.table),
             source_count: line.source_count.unwrap_or_default(),
-            accounted: line.accepted + line.rejected + line.duplicate + line.superseded + line.erased,
+            accounted: line.accepted
+                + line.rejected
+                + line.duplicate
+                + line.superseded
+                + line.erased,
         }),
     }
 }
@@ -191,7 +213,8 @@ fn next_version(quarter: &str, noted: &[Noted], root: &Path) -> String {
     let mut patch = 0_u32;
     loop {
         let version = format!("v{year}.{number}.{patch}");
-        if !noted.iter().any(|release| release.version == version) && !root.join(&version).exists() {
+        if !noted.iter().any(|release| release.version == version) && !root.join(&version).exists()
+        {
             return version;
         }
         patch += 1;
@@ -233,20 +256,22 @@ impl Draft {
     /// Reads the protected zone, the books and the names.
     async fn read(cx: &Context) -> Result<Self, Error> {
         let names = cx.commons.releases.keys().map(String::as_str).chain(FIXED);
-        let inputs: BTreeSet<String> = names.clone().map(|name| format!("protected.{name}")).collect();
+        let inputs: BTreeSet<String> = names
+            .clone()
+            .map(|name| format!("protected.{name}"))
+            .collect();
         let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
         let mut tables = BTreeMap::new();
         let mut hashes = BTreeMap::new();
         for name in names {
             let label = format!("protected.{name}");
-            if let Some(snapshot) = cx.lake.snapshot(Zone::Protected, name).await? {
-                // The files hold the rows in the order they are published in; a query might not.
-                let rows = cx.lake.read_all(Zone::Protected, name, &snapshot).await?;
-                let batch = arrow::compute::concat_batches(&snapshot.schema, &rows);
-                let batch = batch.map_err(|source| Error::Inputs(tables::Error::Build { table: label.clone(), source }))?;
+            if let Some(batch) = protected_table(cx, name).await? {
                 tables.insert(name.to_owned(), batch);
             }
-            hashes.insert(name.to_owned(), opened.fingerprints.get(&label).cloned().unwrap_or_default());
+            hashes.insert(
+                name.to_owned(),
+                opened.fingerprints.get(&label).cloned().unwrap_or_default(),
+            );
         }
         Ok(Self {
             districts: districts(cx, tables.get("districts")).await?,
@@ -281,33 +306,75 @@ impl Draft {
 
     /// The last quarter for which there are figures.
     fn last_quarter(&self) -> Option<String> {
-        let quarters = self.tables.iter().filter(|(name, _)| !FIXED.contains(&name.as_str()));
-        let latest = quarters.filter_map(|(_, batch)| texts(batch, "quarter").ok()?.iter().flatten().max().map(str::to_owned));
+        let quarters = self
+            .tables
+            .iter()
+            .filter(|(name, _)| !FIXED.contains(&name.as_str()));
+        let latest = quarters.filter_map(|(_, batch)| {
+            texts(batch, "quarter")
+                .ok()?
+                .iter()
+                .flatten()
+                .max()
+                .map(str::to_owned)
+        });
         latest.max()
     }
 
     /// What changed since the last release, for readers.
     fn changes(&self, last: Option<&Noted>) -> Vec<Bilingual> {
         let Some(last) = last else {
-            return vec![Bilingual { it: "Prima pubblicazione.".to_owned(), en: "First release.".to_owned() }];
+            return vec![Bilingual {
+                it: "Prima pubblicazione.".to_owned(),
+                en: "First release.".to_owned(),
+            }];
         };
-        let changed: Vec<&str> = self.hashes.iter().filter(|(name, hash)| last.tables.get(*name) != Some(*hash)).map(|(name, _)| &**name).collect();
+        let changed: Vec<&str> = self
+            .hashes
+            .iter()
+            .filter(|(name, hash)| last.tables.get(*name) != Some(*hash))
+            .map(|(name, _)| &**name)
+            .collect();
         if changed.is_empty() {
             return vec![Bilingual {
-                it: format!("Stessi dati di {}; cambiano descrizioni o pagine.", last.version),
-                en: format!("Same data as {}; descriptions or pages change.", last.version),
+                it: format!(
+                    "Stessi dati di {}; cambiano descrizioni o pagine.",
+                    last.version
+                ),
+                en: format!(
+                    "Same data as {}; descriptions or pages change.",
+                    last.version
+                ),
             }];
         }
         vec![Bilingual {
-            it: format!("Rispetto a {} cambiano: {}.", last.version, changed.join(", ")),
-            en: format!("Compared with {} these change: {}.", last.version, changed.join(", ")),
+            it: format!(
+                "Rispetto a {} cambiano: {}.",
+                last.version,
+                changed.join(", ")
+            ),
+            en: format!(
+                "Compared with {} these change: {}.",
+                last.version,
+                changed.join(", ")
+            ),
         }]
     }
 
     /// The value the release is written from.
-    fn content(&self, cx: &Context, version: &str, quarter: &str, changes: Vec<Bilingual>) -> Result<ReleaseContent, Error> {
+    fn content(
+        &self,
+        cx: &Context,
+        version: &str,
+        quarter: &str,
+        changes: Vec<Bilingual>,
+    ) -> Result<ReleaseContent, Error> {
         let settings = &cx.commons.settings;
-        let declared = cx.commons.releases.iter().map(|(name, declared)| declared_table(cx, name, &declared.spec, &self.tables));
+        let declared = cx
+            .commons
+            .releases
+            .iter()
+            .map(|(name, declared)| declared_table(cx, name, &declared.spec, &self.tables));
         let fixed = FIXED.iter().map(|name| fixed_table(cx, name, &self.tables));
         Ok(ReleaseContent {
             version: version.to_owned(),
@@ -324,22 +391,56 @@ impl Draft {
             books: self.books.clone(),
             attributions: attributions(cx),
             changes,
-            origin: if settings.publish.invented.is_some() { Origin::Invented } else { Origin::Real },
+            origin: if settings.publish.invented.is_some() {
+                Origin::Invented
+            } else {
+                Origin::Real
+            },
         })
     }
+}
+
+/// Rows of a protected table.
+///
+/// The files hold them in the order they are published in; a query might not.
+async fn protected_table(cx: &Context, name: &str) -> Result<Option<RecordBatch>, Error> {
+    let Some(snapshot) = cx.lake.snapshot(Zone::Protected, name).await? else {
+        return Ok(None);
+    };
+    let rows = cx.lake.read_all(Zone::Protected, name, &snapshot).await?;
+    let batch = arrow::compute::concat_batches(&snapshot.schema, &rows);
+    batch.map(Some).map_err(|source| {
+        Error::Inputs(tables::Error::Build {
+            table: format!("protected.{name}"),
+            source,
+        })
+    })
 }
 
 /// Last day of a quarter.
 fn last_day(quarter: &str) -> Option<NaiveDate> {
     let (year, number) = quarter.split_once("-Q")?;
     let (year, month) = (year.parse::<i32>().ok()?, number.parse::<u32>().ok()? * 3);
-    let next = if month == 12 { NaiveDate::from_ymd_opt(year + 1, 1, 1) } else { NaiveDate::from_ymd_opt(year, month + 1, 1) };
+    let next = if month == 12 {
+        NaiveDate::from_ymd_opt(year + 1, 1, 1)
+    } else {
+        NaiveDate::from_ymd_opt(year, month + 1, 1)
+    };
     next?.pred_opt()
 }
 
 /// A declared data set with the meaning of its columns.
-fn declared_table(cx: &Context, name: &str, spec: &ReleaseSpec, tables: &BTreeMap<String, RecordBatch>) -> Option<ReleaseTable> {
-    let model = cx.commons.derived.iter().find(|model| model.name == spec.table);
+fn declared_table(
+    cx: &Context,
+    name: &str,
+    spec: &ReleaseSpec,
+    tables: &BTreeMap<String, RecordBatch>,
+) -> Option<ReleaseTable> {
+    let model = cx
+        .commons
+        .derived
+        .iter()
+        .find(|model| model.name == spec.table);
     let batch = tables.get(name)?.clone();
     let protect = &spec.protect;
     Some(ReleaseTable {
@@ -348,21 +449,38 @@ fn declared_table(cx: &Context, name: &str, spec: &ReleaseSpec, tables: &BTreeMa
         description: spec.description.clone(),
         license: spec.license.clone(),
         fields: fields(&batch, model),
-        grain: vec![spec.axes.rows.clone(), spec.axes.columns.clone(), spec.axes.period.clone()],
+        grain: vec![
+            spec.axes.rows.clone(),
+            spec.axes.columns.clone(),
+            spec.axes.period.clone(),
+        ],
         protection: Bilingual {
-            it: format!("Un conteggio è mostrato solo se dietro ci sono almeno {} persone; altri sono taciuti perché i primi non si possano ricavare.", protect.k_persons),
-            en: format!("A count is shown only with at least {} persons behind it; others are withheld so that the first cannot be computed.", protect.k_persons),
+            it: format!(
+                "Un conteggio è mostrato solo se dietro ci sono almeno {} persone; altri sono taciuti perché i primi non si possano ricavare.",
+                protect.k_persons
+            ),
+            en: format!(
+                "A count is shown only with at least {} persons behind it; others are withheld so that the first cannot be computed.",
+                protect.k_persons
+            ),
         },
         batch,
     })
 }
 
 /// A table every release has.
-fn fixed_table(cx: &Context, name: &str, tables: &BTreeMap<String, RecordBatch>) -> Option<ReleaseTable> {
+fn fixed_table(
+    cx: &Context,
+    name: &str,
+    tables: &BTreeMap<String, RecordBatch>,
+) -> Option<ReleaseTable> {
     let batch = tables.get(name)?.clone();
     let model = cx.commons.derived.iter().find(|model| model.stem() == name);
     let (title, description) = columns::fixed_texts(name);
-    let grain = model.map_or_else(|| vec!["signal_id".to_owned()], |model| model.header.grain.clone());
+    let grain = model.map_or_else(
+        || vec!["signal_id".to_owned()],
+        |model| model.header.grain.clone(),
+    );
     Some(ReleaseTable {
         name: name.to_owned(),
         title,
@@ -383,108 +501,30 @@ fn fields(batch: &RecordBatch, model: Option<&Model>) -> Vec<FieldText> {
             name: name.clone(),
             role: text.role.word().to_owned(),
             unit: text.unit.clone(),
-            text: Bilingual { it: text.it.clone(), en: text.en.clone() },
+            text: Bilingual {
+                it: text.it.clone(),
+                en: text.en.clone(),
+            },
         },
         None => columns::fixed_field(name),
     };
-    schema.fields().iter().map(|field| of(field.name())).collect()
+    schema
+        .fields()
+        .iter()
+        .map(|field| of(field.name()))
+        .collect()
 }
 
 /// Sentences the licenses of the reference tables ask for.
 fn attributions(cx: &Context) -> Vec<String> {
-    let sentences: BTreeSet<String> = cx.commons.reference.tables.values().map(|table| format!("{} ({})", table.source, table.license)).collect();
+    let sentences: BTreeSet<String> = cx
+        .commons
+        .reference
+        .tables
+        .values()
+        .map(|table| format!("{} ({})", table.source, table.license))
+        .collect();
     sentences.into_iter().collect()
-}
-
-/// Rows of a statement over these tables.
-async fn rows(cx: &Context, label: &str, inputs: &[&str], sql: &str) -> Result<RecordBatch, Error> {
-    let inputs = inputs.iter().map(|&name| name.to_owned()).collect();
-    let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
-    opened.plain_rows(label, sql).await.map_err(Error::Inputs)
-}
-
-/// Names of the needs, from the reference list.
-async fn needs(cx: &Context) -> Result<Vec<NeedLabel>, Error> {
-    const TABLE: &str = "reference.needs";
-    let sql = "select need_code, label_it, label_en, is_guaranteed from reference.needs order by need_code";
-    let found = rows(cx, TABLE, &[TABLE], sql).await?;
-    let wrong = |source| Error::Column { table: TABLE.to_owned(), source };
-    let column = |name| texts(&found, name).map_err(wrong);
-    let (code, it, en, guaranteed) = (column("need_code")?, column("label_it")?, column("label_en")?, column("is_guaranteed")?);
-    let listed = (0..found.num_rows()).map(|row| NeedLabel {
-        code: code.value(row).to_owned(),
-        name: Bilingual { it: it.value(row).to_owned(), en: en.value(row).to_owned() },
-        is_guaranteed: guaranteed.value(row) == "yes",
-    });
-    Ok(listed.chain([columns::unnamed_need()]).collect())
-}
-
-/// Districts of the release with the names of their comuni.
-async fn districts(cx: &Context, table: Option<&RecordBatch>) -> Result<Vec<District>, Error> {
-    let sql = "select districts.district_code, comuni.name from reference.districts as districts \
-               inner join reference.comuni as comuni on districts.comune_code = comuni.comune_code \
-               where districts.valid_to is null order by districts.district_code, comuni.name";
-    let found = rows(cx, "reference.districts", &["reference.districts", "reference.comuni"], sql).await?;
-    let wrong = |source| Error::Column { table: "districts".to_owned(), source };
-    let (code, comune) = (texts(&found, "district_code").map_err(wrong)?, texts(&found, "name").map_err(wrong)?);
-    let mut comuni: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for row in 0..found.num_rows() {
-        comuni.entry(code.value(row)).or_default().push(comune.value(row).to_owned());
-    }
-    let Some(table) = table else { return Ok(Vec::new()) };
-    let (code, name, kind) = (texts(table, "district_code").map_err(wrong)?, texts(table, "name").map_err(wrong)?, texts(table, "kind").map_err(wrong)?);
-    Ok((0..table.num_rows())
-        .map(|row| District {
-            code: code.value(row).to_owned(),
-            name: name.value(row).to_owned(),
-            kind: match kind.value(row) {
-                "real" => DistrictKind::Real,
-                "partial" => DistrictKind::Partial,
-                _ => DistrictKind::Demonstration,
-            },
-            comuni: comuni.get(code.value(row)).cloned().unwrap_or_default(),
-        })
-        .collect())
-}
-
-/// The books, from their table.
-async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
-    const TABLE: &str = "books";
-    let Some(snapshot) = cx.lake.snapshot(Zone::Conformed, TABLE).await? else { return Ok(Vec::new()) };
-    let wrong = |source| Error::Column { table: TABLE.to_owned(), source };
-    let mut lines = Vec::new();
-    for batch in cx.lake.read_all(Zone::Conformed, TABLE, &snapshot).await? {
-        let (platform, table) = (texts(&batch, "platform").map_err(wrong)?, texts(&batch, "source_table").map_err(wrong)?);
-        let source_count = counts(&batch, "source_count").map_err(wrong)?;
-        let count = |name: &str, row: usize| batch.column_by_name(name).and_then(|column| column.as_primitive_opt()).map_or(0, |column| count_at(column, row));
-        for row in 0..batch.num_rows() {
-            let mut line = BookLine {
-                source: platform.value(row).to_owned(),
-                table: table.value(row).to_owned(),
-                source_count: arrow::array::Array::is_valid(source_count, row).then(|| count_at(source_count, row)),
-                accepted: count("accepted", row),
-                rejected: count("rejected", row),
-                duplicate: count("duplicate", row),
-                superseded: count("superseded", row),
-                erased: count("erased", row),
-                closure: Closure::Unverified,
-            };
-            line.closure = closure(&line);
-            lines.push(line);
-        }
-    }
-    lines.sort_by(|left, right| (&left.source, &left.table).cmp(&(&right.source, &right.table)));
-    Ok(lines)
-}
-
-/// Whether a line adds up.
-fn closure(line: &BookLine) -> Closure {
-    let accounted = line.accepted + line.rejected + line.duplicate + line.superseded + line.erased;
-    match line.source_count {
-        None => Closure::Unverified,
-        Some(count) if count == accounted => Closure::Closed,
-        Some(_) => Closure::Open,
-    }
 }
 
 #[cfg(test)]

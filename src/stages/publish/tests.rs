@@ -115,7 +115,7 @@ fn parquet_and_csv_agree_and_the_footer_says_nothing() {
     assert!(csv.contains("\nAMB-LODI,A1.05,2025-Q1,,suppressed\n"));
     assert_eq!(
         batches[0].schema().fields(),
-        content.table(REQUESTS).unwrap().batch.schema().fields()
+        content.tables[0].batch.schema().fields()
     );
 }
 

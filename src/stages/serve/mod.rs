@@ -52,12 +52,6 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base
 /// Why a release cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The folder of releases holds none.
-    #[error("there is no release in `{path}`; make one with `antenne publish`")]
-    NoRelease {
-        /// The folder.
-        path: PathBuf,
-    },
     /// The tables of the release cannot be listed.
     #[error("cannot list the tables in `{path}`")]
     ListTables {
@@ -260,29 +254,4 @@ async fn asked_by_system() {
 #[cfg(not(unix))]
 async fn asked_by_system() {
     std::future::pending::<()>().await;
-}
-
-/// The newest release in a folder of releases, by version and not by name: `v2026.10.0` is newer
-/// than `v2026.9.0`.
-pub(crate) fn latest_release(releases: &Path) -> Result<PathBuf, Error> {
-    let none = || Error::NoRelease {
-        path: releases.to_path_buf(),
-    };
-    let entries = std::fs::read_dir(releases).map_err(|_| none())?;
-    let versions = entries.flatten().filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        Some((version_of(&name)?, entry.path()))
-    });
-    versions.max().map(|(_, path)| path).ok_or_else(none)
-}
-
-/// The numbers of `v2026.1.0`, or nothing if the name is no version.
-fn version_of(name: &str) -> Option<[u64; 3]> {
-    let mut parts = name.strip_prefix('v')?.split('.').map(str::parse);
-    let version = [
-        parts.next()?.ok()?,
-        parts.next()?.ok()?,
-        parts.next()?.ok()?,
-    ];
-    parts.next().is_none().then_some(version)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::canon::comune::ComuneRow;
+use crate::canon::gzip;
 use crate::sample::{SamplePlan, TableTruth, Truth, generate};
 use crate::spec::source::{Fetch, SourceSpec};
 
@@ -62,7 +63,7 @@ fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
     )
     .unwrap();
     for (sequence, file) in (0..).zip(files(folder, table.spec)) {
-        let bytes = fs::read(&file).unwrap();
+        let bytes = gzip::plain(&fs::read(&file).unwrap().into()).unwrap();
         let page = PageRef {
             sha256: "00",
             url: "pagina",

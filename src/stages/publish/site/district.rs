@@ -279,7 +279,7 @@ fn figures(source: Source<'_>, one: &District) -> Markup {
                         th scope="col" { (source.say("Bisogno", "Need")) }
                         th scope="col" { (source.say("Andamento", "Trend")) }
                         @for name in quarters { th scope="col" class="n" { (short_quarter(source.language, name)) } }
-                        th scope="col" class="n" { (source.say("Offerte, ultimo trimestre", "Offers, latest quarter")) }
+                        @if has_offers(source, one) { th scope="col" class="n" { (source.say("Offerte, ultimo trimestre", "Offers, latest quarter")) } }
                     } }
                     tbody {
                         @for (index, need) in needs.shown.iter().enumerate() {
@@ -292,6 +292,11 @@ fn figures(source: Source<'_>, one: &District) -> Markup {
             (listed(source, source.say("Non coperti da alcuna piattaforma: ", "Not covered by any platform: "), &needs.uncovered))
         }
     }
+}
+
+/// Whether the release says anything about offers in a district.
+fn has_offers(source: Source<'_>, one: &District) -> bool {
+    source.view.offers.needs(&one.code).next().is_some()
 }
 
 /// A sentence that lists needs, or nothing.
@@ -321,7 +326,7 @@ fn need_row(source: Source<'_>, one: &District, need: &str, place: (usize, &[Str
             th scope="row" { (name) @if source.is_guaranteed(need) { " " (guaranteed_badge(source)) } }
             td { (trend(source.language, &format!("n{index}"), &name, &cells)) }
             @for quarter in quarters { (figure(source, &one.code, need, quarter)) }
-            td class=(class) { (offers) }
+            @if has_offers(source, one) { td class=(class) { (offers) } }
         }
     }
 }

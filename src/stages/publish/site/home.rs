@@ -14,8 +14,8 @@ use crate::stages::publish::{FileEntry, Resource};
 /// Where the page lies in the folder of its language.
 const PATH: &str = "index.html";
 
-/// How many signals the front page shows in full.
-const MOST_CARDS: usize = 9;
+/// How many signals of each side, needs and gaps, the front page shows in full.
+const MOST_CARDS: usize = 6;
 
 /// The front page.
 pub(super) fn page(source: Source<'_>) -> Page {
@@ -53,7 +53,7 @@ fn emerging(source: Source<'_>) -> Markup {
     let latest = source.view.latest();
     let is_latest = |signal: &&Signal| signal.quarter == latest;
     let signals: Vec<&Signal> = source.view.signals.iter().filter(is_latest).collect();
-    let shown = &signals[..signals.len().min(MOST_CARDS)];
+    let shown = chosen(source, &signals);
     html! {
         section aria-labelledby="now" {
             h2 id="now" { (source.say("Segnali del", "Signals of")) " " (quarter(source.language, latest)) }
@@ -64,11 +64,23 @@ fn emerging(source: Source<'_>) -> Markup {
                 )) }
             } @else {
                 (counts(source, &signals))
-                (cards(source, shown, ""))
+                (cards(source, &shown, ""))
                 p { a class="button" href="signals/index.html" { (source.say("Tutti i segnali", "All signals")) } }
             }
         }
     }
+}
+
+/// The signals shown in full: of needs and of gaps alike, guaranteed levels first, then the surest,
+/// so that many sure rises never push a gap on a guaranteed level off the page.
+fn chosen<'a>(source: Source<'_>, signals: &[&'a Signal]) -> Vec<&'a Signal> {
+    let mut ordered = signals.to_vec();
+    ordered.sort_by_key(|signal| !source.is_guaranteed(&signal.need));
+    let (gaps, needs): (Vec<&Signal>, Vec<&Signal>) = ordered
+        .into_iter()
+        .partition(|signal| signal.family == Family::Gap);
+    let both = needs.into_iter().take(MOST_CARDS);
+    both.chain(gaps.into_iter().take(MOST_CARDS)).collect()
 }
 
 /// How many signals there are of each family.

@@ -1,7 +1,7 @@
 //! The pages of a release: complete HTML, Italian first, nothing loaded from anywhere else.
 //!
 //! Every page works from a folder, without scripts, on paper, and with a screen reader. All figures
-//! come from the tables of the same release, through [`View`]; pages compute nothing but rates of two
+//! come from the tables of the same release, through `View`; pages compute nothing but rates of two
 //! published counts.
 
 use super::content::{DistrictKind, NeedLabel, ReleaseContent};

@@ -24,7 +24,6 @@ fn drawn(content: &ReleaseContent) -> Vec<Page> {
         .tables
         .iter()
         .map(|table| Resource {
-            table: table.name.clone(),
             csv: file(format!("data/{}.csv", table.name)),
             parquet: file(format!("data/{}.parquet", table.name)),
         })
