@@ -2,18 +2,40 @@
 //!
 //! One binary holds them all, so that `DataFusion` is linked once and not eight times.
 
-/// A contributor changes the repository and finds the house as its guide describes it.
+/// A commons in a temporary folder, and the command that runs in it.
 #[cfg(test)]
-mod keep_the_house;
+mod commons;
+/// The lake, read with nothing of `antenne`.
+#[cfg(test)]
+mod lake;
 
+/// An operator adds a platform.
+#[cfg(test)]
+mod add_a_platform;
+/// A researcher asks with SQL.
+#[cfg(test)]
+mod answer_queries;
 /// A contributor writes a model and sees on a few rows that it counts what it says.
 #[cfg(test)]
 mod build_the_models;
-
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
-
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
+/// A contributor changes the repository and finds the house as its guide describes it.
+#[cfg(test)]
+mod keep_the_house;
+/// A person in the records appears in nothing made from them.
+#[cfg(test)]
+mod leak_nothing;
+/// A newcomer starts a commons of their own.
+#[cfg(test)]
+mod start_a_commons;
+/// The machine dies in the middle of a run.
+#[cfg(test)]
+mod survive_a_kill;
+/// An operator runs the journey.
+#[cfg(test)]
+mod whole_journey;
