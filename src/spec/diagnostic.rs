@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::wording::{self, Worded};
+use super::wording::{self, Kind, Worded};
 
 /// One mistake in a declaration: a pipeline, a model header, a SQL text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,8 +166,7 @@ impl SourceText {
             return (None, mistakes.collect());
         }
         let mut mistakes = Vec::new();
-        let mut left_out: Vec<String> = Vec::new();
-        let mut wrong_choice = String::new();
+        let mut left_out: Vec<(String, Kind)> = Vec::new();
         loop {
             let error = match T::deserialize(toml::Deserializer::from(table.clone())) {
                 Ok(read) if left_out.is_empty() => return (Some(read), mistakes),
@@ -175,26 +174,16 @@ impl SourceText {
                 Err(error) => error,
             };
             let worded = wording::of(error.message());
-            let is_of_left_out = worded
-                .missing
-                .as_ref()
-                .is_some_and(|key| left_out.contains(key));
-            let follows =
-                is_of_left_out || (worded.is_open_choice && left_out.contains(&wrong_choice));
-            if !follows {
+            if !follows_from(&worded.kind, &left_out) {
                 mistakes.push(self.toml_mistake(part.start, &error, &worded));
             }
-            let Some(key) = error
+            let taken = error
                 .span()
-                .and_then(|span| take_out(table.get_mut(), &span))
-            else {
-                return (None, mistakes);
-            };
-            if worded.is_wrong_choice {
-                wrong_choice.clone_from(&key);
-            }
-            if !worded.is_unknown_key {
-                left_out.push(key);
+                .and_then(|span| take_out(table.get_mut(), &span));
+            match (taken, worded.kind) {
+                (None, _) => return (None, mistakes),
+                (Some(_), Kind::UnknownKey) => {}
+                (Some(key), kind) => left_out.push((key, kind)),
             }
         }
     }
@@ -210,7 +199,7 @@ impl SourceText {
             .map_or(0, str::len);
         // A table that lacks a key is marked by its first line, not from top to bottom.
         let span = whole.start..whole.end.min(whole.start + first_line.max(1));
-        self.diagnostic(span, worded.message.clone(), "here", worded.help.as_deref())
+        self.diagnostic(span, worded.message.clone(), "here", Some(&worded.help))
     }
 }
 
@@ -227,6 +216,15 @@ pub(super) fn word_from(text: &str, from: usize, word: &str) -> Option<usize> {
                 .and_then(|text| text.chars().next());
             !before.is_some_and(is_part) && !after.is_some_and(is_part)
         })
+}
+
+/// Whether a mistake is there only because of what was left out.
+fn follows_from(kind: &Kind, left_out: &[(String, Kind)]) -> bool {
+    match kind {
+        Kind::Missing(key) => left_out.iter().any(|(found, _)| found == key),
+        Kind::OpenChoice => left_out.iter().any(|(_, kind)| *kind == Kind::WrongChoice),
+        Kind::UnknownKey | Kind::WrongChoice | Kind::Other => false,
+    }
 }
 
 /// Takes the entry whose key or value stands at `span` out of the table; answers its key.

@@ -14,7 +14,7 @@
 //!
 //! What a model reads is not declared: it is read from the parsed SQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use datafusion::sql::parser::{DFParser, Statement};
@@ -323,23 +323,18 @@ pub(crate) fn in_order(models: Vec<Model>) -> (Vec<Model>, Vec<Model>) {
 
 /// The shortest way from `start` through what it reads back to itself, as names; empty if none.
 pub(crate) fn circle_through(start: &Model, models: &[Model]) -> Vec<String> {
-    let mut ways = vec![vec![start.name.clone()]];
+    let mut ways = VecDeque::from([vec![start.name.clone()]]);
     let mut seen = BTreeSet::new();
-    while !ways.is_empty() {
-        let mut longer = Vec::new();
-        for way in &ways {
-            let last = models.iter().find(|model| way.last() == Some(&model.name));
-            for input in last.into_iter().flat_map(|model| &model.inputs) {
-                let next: Vec<String> = way.iter().chain([input]).cloned().collect();
-                if *input == start.name {
-                    return next;
-                }
-                if seen.insert(input.clone()) {
-                    longer.push(next);
-                }
+    while let Some(way) = ways.pop_front() {
+        let last = models.iter().find(|model| way.last() == Some(&model.name));
+        let inputs = last.into_iter().flat_map(|model| &model.inputs);
+        for input in inputs.filter(|input| seen.insert((*input).clone())) {
+            let longer: Vec<String> = way.iter().chain([input]).cloned().collect();
+            if *input == start.name {
+                return longer;
             }
+            ways.push_back(longer);
         }
-        ways = longer;
     }
     Vec::new()
 }
@@ -398,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_broken_statement_is_marked_where_the_parser_stops() {
-        let found = model("a", "select 1 as n\nfrom from").unwrap_err();
+        let found = model("a", "select 1 as n\nfrom t group 1").unwrap_err();
         assert_eq!(found[0].line_and_column().0, 5, "{found:?}");
     }
 

@@ -9,15 +9,24 @@ pub(super) struct Worded {
     /// What is wrong.
     pub(super) message: String,
     /// What to do.
-    pub(super) help: Option<String>,
-    /// Whether the mistake is a key that nobody knows.
-    pub(super) is_unknown_key: bool,
-    /// Whether the mistake is a choice that nobody knows, such as a format.
-    pub(super) is_wrong_choice: bool,
-    /// Whether the mistake is that nothing was chosen, or too much.
-    pub(super) is_open_choice: bool,
-    /// The key that is missing, if the mistake is that.
-    pub(super) missing: Option<String>,
+    pub(super) help: String,
+    /// What kind of mistake it is.
+    pub(super) kind: Kind,
+}
+
+/// Kinds of mistakes that decide how the reading goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A key nobody knows: the rest can be read without it.
+    UnknownKey,
+    /// A word or a choice nobody knows.
+    WrongChoice,
+    /// Nothing was chosen, or too much.
+    OpenChoice,
+    /// The key that is missing.
+    Missing(String),
+    /// Any other.
+    Other,
 }
 
 /// Rust types and what they are called by those who write TOML.
@@ -45,83 +54,105 @@ const TYPES: [(&str, &str); 15] = [
     ("string", "a text in quotes"),
 ];
 
+/// One way of wording: the mistake, if the message is of its form.
+type Wording = fn(&str) -> Option<Worded>;
+
+/// Every way of wording, in the order tried.
+const WORDINGS: [Wording; 6] = [
+    unknown_key,
+    wrong_choice,
+    missing_key,
+    wrong_type,
+    duplicate_key,
+    open_choice,
+];
+
 /// Puts a message of the TOML reader into the operator's words.
 pub(super) fn of(message: &str) -> Worded {
     let message = message.trim().replace('\n', ", ");
-    let plain = |message: String, help: Option<String>| Worded {
+    let worded = WORDINGS.iter().find_map(|wording| wording(&message));
+    let help = "the file is not TOML from here on; a text needs quotes, a table its brackets";
+    worded.unwrap_or_else(|| worded_as(Kind::Other, message, help.to_owned()))
+}
+
+/// Makes a mistake.
+fn worded_as(kind: Kind, message: String, help: String) -> Worded {
+    Worded {
         message,
         help,
-        is_unknown_key: false,
-        is_wrong_choice: false,
-        is_open_choice: false,
-        missing: None,
-    };
-    if let Some(rest) = message.strip_prefix("unknown field ") {
-        let (word, choices) = word_and_choices(rest);
-        return Worded {
-            is_unknown_key: true,
-            ..plain(
-                format!("unknown key `{word}`"),
-                Some(advice("key", word, &choices)),
-            )
-        };
+        kind,
     }
-    if let Some(rest) = message.strip_prefix("unknown variant ") {
-        let (word, choices) = word_and_choices(rest);
-        return Worded {
-            is_wrong_choice: true,
-            ..plain(
-                format!("`{word}` is not a word that fits here"),
-                Some(advice("word", word, &choices)),
-            )
-        };
-    }
-    if let Some(rest) = message.strip_prefix("missing field ") {
-        let key = rest.trim_matches('`').to_owned();
-        let help = format!("add `{key} = …`; `docs/schemas/` says what it means");
-        return Worded {
-            missing: Some(key.clone()),
-            ..plain(format!("the key `{key}` is missing"), Some(help))
-        };
-    }
-    if let Some((found, expected)) = message
+}
+
+/// A key nobody knows.
+fn unknown_key(message: &str) -> Option<Worded> {
+    let (word, choices) = word_and_choices(message.strip_prefix("unknown field ")?);
+    let help = advice("key", word, &choices);
+    Some(worded_as(
+        Kind::UnknownKey,
+        format!("unknown key `{word}`"),
+        help,
+    ))
+}
+
+/// A word or a choice nobody knows.
+fn wrong_choice(message: &str) -> Option<Worded> {
+    let (word, choices) = word_and_choices(message.strip_prefix("unknown variant ")?);
+    let help = advice("word", word, &choices);
+    Some(worded_as(
+        Kind::WrongChoice,
+        format!("`{word}` is not a word that fits here"),
+        help,
+    ))
+}
+
+/// A key that is not there.
+fn missing_key(message: &str) -> Option<Worded> {
+    let key = message
+        .strip_prefix("missing field ")?
+        .trim_matches('`')
+        .to_owned();
+    let help = format!("add `{key} = …`; `docs/schemas/` says what it means");
+    Some(worded_as(
+        Kind::Missing(key.clone()),
+        format!("the key `{key}` is missing"),
+        help,
+    ))
+}
+
+/// A value of another type, or out of the range of its type.
+fn wrong_type(message: &str) -> Option<Worded> {
+    let rest = message
         .strip_prefix("invalid type: ")
-        .and_then(|rest| rest.split_once(", expected "))
-    {
-        return plain(
-            format!("{} cannot stand here", value_of(found)),
-            Some(format!("write {}", type_of(expected))),
-        );
-    }
-    if let Some((found, expected)) = message
-        .strip_prefix("invalid value: ")
-        .and_then(|rest| rest.split_once(", expected "))
-    {
-        return plain(
-            format!("{} is out of range", value_of(found)),
-            Some(format!("write {}", type_of(expected))),
-        );
-    }
-    if message == "duplicate key" {
-        return plain(
+        .or_else(|| message.strip_prefix("invalid value: "))?;
+    let (found, expected) = rest.split_once(", expected ")?;
+    let help = format!("write {}", type_of(expected));
+    Some(worded_as(
+        Kind::Other,
+        format!("{} cannot stand here", value_of(found)),
+        help,
+    ))
+}
+
+/// A key that is set twice.
+fn duplicate_key(message: &str) -> Option<Worded> {
+    let said = || {
+        (
             "the key is already set above".to_owned(),
-            Some("keep one of the two".to_owned()),
-        );
-    }
-    if message.starts_with("wanted exactly 1 element") {
-        let help = "keep one of the tables, for example `format.csv = {}`".to_owned();
-        return Worded {
-            is_open_choice: true,
-            ..plain("exactly one choice is expected here".to_owned(), Some(help))
-        };
-    }
-    plain(
-        message,
-        Some(
-            "the file is not TOML from here on; a text needs quotes, a table its brackets"
-                .to_owned(),
-        ),
-    )
+            "keep one of the two".to_owned(),
+        )
+    };
+    let (message, help) = (message == "duplicate key").then(said)?;
+    Some(worded_as(Kind::Other, message, help))
+}
+
+/// A table from which one choice must be made.
+fn open_choice(message: &str) -> Option<Worded> {
+    let help = "keep one of the tables, for example `format.csv = {}`".to_owned();
+    let said = "exactly one choice is expected here".to_owned();
+    message
+        .starts_with("wanted exactly 1 element")
+        .then(|| worded_as(Kind::OpenChoice, said, help))
 }
 
 /// A value as the reader names it, in words.
@@ -217,21 +248,15 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_answered_with_the_nearest() {
         let worded = of("unknown field `urll`, expected one of `url`, `folder`");
-        assert_eq!(worded.help.as_deref(), Some("did you mean `url`?"));
+        assert_eq!(worded.help, "did you mean `url`?");
         let worded = of("unknown field `zzz`, expected `url` or `folder`");
-        assert_eq!(
-            worded.help.as_deref(),
-            Some("the keys here are `url`, `folder`")
-        );
+        assert_eq!(worded.help, "the keys here are `url`, `folder`");
     }
 
     #[test]
     fn types_are_named_as_an_operator_writes_them() {
         let worded = of("invalid type: string \"ten\", expected u64");
         assert_eq!(worded.message, "the text \"ten\" cannot stand here");
-        assert_eq!(
-            worded.help.as_deref(),
-            Some("write a whole number, zero or more")
-        );
+        assert_eq!(worded.help, "write a whole number, zero or more");
     }
 }

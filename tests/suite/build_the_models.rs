@@ -117,7 +117,7 @@ fn written(case: &Case) -> String {
             .table
             .as_ref()
             .map_or_else(|| "answer".to_owned(), |name| format!("table {name}"));
-        text.push_str(&format!("\n{head}\n"));
+        text.extend(["\n", &head, "\n"]);
         let lines: Vec<&Vec<String>> = [&part.columns].into_iter().chain(&part.rows).collect();
         let width = |column: usize| {
             lines
@@ -304,9 +304,7 @@ async fn failures(
     };
     let mut unshown: BTreeSet<&String> = answer.keys().collect();
     for part in case.parts.iter_mut().filter(|part| part.table.is_none()) {
-        part.columns.iter().for_each(|column| {
-            unshown.remove(column);
-        });
+        unshown.retain(|column| !part.columns.contains(column));
         match shown(part, &answer) {
             Ok(rows) if rows == part.rows => {}
             Ok(rows) if updates() => part.rows = rows,

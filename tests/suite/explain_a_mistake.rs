@@ -3,122 +3,72 @@
 //! Each test plants mistakes in a copy of the declarations of this repository and looks at what `antenne check` draws.
 //! The drawings are snapshots, read in review as an operator would read them.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::collections::BTreeMap;
 
-use tempfile::TempDir;
+use crate::commons::Commons;
 
-/// Folders and files that hold declarations.
-const DECLARATIONS: [&str; 4] = ["antenne.toml", "pipelines", "reference", "sql"];
-
-/// A copy of the declarations of this repository.
+/// The declarations of this repository, to plant mistakes in.
 struct Declared {
-    /// Where the copy lies; removed at the end.
-    folder: TempDir,
+    /// The copy.
+    commons: Commons,
 }
 
 impl Declared {
     /// Copies the declarations.
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in DECLARATIONS {
-            copy(
-                &Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
-                &folder.path().join(name),
-            );
+        Self {
+            commons: Commons::declared(),
         }
-        Self { folder }
     }
 
-    /// Replaces a text that must be there, once.
+    /// Replaces the first place of a text that must be there.
     fn plant(&self, file: &str, right: &str, wrong: &str) -> &Self {
-        let path = self.folder.path().join(file);
-        let text = fs::read_to_string(&path).unwrap();
+        let text = self.commons.read(file);
         assert!(text.contains(right), "`{file}` does not hold `{right}`");
-        fs::write(path, text.replacen(right, wrong, 1)).unwrap();
+        self.commons.write(file, text.replacen(right, wrong, 1));
         self
     }
 
     /// Writes a file.
-    fn write(&self, file: &str, text: &str) -> &Self {
-        fs::write(self.folder.path().join(file), text).unwrap();
+    fn plant_file(&self, file: &str, text: &str) -> &Self {
+        self.commons.write(file, text);
         self
     }
 
-    /// Runs `antenne WORDS` in the copy.
-    fn antenne(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_antenne"))
-            .args(words)
-            .current_dir(&self.folder)
-            .output()
-            .unwrap()
+    /// Every file with its bytes.
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.commons.files("")
     }
 
     /// What `antenne check` draws; it ends with 2, prints no data and touches nothing.
     fn drawn(&self) -> String {
-        let before = listing(self.folder.path());
-        let output = self.antenne(&["check"]);
-        let drawn = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{drawn}");
-        assert!(output.stdout.is_empty());
-        assert_eq!(listing(self.folder.path()), before, "nothing is written");
-        for line in drawn.split("error: ").skip(1) {
-            assert!(
-                line.contains("-->") && line.contains('^') && line.contains("help: "),
-                "file, caret and help in\n{line}"
-            );
+        let before = self.files();
+        let answer = self.commons.antenne(&["check"]).expect_code(2);
+        assert!(answer.bytes.is_empty());
+        assert!(self.files() == before, "nothing is written");
+        for mistake in answer.said.split("error: ").skip(1) {
+            let is_complete = ["-->", "^", "help: "]
+                .iter()
+                .all(|part| mistake.contains(part));
+            assert!(is_complete, "file, caret and help in\n{mistake}");
         }
-        drawn
+        answer.said
     }
-}
-
-/// Copies a file or a folder.
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            copy(&entry.path(), &to.join(entry.file_name()));
-        }
-    } else {
-        fs::copy(from, to).unwrap();
-    }
-}
-
-/// Every file and folder below `folder`, sorted.
-fn listing(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(listing(&path));
-        }
-        found.push(path.display().to_string());
-    }
-    found.sort();
-    found
 }
 
 #[test]
 fn a_commons_without_mistakes_says_so_and_is_left_alone() {
-    let commons = Declared::new();
-    let before = listing(commons.folder.path());
-    let output = commons.antenne(&["check"]);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "no mistakes\n");
-    assert_eq!(listing(commons.folder.path()), before);
+    let declared = Declared::new();
+    let before = declared.files();
+    let answer = declared.commons.antenne(&["check"]).expect_code(0);
+    assert_eq!(answer.said, "no mistakes\n");
+    assert!(declared.files() == before);
 }
 
 #[test]
 fn an_unknown_key_is_found_in_every_kind_of_file() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant(
             "antenne.toml",
             "url = \"lake\"",
@@ -149,13 +99,13 @@ fn an_unknown_key_is_found_in_every_kind_of_file() {
             "grain =",
             "grane = [\"x\"]\ngrain =",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_value_of_the_wrong_type_is_explained() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant("antenne.toml", "epoch = 1", "epoch = \"one\"")
         .plant(
             "pipelines/sources/bacheca_digitale.toml",
@@ -182,61 +132,61 @@ fn a_value_of_the_wrong_type_is_explained() {
             "zeros = \"protect\"",
             "zeros = \"hide\"",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_missing_key_is_named_and_marked_where_it_belongs() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant("antenne.toml", "contact = \"commons@example.org\"\n", "")
         .plant("pipelines/sources/bacheca_digitale.toml", "format.sheet = { sheet = \"Annunci\", header_row = 5, header_rows = 2, count = \"B2\" }\n", "")
         .plant("pipelines/releases/offers_by_district_need_quarter.toml", "license = \"CC-BY-4.0\"\n", "")
         .plant("sql/derived/districts.sql", "description.it = \"Gli ambiti con i loro residenti, come sono oggi.\"\n", "");
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_marked_where_it_stops_being_so() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant("antenne.toml", "epoch = 1", "epoch = 1\nepoch = 2")
         .plant(
             "pipelines/releases/offers_by_district_need_quarter.toml",
             "license = \"CC-BY-4.0\"",
             "license = CC-BY-4.0",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_contract_that_makes_no_sense_is_explained() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant("pipelines/sources/mi_fido_di_noi.toml", "data = { type = \"date\", format = \"%d/%m/%Y\",", "data = { type = \"date\",")
         .plant("pipelines/sources/mi_fido_di_noi.toml", "key = [\"id_movimento\"]", "key = [\"id\"]")
         .plant("pipelines/sources/mi_fido_di_noi.toml", "voto = { type = \"number\", decimal = \"comma\", min = 1, max = 5 }", "voto = { type = \"number\", decimal = \"comma\", min = 5, max = 1 }")
         .plant("pipelines/sources/mi_fido_di_noi.toml", "key = [\"mese\", \"comune\"]\nfetch.files = { url = \"sample-data/mi_fido_di_noi/soci_attivi.csv\" }\nformat.csv = { delimiter = \";\", encoding = \"windows-1252\" }", "key = [\"mese\", \"comune\"]\nfetch.files = { url = \"sample-data/mi_fido_di_noi/soci_attivi.csv\" }\nformat.csv = { delimiter = \";\", encoding = \"windows-1251x\" }")
         .plant("pipelines/sources/mi_fido_di_noi.toml", "soci_attivi = { type = \"integer\",", "soci_attivi = { type = \"integer\", format = \"%d\",");
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_mapping_that_does_not_fit_its_canonical_table_is_explained() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant("sql/conformed/bacheca_digitale__attivita.sql", "persone_attive as n_active_members", "persone_attive as n_active_member")
         .plant("sql/conformed/welco__schede.sql", "into = \"project_reports\"", "into = \"project_report\"")
         .plant("sql/conformed/welco__formazione.sql", "source.welco__formazione", "source.welco__formazioni")
         .plant("sql/conformed/wemi__ente.sql", "into = \"providers\"\n", "")
-        .write("sql/conformed/nobody__visits.sql", "/* model\ndescription = { it = \"a\", en = \"b\" }\ninto = \"visits\"\n*/\nselect 1 as n_visits\n");
-    insta::assert_snapshot!(commons.drawn());
+        .plant_file("sql/conformed/nobody__visits.sql", "/* model\ndescription = { it = \"a\", en = \"b\" }\ninto = \"visits\"\n*/\nselect 1 as n_visits\n");
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_mistake_in_a_statement_is_marked_in_the_statement() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant(
             "sql/conformed/welco__progetti.sql",
             "        titolo,",
@@ -262,13 +212,13 @@ fn a_mistake_in_a_statement_is_marked_in_the_statement() {
             "group by",
             "group buy",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn a_header_and_an_answer_that_disagree_are_told_apart() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant(
             "sql/derived/districts.sql",
             "[columns.kind]",
@@ -284,13 +234,13 @@ fn a_header_and_an_answer_that_disagree_are_told_apart() {
             "\"n_comuni >= 1\"",
             "\"n_comunes >= 1\"",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn models_that_read_each_other_in_a_circle_are_told_with_the_whole_circle() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant(
             "sql/derived/_complete_quarters.sql",
             "from conformed.exchanges",
@@ -301,7 +251,7 @@ fn models_that_read_each_other_in_a_circle_are_told_with_the_whole_circle() {
             "        titolo,",
             "        titola,",
         );
-    let drawn = commons.drawn();
+    let drawn = declared.drawn();
     assert!(
         drawn.contains("titola"),
         "other mistakes are found all the same"
@@ -311,8 +261,8 @@ fn models_that_read_each_other_in_a_circle_are_told_with_the_whole_circle() {
 
 #[test]
 fn a_release_that_would_not_protect_is_refused_before_any_data_is_read() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant(
             "pipelines/releases/offers_by_district_need_quarter.toml",
             "k_persons = 10",
@@ -338,13 +288,13 @@ fn a_release_that_would_not_protect_is_refused_before_any_data_is_read() {
             "of = \"requests_by_district_need_quarter\"",
             "of = \"request_by_district_need_quarter\"",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn inner_steps_and_tables_of_persons_cannot_be_released() {
-    let commons = Declared::new();
-    commons
+    let declared = Declared::new();
+    declared
         .plant(
             "pipelines/releases/offers_by_district_need_quarter.toml",
             "table = \"derived.offers_by_district_need_quarter\"",
@@ -360,57 +310,42 @@ fn inner_steps_and_tables_of_persons_cannot_be_released() {
             "[columns.n_persons]\nrole = \"count\"",
             "[columns.n_persons]\nrole = \"identifier\"",
         );
-    insta::assert_snapshot!(commons.drawn());
+    insta::assert_snapshot!(declared.drawn());
 }
 
 #[test]
 fn protect_refuses_an_inner_step_even_if_nobody_ran_check() {
-    let commons = Declared::new();
-    commons
-        .plant(
-            "pipelines/releases/offers_by_district_need_quarter.toml",
-            "table = \"derived.offers_by_district_need_quarter\"",
-            "table = \"derived._waits\"",
-        )
-        .plant("antenne.toml", "file:sample-data/sample.key", "file:key")
-        .write("key", &"0".repeat(64));
-    let output = commons.antenne(&["protect"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(
-        said.contains("refused: ")
-            && said.contains("`derived._waits` is a step that is not for readers"),
-        "{said}"
+    let declared = Declared::new();
+    declared.plant(
+        "pipelines/releases/offers_by_district_need_quarter.toml",
+        "table = \"derived.offers_by_district_need_quarter\"",
+        "table = \"derived._waits\"",
     );
+    let answer = declared.commons.antenne(&["protect"]).expect_code(3);
+    let reason = "`derived._waits` is a step that is not for readers";
+    let is_said = answer.said.contains("refused: ") && answer.said.contains(reason);
+    assert!(is_said, "{}", answer.said);
 }
 
 #[test]
 fn mistakes_are_also_given_as_json() {
-    let commons = Declared::new();
-    commons.plant("antenne.toml", "url = \"lake\"", "urll = \"lake\"");
-    let output = commons.antenne(&["check", "--format", "json"]);
-    assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+    let declared = Declared::new();
+    declared.plant("antenne.toml", "url = \"lake\"", "urll = \"lake\"");
+    let answer = declared.commons.antenne(&["check", "--format", "json"]);
+    insta::assert_snapshot!(answer.expect_code(2).text());
 }
 
 #[test]
 fn a_folder_that_is_no_commons_says_how_to_make_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_antenne"))
-        .arg("check")
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+    let answer = Commons::empty().antenne(&["check"]).expect_code(2);
+    insta::assert_snapshot!(answer.said);
 }
 
 #[test]
 fn a_run_with_a_mistake_stops_before_it_touches_data() {
-    let commons = Declared::new();
-    commons.plant("antenne.toml", "url = \"lake\"", "urll = \"lake\"");
-    let before = listing(commons.folder.path());
-    let output = commons.antenne(&["run"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(listing(commons.folder.path()), before);
+    let declared = Declared::new();
+    declared.plant("antenne.toml", "url = \"lake\"", "urll = \"lake\"");
+    let before = declared.files();
+    declared.commons.antenne(&["run"]).expect_code(2);
+    assert!(declared.files() == before);
 }

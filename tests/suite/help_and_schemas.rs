@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 use antenne::cli::schema_texts;
 use serde_json::Value;
 
+use crate::commons::{Commons, finished};
+
 /// The repository.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -103,10 +105,10 @@ fn the_help_of_every_verb_is_read_in_review() {
     for verb in verbs(&help) {
         let words = [verb.as_str(), "--help"];
         let help = printed(folder.path(), &words);
-        all.push_str(&format!("\n$ antenne {verb} --help\n{help}"));
+        all.extend(["\n$ antenne ", &verb, " --help\n", &help]);
         for inner in verbs(&help) {
             let help = printed(folder.path(), &[&verb, &inner, "--help"]);
-            all.push_str(&format!("\n$ antenne {verb} {inner} --help\n{help}"));
+            all.extend(["\n$ antenne ", &verb, " ", &inner, " --help\n", &help]);
         }
     }
     insta::assert_snapshot!(
@@ -243,35 +245,14 @@ fn a_schema_refuses_what_the_reader_refuses() {
 
 #[test]
 fn what_a_run_reports_fits_the_published_schemas() {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["antenne.toml", "pipelines", "reference", "sql"] {
-        copy(&root().join(name), &folder.path().join(name));
-    }
-    let here = folder.path();
-    printed(
-        here,
-        &[
-            "sample",
-            "--exchanges",
-            "3000",
-            "--seed",
-            "7",
-            "--out",
-            "sample-data",
-        ],
-    );
-    copy(
-        &root().join("sample-data/sample.key"),
-        &here.join("sample-data/sample.key"),
-    );
-    let json = |words: &[&str]| serde_json::from_str::<Value>(&printed(here, words)).unwrap();
-    let run = json(&["run", "--format", "json"]);
-    assert_fits("run-report", &run, "`run --format json`");
-    let report: Value =
-        serde_json::from_slice(&fs::read(here.join("lake/runs/000001.json")).unwrap()).unwrap();
+    let commons = finished();
+    let report: Value = serde_json::from_str(&commons.read("lake/runs/000001.json")).unwrap();
     assert_fits("run-report", &report, "the report in the lake");
     assert_eq!(report["ending"], "done");
-    let status = json(&["status", "--format", "json"]);
+    let json = |commons: &Commons, words: &[&str]| commons.antenne(words).expect_code(0).json();
+    let acquired = json(&commons.twin(), &["acquire", "--format", "json"]);
+    assert_fits("run-report", &acquired, "`acquire --format json`");
+    let status = json(&commons, &["status", "--format", "json"]);
     assert_fits("status", &status, "`status --format json`");
     assert_eq!(keys(&status), ["last_release", "sources"]);
     let of_a_source = [
@@ -287,19 +268,17 @@ fn what_a_run_reports_fits_the_published_schemas() {
         "table",
     ];
     assert_eq!(keys(&status["sources"][0]), of_a_source);
-    let score = json(&["sample", "score", "--format", "json"]);
+    let score = json(&commons, &["sample", "score", "--format", "json"]);
     assert_fits("sample-score", &score, "`sample score --format json`");
-    assert_eq!(
-        keys(&score),
-        [
-            "decoys_flagged",
-            "decoys_planted",
-            "gaps_found",
-            "gaps_planted",
-            "needs_found",
-            "needs_planted"
-        ]
-    );
+    let of_the_score = [
+        "decoys_flagged",
+        "decoys_planted",
+        "gaps_found",
+        "gaps_planted",
+        "needs_found",
+        "needs_planted",
+    ];
+    assert_eq!(keys(&score), of_the_score);
 }
 
 /// The keys of an object, sorted.
@@ -312,17 +291,4 @@ fn keys(value: &Value) -> Vec<&str> {
         .collect();
     keys.sort_unstable();
     keys
-}
-
-/// Copies a file or a folder.
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            copy(&entry.path(), &to.join(entry.file_name()));
-        }
-    } else {
-        fs::copy(from, to).unwrap();
-    }
 }

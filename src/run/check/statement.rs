@@ -15,12 +15,12 @@ pub(super) fn mistake(model: &Model, error: &engine::Error) -> Diagnostic {
         .nth(1)
         .and_then(|rest| rest.split_whitespace().next());
     let quoted = message.split(['\'', '`', '"']).skip(1).step_by(2);
-    let names: Vec<String> = named
+    let candidates: Vec<String> = named
         .into_iter()
         .chain(quoted)
         .flat_map(ways_of_writing)
         .collect();
-    let needle = names
+    let needle = candidates
         .iter()
         .find(|word| word.len() > 1 && model.has_word(word))
         .map_or("select", String::as_str);
