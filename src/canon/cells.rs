@@ -1,7 +1,7 @@
 //! Reading values out of a batch in plain types, by column name.
 
-use arrow::array::{Array, AsArray, BooleanArray, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use arrow::array::{Array, AsArray, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use chrono::{Days, NaiveDate};
 
@@ -29,6 +29,17 @@ pub(crate) fn counts<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int64
         .column_by_name(name)
         .and_then(|column| column.as_primitive_opt::<Int64Type>());
     column.ok_or_else(|| wrong(name, "whole numbers"))
+}
+
+/// A column of measured numbers.
+pub(crate) fn numbers<'a>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a Float64Array, CellError> {
+    let column = batch
+        .column_by_name(name)
+        .and_then(|column| column.as_primitive_opt::<Float64Type>());
+    column.ok_or_else(|| wrong(name, "numbers"))
 }
 
 /// A column of yes and no.

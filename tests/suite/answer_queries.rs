@@ -181,7 +181,7 @@ impl Server {
     fn ask(&self, method: &str, target: &str, body: &str) -> Page {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         write!(
             stream,
@@ -204,7 +204,8 @@ impl Server {
 
     /// Asks a query by its address.
     fn sql(&self, sql: &str, format: &str) -> Page {
-        let sql: String = sql.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let digits: Vec<String> = sql.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let sql = digits.concat();
         self.ask("GET", &format!("/sql?q={sql}&format={format}"), "")
     }
 }

@@ -34,8 +34,8 @@ pub(super) fn fixed_texts(name: &str) -> (Bilingual, Bilingual) {
 pub(super) fn fixed_protection(name: &str) -> Bilingual {
     if name == "signals" {
         both(
-            "Un segnale è pubblicato solo se i conteggi su cui si basa lo sono; le stime hanno tre cifre.",
-            "A signal is published only if the counts it rests on are; estimates have three digits.",
+            "Un segnale è pubblicato solo se i conteggi su cui si basa lo sono; le stime hanno tre cifre e le probabilità sono limiti superiori.",
+            "A signal is published only if the counts it rests on are; estimates have three digits and probabilities are upper bounds.",
         )
     } else {
         both(
@@ -170,15 +170,15 @@ const FIELDS: [Meaning; 23] = [
         "p_value",
         "measure",
         "",
-        "Probabilità di un valore così alto se nulla fosse cambiato.",
-        "Chance of a value as high if nothing had changed.",
+        "Probabilità di un valore così alto se nulla fosse cambiato: al massimo questa (0,0001, 0,001, 0,01, 0,05 o 1).",
+        "Chance of a value as high if nothing had changed: at most this (0.0001, 0.001, 0.01, 0.05 or 1).",
     ),
     (
         "q_value",
         "measure",
         "",
-        "Quota attesa di falsi allarmi tra segnali così forti.",
-        "Expected share of false alarms among signals as strong.",
+        "Quota attesa di falsi allarmi tra segnali così forti: al massimo questa.",
+        "Expected share of false alarms among signals as strong: at most this.",
     ),
     (
         "exposure_change_pct",

@@ -69,7 +69,7 @@ Aprire `site/it/index.html` per le pagine; i dati sono in `data/`, il significat
 
 ## Come si leggono gli stati
 
-Ogni riga ha uno stato, e solo `published` porta una cifra; lo zero è una cifra come le altre.
+Ogni riga ha uno stato, e solo `published` porta una cifra; lo zero è una cifra come le altre, salvo nella tabella delle richieste senza risposta, dove è taciuto come i conteggi piccoli.
 
 - `published`: pubblicata.
 - `suppressed`: riservata, perché dietro ci sono poche persone o perché permetterebbe di ricavarne un'altra riservata.
@@ -86,7 +86,7 @@ Open `site/en/index.html` for the pages; data are in `data/`, the meaning of col
 
 ## How to read the statuses
 
-Each row has a status, and only `published` carries a figure; zero is a figure like any other.
+Each row has a status, and only `published` carries a figure; zero is a figure like any other, except in the table of unmet requests, where it is withheld like small counts.
 
 - `published`: published.
 - `suppressed`: withheld, because few persons stand behind it or because it would give away another withheld figure.

@@ -214,9 +214,9 @@ fn chance(language: Language, value: f64) -> String {
     let is_tiny = value < LEAST_CHANCE;
     let n = one_in(language, value.clamp(LEAST_CHANCE, 1.0));
     match (language, is_tiny) {
-        (Language::Italian, false) => format!("1 volta su {n}"),
+        (Language::Italian, false) => format!("al massimo 1 volta su {n}"),
         (Language::Italian, true) => format!("meno di 1 volta su {n}"),
-        (Language::English, false) => format!("1 in {n}"),
+        (Language::English, false) => format!("at most 1 in {n}"),
         (Language::English, true) => format!("less than 1 in {n}"),
     }
 }
@@ -226,9 +226,9 @@ fn chance_word(language: Language, value: f64) -> String {
     let least = 1e-3;
     let n = one_in(language, value.clamp(least, 1.0));
     match (language, value < least) {
-        (Language::Italian, false) => format!("circa 1 su {n}"),
+        (Language::Italian, false) => format!("al massimo 1 su {n}"),
         (Language::Italian, true) => format!("meno di 1 su {n}"),
-        (Language::English, false) => format!("about 1 in {n}"),
+        (Language::English, false) => format!("at most 1 in {n}"),
         (Language::English, true) => format!("less than 1 in {n}"),
     }
 }
@@ -414,7 +414,7 @@ mod tests {
     fn certainty_is_a_chance_and_a_share_of_false_alerts() {
         assert_eq!(
             certainty(Language::English, &signal().evidence).unwrap(),
-            "Chance of this if nothing had changed: 1 in 4,000; of alerts like this, about 1 in 10 is false."
+            "Chance of this if nothing had changed: at most 1 in 4,000; of alerts like this, at most 1 in 10 is false."
         );
         let tiny = Evidence {
             p_value: Some(0.0),
