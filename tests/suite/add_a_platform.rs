@@ -138,7 +138,7 @@ fn released(commons: &Commons) {
     let path = "pipelines/releases/requests_by_district_need_quarter.toml";
     let waiver =
         "\n[[protect.waivers]]\nplatform = \"good_neighbors\"\nreason = \"test agreement\"\n";
-    commons.write(path, commons.read(path) + waiver);
+    commons.write(path, format!("{}{waiver}", commons.read(path)));
     let before: BTreeSet<String> = commons.files("releases").into_keys().collect();
     commons.antenne(&["run"]).expect_code(0);
     assert_eq!(ask(), "n_requests,status\n45,published\n");

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::commons::{Commons, finished};
+use crate::commons::{Commons, finished, hexadecimal};
 use crate::lake;
 
 /// A query over the release with more than one row.
@@ -181,7 +181,7 @@ impl Server {
     fn ask(&self, method: &str, target: &str, body: &str) -> Page {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         write!(
             stream,
@@ -204,7 +204,7 @@ impl Server {
 
     /// Asks a query by its address.
     fn sql(&self, sql: &str, format: &str) -> Page {
-        let sql: String = sql.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let sql = hexadecimal(sql.as_bytes(), "%");
         self.ask("GET", &format!("/sql?q={sql}&format={format}"), "")
     }
 }

@@ -109,7 +109,7 @@ fn secrets(commons: &Commons) -> Secrets {
     secrets
 }
 
-/// Persons and texts of the tables of WeMi.
+/// Persons and texts of the tables of `WeMi`.
 fn wemi(secrets: &mut Secrets, folder: &Path) {
     let columns = |table: &str, names: &[&str]| -> Vec<Vec<String>> {
         let file = File::open(folder.join(format!("{table}.parquet"))).unwrap();

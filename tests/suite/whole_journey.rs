@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::commons::{Commons, files_below, finished};
+use crate::commons::{Commons, files_below, finished, hexadecimal};
 use crate::lake;
 
 #[test]
@@ -99,10 +99,7 @@ fn a_release_has_a_checksum_of_every_file_in_it() {
 
 /// SHA-256 of bytes, in hexadecimal digits.
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hexadecimal(&Sha256::digest(bytes), "")
 }
 
 #[test]
