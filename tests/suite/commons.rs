@@ -237,3 +237,13 @@ fn copy(from: &Path, to: &Path) {
         fs::copy(path, target).unwrap();
     }
 }
+
+/// Bytes as hexadecimal digits, each byte after `mark`.
+pub(crate) fn hexadecimal(bytes: &[u8], mark: &str) -> String {
+    use std::fmt::Write;
+    let mut digits = String::new();
+    for byte in bytes {
+        write!(digits, "{mark}{byte:02x}").unwrap();
+    }
+    digits
+}

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::commons::{Commons, files_below, finished};
+use crate::commons::{Commons, files_below, finished, hexadecimal};
 use crate::lake;
 
 #[test]
