@@ -227,7 +227,7 @@ pub(super) fn books(books: &[Book]) -> String {
 }
 
 /// One line about what a stage did.
-fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
+pub(super) fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
     match stage {
         "acquire" => account_of_acquire(detail),
         "derive" => {

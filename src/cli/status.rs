@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, run_verb};
-use crate::run::Book;
 use crate::run::status::{self, Status};
+use crate::run::{self, Book, RunReport};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -21,9 +21,30 @@ pub(super) async fn status(shared: &Shared, arguments: &StatusArguments) -> Resu
     let found = status::status(&cx).await.map_err(Error::run)?;
     match arguments.format {
         Format::Json => output::json(&found)?,
-        Format::Text => output::print(&text(&found))?,
+        Format::Text => {
+            let last = run::last_report(&cx).await.map_err(Error::run)?;
+            output::print(&format!(
+                "{}{}",
+                text(&found),
+                last.as_ref().map(last_run).unwrap_or_default()
+            ))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// The last run in a line: its number, when it began, how it ended, what it pulled.
+fn last_run(report: &RunReport) -> String {
+    let pulled = report.stages.iter().find(|stage| stage.stage == "acquire");
+    let pulled = pulled.and_then(|stage| run_verb::account("acquire", &stage.detail));
+    let ending = serde_json::to_value(report.ending).unwrap_or_default();
+    format!(
+        "last run {} of {}: {}; {}\n",
+        report.run,
+        report.started_at.format("%Y-%m-%d %H:%M UTC"),
+        ending.as_str().unwrap_or_default(),
+        pulled.as_deref().unwrap_or("nothing was to be pulled"),
+    )
 }
 
 /// The status for people.
