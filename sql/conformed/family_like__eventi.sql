@@ -56,9 +56,10 @@ select
     'sociality' as purpose,
     'passive' as collaboration,
     'information' as interactivity,
-    cast(events.registrato_il as date) as requested_on,
-    cast(events.inizio as date) as started_on,
-    cast(events.fine as date) as ended_on,
+    -- A day is one of Italy, not of UTC: an evening request counts on the day it was filed.
+    cast(events.registrato_il at time zone 'Europe/Rome' as date) as requested_on,
+    cast(events.inizio at time zone 'Europe/Rome' as date) as started_on,
+    cast(events.fine at time zone 'Europe/Rome' as date) as ended_on,
     case
         -- Written only where an event was called off.
         when coalesce(events.annullato, false) then 'cancelled'

@@ -155,9 +155,9 @@ latest_states as (
 milestones as (
     select
         id_richiesta_servizio_base,
-        cast(min(matched_at) as date) as matched_on,
-        cast(min(started_at) as date) as started_on,
-        cast(max(ended_at) as date) as ended_on
+        cast(min(matched_at) at time zone 'Europe/Rome' as date) as matched_on,
+        cast(min(started_at) at time zone 'Europe/Rome' as date) as started_on,
+        cast(max(ended_at) at time zone 'Europe/Rome' as date) as ended_on
     from staged_changes
     group by id_richiesta_servizio_base
 ),
@@ -226,7 +226,8 @@ select
     provider_requests.im_quota_pubblica as public_share_eur,
     ratings.feedback_score,
     '015146' as comune_code,
-    cast(requests.ts_creazione as date) as requested_on,
+    -- A day is one of Italy, not of UTC: an evening request counts on the day it was filed.
+    cast(requests.ts_creazione at time zone 'Europe/Rome' as date) as requested_on,
     'passive' as collaboration,
     'transaction' as interactivity,
     case when milestones.matched_on is null then 'need' else 'exchange' end as kind,
