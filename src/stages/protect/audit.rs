@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::grid::{Interval, Rule};
+use super::grid::{Interval, Rule, UNCAPPED};
 
 /// A table as printed: row by row, the total column and the total row last, nothing where it is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,15 @@ pub(crate) struct Published<'a> {
     pub(crate) n_columns: usize,
     /// The printed cells.
     pub(crate) cells: &'a [Option<u64>],
+    /// The largest count each cell can have, from elsewhere; a cell past the end has no such bound.
+    pub(crate) caps: &'a [u64],
+}
+
+impl Published<'_> {
+    /// The largest count a cell can have.
+    fn cap(&self, cell: usize) -> u64 {
+        self.caps.get(cell).copied().unwrap_or(UNCAPPED)
+    }
 }
 
 /// A cell that must not be printed like this.
@@ -86,7 +95,6 @@ pub(crate) fn audit(published: Published<'_>, rule: Rule) -> Result<Vec<AtRisk>,
     Ok(at_risk)
 }
 
-#[cfg(test)]
 /// The exact interval of every hidden cell, in order of cells.
 pub(crate) fn intervals(
     published: Published<'_>,
@@ -133,8 +141,8 @@ struct Sent {
 
 /// A reader with a table in mind that fits everything printed.
 ///
-/// Hidden cell number `i` is the arc `2i`, along which it can grow without limit, and the arc `2i + 1`,
-/// the way back, along which it can shrink to its floor. After the cells come the arcs that were used
+/// Hidden cell number `i` is the arc `2i`, along which it can grow to its cap or without limit, and the
+/// arc `2i + 1`, the way back, along which it can shrink to its floor. After the cells come the arcs that were used
 /// to find the first table, all closed.
 #[derive(Debug)]
 struct Attacker {
@@ -157,6 +165,7 @@ impl Attacker {
             n_rows,
             n_columns,
             cells,
+            ..
         } = published;
         let (height, width) = (n_rows + 1, n_columns + 1);
         if cells.len() != height * width {
@@ -185,11 +194,14 @@ impl Attacker {
                 (row, height + column)
             };
             let least = shown.unwrap_or(attacker.floor);
+            if published.cap(cell) < least {
+                return Err(AuditError::Contradiction);
+            }
             surplus[head] += i128::from(least);
             surplus[tail] -= i128::from(least);
             if shown.is_none() {
                 attacker.cells.push(cell);
-                attacker.connect(tail, head, ENDLESS);
+                attacker.connect(tail, head, (published.cap(cell) - least).min(ENDLESS));
             }
         }
         attacker.settle(&surplus)?;
@@ -228,7 +240,6 @@ impl Attacker {
         }
     }
 
-    #[cfg(test)]
     /// The exact interval of a hidden cell.
     fn interval(&mut self, pipe: usize) -> Interval {
         let raised = self.raise(pipe, ENDLESS);
@@ -263,10 +274,11 @@ impl Attacker {
         let (grow, shrink) = (2 * pipe, 2 * pipe + 1);
         let (tail, head) = (self.heads[shrink], self.heads[grow]);
         let room = std::mem::replace(&mut self.rooms[shrink], 0);
-        self.rooms[grow] = 0;
-        let raised = self.send(head, tail, wanted);
-        self.rooms[grow] = ENDLESS;
-        self.rooms[shrink] = room + raised.amount;
+        let above = std::mem::replace(&mut self.rooms[grow], 0);
+        let raised = self.send(head, tail, wanted.min(above));
+        self.rooms[grow] = above;
+        self.rooms[shrink] = room;
+        self.carry(grow, raised.amount);
         raised
     }
 
@@ -275,10 +287,11 @@ impl Attacker {
         let (grow, shrink) = (2 * pipe, 2 * pipe + 1);
         let (tail, head) = (self.heads[shrink], self.heads[grow]);
         let room = std::mem::replace(&mut self.rooms[shrink], 0);
-        self.rooms[grow] = 0;
+        let above = std::mem::replace(&mut self.rooms[grow], 0);
         let lowered = self.send(tail, head, wanted.min(room)).amount;
-        self.rooms[grow] = ENDLESS;
-        self.rooms[shrink] = room - lowered;
+        self.rooms[grow] = above;
+        self.rooms[shrink] = room;
+        self.carry(shrink, lowered);
         lowered
     }
 
@@ -409,11 +422,12 @@ mod tests {
     }
 
     /// The printed cells with the shape of their table.
-    fn published<'a>(table: &TwoWay, cells: &'a [Option<u64>]) -> Published<'a> {
+    fn published<'a>(table: &'a TwoWay, cells: &'a [Option<u64>]) -> Published<'a> {
         Published {
             n_rows: table.shape().n_rows,
             n_columns: table.shape().n_columns,
             cells,
+            caps: table.caps(),
         }
     }
 
@@ -481,6 +495,52 @@ mod tests {
             n_rows: 1,
             n_columns: 1,
             cells: &cells,
+            caps: &[],
+        };
+        let rule = rule(3, Zeros::Published);
+        assert_eq!(audit(table, rule), Err(AuditError::Contradiction));
+    }
+
+    #[test]
+    fn a_part_is_no_larger_than_its_whole_and_narrows_its_neighbors() {
+        // Unmet requests of two districts (the second with 76 requests of the first need and 43 of
+        // the second) and two needs, all four withheld: 4, 7; 12, 40. By itself the table leaves
+        // enough doubt; that nobody can be unmet without having asked confines the first column.
+        let cells = [
+            None,
+            None,
+            Some(11),
+            None,
+            None,
+            Some(52),
+            Some(16),
+            Some(47),
+            Some(63),
+        ];
+        let table = |caps| Published {
+            n_rows: 2,
+            n_columns: 2,
+            cells: &cells,
+            caps,
+        };
+        let rule = rule(10, Zeros::Hidden);
+        assert_eq!(audit(table(&[]), rule), Ok(Vec::new()));
+        let caps = [11, 11, 22, 76, 43, 119, 87, 54, 141];
+        let found = audit(table(&caps), rule).unwrap();
+        let between = |cell| {
+            let risk = found.iter().find(|risk| risk.cell == cell).unwrap();
+            (risk.interval.low, risk.interval.high)
+        };
+        assert_eq!((between(0), between(3)), ((0, Some(7)), (9, Some(16))));
+    }
+
+    #[test]
+    fn a_printed_part_above_its_whole_is_refused() {
+        let table = Published {
+            n_rows: 1,
+            n_columns: 1,
+            cells: &[Some(12); 4],
+            caps: &[11; 4],
         };
         let rule = rule(3, Zeros::Published);
         assert_eq!(audit(table, rule), Err(AuditError::Contradiction));
@@ -492,6 +552,7 @@ mod tests {
             n_rows: 1,
             n_columns: 1,
             cells: &[Some(1); 3],
+            caps: &[],
         };
         let rule = rule(3, Zeros::Published);
         assert_eq!(
@@ -509,6 +570,7 @@ mod tests {
             n_rows: 2,
             n_columns: 2,
             cells: &[None; 9],
+            caps: &[],
         };
         let rule = rule(10, Zeros::Published);
         let found = intervals(table, rule).unwrap();
@@ -521,7 +583,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(512))]
 
         #[test]
-        fn attacker_and_protector_agree_on_every_interval((table, hidden) in small::tables(25)) {
+        fn attacker_and_protector_agree_on_every_interval((table, hidden) in small::capped_tables(25)) {
             let rule = rule(10, Zeros::Published);
             let cells = masked(&table, &hidden);
             let network = Network::new(&table, &hidden, rule.floor());

@@ -2,53 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::error::ArrowError;
+use arrow::array::{Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
 
-use super::DataSetReport;
-use super::grid::{Primary, Rule, Shape, TwoWay, Zeros};
-use super::suppress::suppress;
+use super::grid::{GridError, MUST_STAY_VISIBLE, Primary, Rule, Shape, TwoWay, UNCAPPED, Zeros};
+use super::parts::{Whole, must_hide_part, rest_of, suppress_with_rest, wholes};
+use super::protected::TOTAL;
+pub(super) use super::protected::{Protected, Status};
+use super::suppress::{Suppression, suppress};
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::spec::release::{ProtectPolicy, ReleaseSpec, ZeroPolicy};
-use crate::stats::real;
-
-/// Code of a margin.
-pub(super) const TOTAL: &str = "TOTAL";
 
 /// How much heavier a margin weighs than a cell of the same count: readers need it more.
 const MARGIN_WEIGHT: u64 = 20;
-
-/// Period, cell, count and status.
-type Printed<'a> = (&'a String, usize, u64, Status);
-
-/// What became of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
-    /// The count is printed, zero included.
-    Published,
-    /// The count is withheld; why is not said.
-    Suppressed,
-    /// No platform that takes such records covers the place.
-    NotCovered,
-    /// The platform's data did not arrive.
-    SourceDown,
-}
-
-impl Status {
-    /// Word in the data.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Suppressed => "suppressed",
-            Self::NotCovered => "not_covered",
-            Self::SourceDown => "source_down",
-        }
-    }
-}
 
 /// Which platform covers which district in which period.
 #[derive(Debug, Default)]
@@ -102,13 +69,13 @@ impl Coverage {
 
 /// One count with who stands behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Cell {
+pub(super) struct Cell {
     /// The count.
-    value: u64,
+    pub(super) value: u64,
     /// Least number of distinct persons behind it, over the declared columns.
     n_persons: u64,
     /// Least number of distinct persons behind the rest of the whole.
-    n_rest: u64,
+    pub(super) n_rest: u64,
     /// Platforms behind it.
     platforms: BTreeSet<String>,
 }
@@ -137,9 +104,10 @@ pub(super) struct Counted {
     takers: BTreeMap<usize, BTreeSet<String>>,
 }
 
-/// Codes of a column, each once, sorted.
-fn sorted(codes: &StringArray) -> Vec<String> {
-    let codes: BTreeSet<&str> = codes.iter().flatten().collect();
+/// Codes of a column and others, each once, sorted.
+fn sorted(codes: &StringArray, others: &[String]) -> Vec<String> {
+    let others = others.iter().map(String::as_str);
+    let codes: BTreeSet<&str> = codes.iter().flatten().chain(others).collect();
     codes.into_iter().map(str::to_owned).collect()
 }
 
@@ -203,14 +171,20 @@ impl<'a> Behind<'a> {
 
 impl Counted {
     /// Reads the model's rows.
-    pub(super) fn read(spec: &ReleaseSpec, batch: &RecordBatch) -> Result<Self, CellError> {
+    ///
+    /// The grid of a part is that of its whole, so that no row missing here tells a zero.
+    pub(super) fn read(
+        spec: &ReleaseSpec,
+        batch: &RecordBatch,
+        whole: Option<&Protected>,
+    ) -> Result<Self, CellError> {
         let row_code = texts(batch, &spec.axes.rows)?;
         let column_code = texts(batch, &spec.axes.columns)?;
         let period = texts(batch, &spec.axes.period)?;
         let behind = Behind::read(&spec.protect, batch)?;
         let mut counted = Self {
-            rows: sorted(row_code),
-            columns: sorted(column_code),
+            rows: sorted(row_code, whole.map_or(&[], |whole| &whole.rows)),
+            columns: sorted(column_code, whole.map_or(&[], |whole| &whole.columns)),
             periods: BTreeMap::new(),
             takers: BTreeMap::new(),
         };
@@ -243,6 +217,7 @@ impl Counted {
         let mut protected = Protected {
             rows: self.rows.clone(),
             columns: self.columns.clone(),
+            rule: rule(&spec.protect),
             names: [
                 spec.axes.rows.clone(),
                 spec.axes.columns.clone(),
@@ -281,38 +256,24 @@ impl Counted {
         let meanings: Vec<Status> = (0..shape.n_cells())
             .map(|cell| self.meaning(shape, cell, period, coverage))
             .collect();
-        let wholes: Vec<Option<Whole>> = (0..shape.n_cells())
-            .map(|cell| self.whole_of(shape, cell, period, whole))
-            .collect();
-        let primary = cells
-            .iter()
-            .zip(&wholes)
-            .zip(&meanings)
-            .map(|((cell, whole), meaning)| {
-                *meaning == Status::Published
-                    && must_hide(&spec.protect, cell, *whole) == Primary::Yes
-            })
-            .collect();
-        let values = cells.iter().map(|cell| cell.value).collect();
-        let weights = (0..shape.n_cells())
-            .map(|cell| weight(shape, cell, cells[cell].value))
-            .collect();
-        let table = TwoWay::new(shape, values, primary)
-            .and_then(|table| table.with_weights(weights))
+        let wholes = whole
+            .map(|whole| wholes((&self.rows, &self.columns), period, whole))
+            .transpose()
             .map_err(|error| error.to_string())?;
-        let zeros = match spec.protect.zeros {
-            ZeroPolicy::Publish => Zeros::Published,
-            ZeroPolicy::Protect => Zeros::Hidden,
+        let period = Period {
+            shape,
+            cells,
+            meanings: &meanings,
+            wholes: wholes.as_deref(),
         };
-        let threshold = NonZeroU64::new(spec.protect.k_persons).unwrap_or(NonZeroU64::MIN);
-        let rule = Rule::new(threshold, zeros);
-        let done = suppress(&table, rule)
-            .map_err(|refused| self.explain(shape, &refused.cells, &refused.reason.to_string()))?;
-        let statuses = done
-            .hidden
-            .iter()
-            .zip(meanings)
-            .map(|(hidden, meaning)| if *hidden { Status::Suppressed } else { meaning });
+        let done = self.suppress_period(&spec.protect, &period)?;
+        let statuses = done.hidden.iter().zip(&meanings).map(|(hidden, meaning)| {
+            if *hidden {
+                Status::Suppressed
+            } else {
+                *meaning
+            }
+        });
         Ok((
             statuses.collect(),
             done.n_primary as u64,
@@ -320,45 +281,45 @@ impl Counted {
         ))
     }
 
+    /// What to withhold in one period, so that the data set and the rest of its whole are safe.
+    fn suppress_period(
+        &self,
+        policy: &ProtectPolicy,
+        period: &Period<'_>,
+    ) -> Result<Suppression, String> {
+        let rule = rule(policy);
+        let table = period.table(policy).map_err(|error| error.to_string())?;
+        let done = match period.wholes {
+            None => suppress(&table, rule),
+            Some(wholes) => {
+                let rest = rest_of((&table, rule.floor()), wholes);
+                let rest = rest.map_err(|error| format!("the rest of the whole: {error}"))?;
+                suppress_with_rest(&table, &rest, rule)
+            }
+        };
+        done.map_err(|refused| {
+            let reason = refused.reason.to_string();
+            self.explain(period.shape, &refused.cells, &reason)
+        })
+    }
+
     /// What a cell means if it is not withheld.
     fn meaning(&self, shape: Shape, cell: usize, period: &str, coverage: &Coverage) -> Status {
         let (row, column) = (shape.row_of(cell), shape.column_of(cell));
         let everything = || self.takers.values().flatten().cloned().collect();
         let takers: BTreeSet<String> = self.takers.get(&column).cloned().unwrap_or_else(everything);
-        let has_records = self
-            .periods
-            .get(period)
-            .is_some_and(|cells| cells.contains_key(&(row, column)));
+        let has_records = self.periods.get(period).is_some_and(|cells| {
+            let is_total = column == shape.n_columns;
+            cells
+                .keys()
+                .any(|at| at.0 == row && (is_total || at.1 == column))
+        });
         match self.rows.get(row) {
             // A total over all districts, or a place where there are records, is never without data.
             None => Status::Published,
             Some(_) if has_records => Status::Published,
             Some(district) => coverage.meaning(district, period, &takers),
         }
-    }
-
-    /// The whole that a cell is a part of, as protected.
-    fn whole_of(
-        &self,
-        shape: Shape,
-        cell: usize,
-        period: &str,
-        whole: Option<&Protected>,
-    ) -> Option<Whole> {
-        let whole = whole?;
-        let code =
-            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
-        let (row, column) = (
-            code(&self.rows, shape.row_of(cell)),
-            code(&self.columns, shape.column_of(cell)),
-        );
-        Some(whole.look_up(period, &row, &column).map_or(
-            Whole {
-                value: 0,
-                status: Status::NotCovered,
-            },
-            |(value, status)| Whole { value, status },
-        ))
     }
 
     /// The smallest explanation of a refusal: which cells.
@@ -380,13 +341,53 @@ impl Counted {
     }
 }
 
-/// The whole a cell is a part of.
-#[derive(Debug, Clone, Copy)]
-struct Whole {
-    /// Its count.
-    value: u64,
-    /// What became of it.
-    status: Status,
+/// The counts of one period and what is known of them.
+#[derive(Debug)]
+struct Period<'a> {
+    /// Rows and columns.
+    shape: Shape,
+    /// The cells, margins included.
+    cells: &'a [Cell],
+    /// What each cell means if it is not withheld.
+    meanings: &'a [Status],
+    /// The whole of each cell, if the data set is part of one.
+    wholes: Option<&'a [Whole]>,
+}
+
+impl Period<'_> {
+    /// The table with what must be withheld, what may be, and what readers know from the whole.
+    fn table(&self, policy: &ProtectPolicy) -> Result<TwoWay, GridError> {
+        let (shape, cells) = (self.shape, self.cells);
+        let whole = |cell: usize| self.wholes.map(|wholes| wholes[cell]);
+        let all = || 0..shape.n_cells();
+        let is_shown = |cell: usize| self.meanings[cell] == Status::Published;
+        let primary = all().map(|cell| {
+            is_shown(cell) && must_hide(policy, &cells[cell], whole(cell)) == Primary::Yes
+        });
+        let weights = all().map(|cell| {
+            let is_empty = whole(cell).is_some_and(|whole| whole.value == 0);
+            if is_shown(cell) && !is_empty {
+                weight(shape, cell, cells[cell].value)
+            } else {
+                MUST_STAY_VISIBLE
+            }
+        });
+        let caps = all().map(|cell| whole(cell).map_or(UNCAPPED, |whole| whole.high));
+        let values = cells.iter().map(|cell| cell.value).collect();
+        TwoWay::new(shape, values, primary.collect())?
+            .with_weights(weights.collect())?
+            .with_caps(caps.collect())
+    }
+}
+
+/// When a withheld cell is safe.
+fn rule(policy: &ProtectPolicy) -> Rule {
+    let zeros = match policy.zeros {
+        ZeroPolicy::Publish => Zeros::Published,
+        ZeroPolicy::Protect => Zeros::Hidden,
+    };
+    let threshold = NonZeroU64::new(policy.k_persons).unwrap_or(NonZeroU64::MIN);
+    Rule::new(threshold, zeros)
 }
 
 /// Whether a cell may not be printed for what it says itself.
@@ -404,23 +405,6 @@ fn must_hide(policy: &ProtectPolicy, cell: &Cell, whole: Option<Whole>) -> Prima
     let n_platforms = cell.platforms.len() as u64;
     let is_alone = n_platforms < policy.min_platforms && !cell.platforms.iter().all(waived);
     if cell.value < policy.k_persons || cell.n_persons < policy.k_persons || is_alone {
-        Primary::Yes
-    } else {
-        Primary::No
-    }
-}
-
-/// Whether a part says too much of its whole.
-fn must_hide_part(policy: &ProtectPolicy, cell: &Cell, whole: Whole) -> Primary {
-    if whole.value == 0 {
-        return Primary::No;
-    }
-    let share = real(cell.value) / real(whole.value);
-    let rest = whole.value.saturating_sub(cell.value);
-    let is_rest_small = rest > 0 && (rest < policy.k_persons || cell.n_rest < policy.k_persons);
-    let is_zero_told = cell.value == 0 && policy.zeros == ZeroPolicy::Protect;
-    let is_whole_hidden = whole.status == Status::Suppressed;
-    if is_whole_hidden || is_zero_told || is_rest_small || share >= policy.group_max_share {
         Primary::Yes
     } else {
         Primary::No
@@ -447,115 +431,6 @@ fn with_margins(shape: Shape, cells: &BTreeMap<(usize, usize), Cell>) -> Vec<Cel
         }
     }
     all
-}
-
-/// A protected data set.
-#[derive(Debug)]
-pub(super) struct Protected {
-    /// Rows of the grid, sorted, without the total.
-    rows: Vec<String>,
-    /// Columns of the grid, sorted, without the total.
-    columns: Vec<String>,
-    /// Names of the row, column, period and measure columns.
-    names: [String; 4],
-    /// Aspects of signals whose evidence this is.
-    pub(super) evidence_for: Vec<String>,
-    /// Count and status of every cell, by period.
-    cells: BTreeMap<String, Vec<(u64, Status)>>,
-    /// Cells withheld for themselves.
-    n_primary: u64,
-    /// Cells withheld to protect others.
-    n_secondary: u64,
-}
-
-impl Protected {
-    /// Count and status of a cell.
-    pub(super) fn look_up(&self, period: &str, row: &str, column: &str) -> Option<(u64, Status)> {
-        let shape = self.shape();
-        let place = |codes: &[String], code: &str| match code {
-            TOTAL => Some(codes.len()),
-            _ => codes.iter().position(|known| known == code),
-        };
-        let cell = shape.cell(place(&self.rows, row)?, place(&self.columns, column)?);
-        self.cells.get(period)?.get(cell).copied()
-    }
-
-    /// Rows and columns.
-    fn shape(&self) -> Shape {
-        Shape {
-            n_rows: self.rows.len(),
-            n_columns: self.columns.len(),
-        }
-    }
-
-    /// What was done, in numbers.
-    pub(super) fn report(&self, name: &str) -> DataSetReport {
-        let count = |wanted: &[Status]| {
-            self.cells
-                .values()
-                .flatten()
-                .filter(|(_, status)| wanted.contains(status))
-                .count() as u64
-        };
-        DataSetReport {
-            data_set: name.to_owned(),
-            n_cells: self.cells.values().map(|cells| cells.len() as u64).sum(),
-            n_primary: self.n_primary,
-            n_secondary: self.n_secondary,
-            n_without_data: count(&[Status::NotCovered, Status::SourceDown]),
-            n_published: count(&[Status::Published]),
-            ..DataSetReport::default()
-        }
-    }
-
-    /// The complete grid as rows: nothing missing, one flag whatever the reason.
-    pub(super) fn batch(&self) -> Result<RecordBatch, ArrowError> {
-        let [rows, columns, period, measure] = &self.names;
-        let text = |name: &String| Field::new(name, DataType::Utf8, true);
-        let schema = Schema::new(vec![
-            text(rows),
-            text(columns),
-            text(period),
-            Field::new(measure, DataType::Int64, true),
-            text(&"status".to_owned()),
-        ]);
-        let shape = self.shape();
-        let all: Vec<Printed<'_>> = self
-            .cells
-            .iter()
-            .flat_map(|(period, cells)| {
-                cells
-                    .iter()
-                    .enumerate()
-                    .map(move |(cell, (value, status))| (period, cell, *value, *status))
-            })
-            .collect();
-        let code =
-            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
-        let texts = |value: &dyn Fn(&Printed<'_>) -> String| -> ArrayRef {
-            Arc::new(
-                all.iter()
-                    .map(|cell| Some(value(cell)))
-                    .collect::<StringArray>(),
-            )
-        };
-        let values: Int64Array = all
-            .iter()
-            .map(|(_, _, value, status)| {
-                (*status == Status::Published).then(|| i64::try_from(*value).unwrap_or(i64::MAX))
-            })
-            .collect();
-        RecordBatch::try_new(
-            Arc::new(schema),
-            vec![
-                texts(&|(_, cell, _, _)| code(&self.rows, shape.row_of(*cell))),
-                texts(&|(_, cell, _, _)| code(&self.columns, shape.column_of(*cell))),
-                texts(&|(period, _, _, _)| (*period).clone()),
-                Arc::new(values),
-                texts(&|(_, _, _, status)| status.word().to_owned()),
-            ],
-        )
-    }
 }
 
 #[cfg(test)]
@@ -619,7 +494,13 @@ mod tests {
 
     #[test]
     fn a_part_that_speaks_of_everyone_or_leaves_a_few_is_withheld() {
-        let whole = |value, status| Some(Whole { value, status });
+        let whole = |value, status| {
+            Some(Whole {
+                value,
+                status,
+                high: value,
+            })
+        };
         let shown = Status::Published;
         assert_eq!(
             must_hide(&policy(), &cell(19, 15, 0, "wemi"), whole(20, shown)),

@@ -2,15 +2,16 @@
 //!
 //! The hidden cells are pipes between rows and columns (see `grid`). To raise a cell by one
 //! unit, that unit must come back from its head to its tail through other hidden cells, each of which
-//! then rises or falls by one; a cell can fall only to its floor. The most that can be pushed is a
-//! maximum flow (Ford and Fulkerson 1962), found here along shortest paths (Edmonds and Karp 1972), so
-//! bounds are exact in whole numbers, and every push ends in a second table that fits all that is seen.
+//! then rises or falls by one; a cell can fall only to its floor and rise only to its cap, if it has
+//! one. The most that can be pushed is a maximum flow (Ford and Fulkerson 1962), found here along
+//! shortest paths (Edmonds and Karp 1972), so bounds are exact in whole numbers, and every push ends in
+//! a second table that fits all that is seen.
 
 use std::collections::VecDeque;
 
 #[cfg(test)]
 use super::grid::Interval;
-use super::grid::{Shape, TwoWay};
+use super::grid::{Shape, TwoWay, UNCAPPED};
 
 /// Which way a cell is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) const UNBOUNDED: u64 = (i64::MAX / 4).unsigned_abs();
 pub(crate) struct Network<'a> {
     /// The rows and columns.
     shape: Shape,
+    /// The table.
+    table: &'a TwoWay,
     /// The true counts.
     values: &'a [u64],
     /// The least count of a hidden cell.
@@ -57,6 +60,7 @@ impl<'a> Network<'a> {
         let shape = table.shape();
         let mut network = Self {
             shape,
+            table,
             values: table.values(),
             floor,
             hidden: vec![false; shape.n_cells()],
@@ -98,18 +102,18 @@ impl<'a> Network<'a> {
         self.shape
     }
 
-    /// Whether a cell could be hidden at all: its count is not below the floor.
+    /// Whether a cell could be hidden at all: its bounds hold its count and leave more than one.
     pub(crate) fn can_hide(&self, cell: usize) -> bool {
-        self.values[cell] >= self.floor
+        self.table.can_hide(cell, self.floor)
     }
 
     /// How far a cell can move from a second table, by its own bounds alone.
     pub(crate) fn room(&self, cell: usize, direction: Direction, shift: i64) -> u64 {
-        match direction {
-            Direction::Up => UNBOUNDED,
-            Direction::Down => self.values[cell]
-                .saturating_add_signed(shift)
-                .saturating_sub(self.floor),
+        let count = self.values[cell].saturating_add_signed(shift);
+        match (direction, self.table.caps()[cell]) {
+            (Direction::Up, UNCAPPED) => UNBOUNDED,
+            (Direction::Up, cap) => cap.saturating_sub(count).min(UNBOUNDED),
+            (Direction::Down, _) => count.saturating_sub(self.floor),
         }
     }
 
@@ -305,6 +309,17 @@ pub(crate) mod small {
             })
     }
 
+    /// The same tables, in which some cells also have an upper bound, at most 3 above their count.
+    pub(crate) fn capped_tables(largest: u64) -> impl Strategy<Value = (TwoWay, Vec<bool>)> {
+        let slack = prop_oneof![2 => Just(None), 1 => (0_u64..4).prop_map(Some)];
+        (tables(largest), prop::collection::vec(slack, 16)).prop_map(|((table, hidden), slack)| {
+            let caps = table.values().iter().zip(slack);
+            let caps = caps.map(|(value, slack)| slack.map_or(UNCAPPED, |slack| value + slack));
+            let caps = caps.collect();
+            (table.with_caps(caps).unwrap(), hidden)
+        })
+    }
+
     /// The bounds of every hidden cell by trying all bodies of counts up to `most`.
     ///
     /// A bound at `most` or more says only that the truth may lie higher.
@@ -356,7 +371,7 @@ pub(crate) mod small {
     fn note(bounds: &mut [Option<(u64, u64)>], table: &TwoWay, hidden: &[bool], tried: &[u64]) {
         let agrees = |cell: usize| {
             if hidden[cell] {
-                tried[cell] > 0
+                tried[cell] > 0 && tried[cell] <= table.caps()[cell]
             } else {
                 tried[cell] == table.values()[cell]
             }
@@ -444,7 +459,7 @@ mod tests {
 
         #[test]
         fn the_bounds_are_those_of_trying_every_table(
-            (table, hidden) in small::tables(2).prop_filter("few hidden", |(table, hidden)| {
+            (table, hidden) in small::capped_tables(2).prop_filter("few hidden", |(table, hidden)| {
                 small::n_hidden_in_body(table, hidden) <= 4
             })
         ) {
@@ -466,7 +481,7 @@ mod tests {
 
         #[test]
         fn a_push_ends_in_a_table_that_adds_up_and_stays_above_the_floor(
-            (table, hidden) in small::tables(20)
+            (table, hidden) in small::capped_tables(20)
         ) {
             let network = Network::new(&table, &hidden, 1);
             for cell in (0..hidden.len()).filter(|cell| hidden[*cell]) {
@@ -475,7 +490,7 @@ mod tests {
                 for (moved, by) in push.shift {
                     prop_assert!(hidden[moved]);
                     second[moved] = second[moved].checked_add_signed(by).unwrap();
-                    prop_assert!(second[moved] >= 1);
+                    prop_assert!(second[moved] >= 1 && second[moved] <= table.caps()[moved]);
                 }
                 prop_assert_eq!(second[cell], table.values()[cell] + push.amount);
                 prop_assert!(TwoWay::new(table.shape(), second, vec![false; hidden.len()]).is_ok());

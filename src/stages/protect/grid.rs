@@ -86,6 +86,9 @@ impl Shape {
 /// The weight of a cell that must stay visible, because an earlier release shows it.
 pub(crate) const MUST_STAY_VISIBLE: u64 = u64::MAX;
 
+/// The upper bound of a cell that nothing beside its table bounds.
+pub(crate) const UNCAPPED: u64 = u64::MAX;
+
 /// A table of true counts, with what must be hidden in it and what hiding the rest would cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TwoWay {
@@ -97,6 +100,10 @@ pub(crate) struct TwoWay {
     primary: Vec<bool>,
     /// What it costs the readers not to see a cell.
     weights: Vec<u64>,
+    /// The largest count a reader thinks possible in each cell, from elsewhere.
+    caps: Vec<u64>,
+    /// The cells that another table hides, so that this one does too.
+    hidden: Vec<bool>,
 }
 
 /// Why a table cannot be protected as one.
@@ -124,6 +131,12 @@ pub(crate) enum GridError {
         /// The column.
         column: usize,
     },
+    /// A part counts more than its whole.
+    #[error("cell {cell} of the table counts more than its upper bound")]
+    Cap {
+        /// The cell.
+        cell: usize,
+    },
 }
 
 impl TwoWay {
@@ -145,6 +158,8 @@ impl TwoWay {
             values,
             primary,
             weights,
+            caps: vec![UNCAPPED; shape.n_cells()],
+            hidden: vec![false; shape.n_cells()],
         })
     }
 
@@ -190,6 +205,24 @@ impl TwoWay {
         Ok(self)
     }
 
+    /// Says how large a reader thinks each cell can be at most; [`UNCAPPED`] is no bound.
+    pub(crate) fn with_caps(mut self, caps: Vec<u64>) -> Result<Self, GridError> {
+        check_length("caps", caps.len(), self.shape)?;
+        let over = (0..caps.len()).find(|cell| self.values[*cell] > caps[*cell]);
+        if let Some(cell) = over {
+            return Err(GridError::Cap { cell });
+        }
+        self.caps = caps;
+        Ok(self)
+    }
+
+    /// Hides cells from the start, because another table with the same cells hides them.
+    pub(crate) fn with_hidden(mut self, hidden: &[bool]) -> Self {
+        hidden.clone_into(&mut self.hidden);
+        self.hidden.resize(self.shape.n_cells(), false);
+        self
+    }
+
     /// The rows and columns.
     pub(crate) fn shape(&self) -> Shape {
         self.shape
@@ -208,6 +241,24 @@ impl TwoWay {
     /// The weights.
     pub(crate) fn weights(&self) -> &[u64] {
         &self.weights
+    }
+
+    /// The upper bounds.
+    pub(crate) fn caps(&self) -> &[u64] {
+        &self.caps
+    }
+
+    /// The cells hidden from the start, primary or not.
+    pub(crate) fn hidden(&self) -> Vec<bool> {
+        let both = self.primary.iter().zip(&self.hidden);
+        both.map(|(is_primary, is_hidden)| *is_primary || *is_hidden)
+            .collect()
+    }
+
+    /// Whether a cell could be hidden at all: its count is not below the floor, and its upper bound
+    /// leaves more than one count.
+    pub(crate) fn can_hide(&self, cell: usize, floor: u64) -> bool {
+        self.values[cell] >= floor && self.caps[cell] > floor
     }
 }
 
@@ -246,6 +297,11 @@ impl Rule {
     /// A rule with the smallest count that may be shown, zero apart.
     pub(crate) fn new(threshold: NonZeroU64, zeros: Zeros) -> Self {
         Self { threshold, zeros }
+    }
+
+    /// The same rule where something else is said about zeros.
+    pub(crate) fn with_zeros(self, zeros: Zeros) -> Self {
+        Self { zeros, ..self }
     }
 
     /// The smallest count that may be shown.
@@ -383,6 +439,14 @@ mod tests {
                 wanted: 12
             })
         );
+    }
+
+    #[test]
+    fn a_part_that_counts_more_than_its_whole_is_refused() {
+        let table = TwoWay::from_body(SHAPE, &[1, 2, 3, 4, 5, 6], |_, _| Primary::No).unwrap();
+        let mut caps = vec![UNCAPPED; 12];
+        caps[2] = 2;
+        assert_eq!(table.with_caps(caps), Err(GridError::Cap { cell: 2 }));
     }
 
     #[test]

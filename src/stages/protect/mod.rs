@@ -30,6 +30,8 @@ mod data_set;
 pub(crate) mod flow;
 /// A two-way table with all its margins.
 pub(crate) mod grid;
+mod parts;
+mod protected;
 mod signals;
 /// Which further cells must be withheld to keep the first ones safe.
 pub(crate) mod suppress;
@@ -224,8 +226,8 @@ async fn protect_data_set(
         source,
     };
     let coverage = Coverage::read(&coverage).map_err(column)?;
-    let counted = data_set::Counted::read(spec, &rows).map_err(column)?;
     let whole = spec.protect.of.as_ref().and_then(|whole| done.get(whole));
+    let counted = data_set::Counted::read(spec, &rows, whole).map_err(column)?;
     counted
         .protect(spec, &coverage, whole)
         .map_err(|(period, reason)| Error::Refused {

@@ -127,7 +127,7 @@ struct Protector<'a> {
 impl<'a> Protector<'a> {
     /// Starts from the primary cells.
     fn new(table: &'a TwoWay, rule: Rule) -> Result<Self, Refused> {
-        let network = Network::new(table, table.primary(), rule.floor());
+        let network = Network::new(table, &table.hidden(), rule.floor());
         let primaries = || (0..table.values().len()).filter(|cell| table.primary()[*cell]);
         let zeros: Vec<usize> = primaries()
             .filter(|cell| !network.can_hide(*cell))
@@ -187,7 +187,11 @@ impl<'a> Protector<'a> {
             (Direction::Down, Some(fall.min(threshold))),
             (Direction::Up, None),
         ];
-        for (direction, wanted) in attempts {
+        // Where a cap stands in the way of all of these, it falls less far and rises the further.
+        let shorter = (1..fall.min(threshold))
+            .rev()
+            .flat_map(|fall| [(Direction::Down, Some(fall)), (Direction::Up, None)]);
+        for (direction, wanted) in attempts.into_iter().chain(shorter) {
             let wanted = wanted.unwrap_or_else(|| self.missing_rise(cell));
             if let Some(circuit) = self.cheapest_circuit(cell, direction, wanted) {
                 self.hide(&circuit);
@@ -307,7 +311,8 @@ impl<'a> Protector<'a> {
 
     /// Shows secondary cells again, the heaviest first, wherever every hidden cell keeps a proof.
     fn clean_up(&mut self) {
-        let is_secondary = |cell: &usize| !self.table.primary()[*cell];
+        let from_the_start = self.table.hidden();
+        let is_secondary = |cell: &usize| !from_the_start[*cell];
         let mut secondaries: Vec<usize> = self.hidden_cells().filter(is_secondary).collect();
         secondaries.sort_by_key(|cell| (Reverse(self.table.weights()[*cell]), *cell));
         for cell in secondaries {
@@ -350,6 +355,7 @@ impl<'a> Protector<'a> {
             n_rows: shape.n_rows,
             n_columns: shape.n_columns,
             cells: &cells,
+            caps: self.table.caps(),
         };
         let at_risk = audit(published, self.rule).map_err(|error| Refused {
             cells: Vec::new(),
@@ -497,7 +503,7 @@ impl<'a> Search<'a> {
 mod tests {
     use super::super::audit::{Danger, intervals};
     use super::super::flow::small;
-    use super::super::grid::{Primary, Shape, Zeros, rule};
+    use super::super::grid::{Primary, Shape, UNCAPPED, Zeros, rule};
     use super::*;
     use proptest::prelude::*;
 
@@ -556,6 +562,7 @@ mod tests {
                 n_rows,
                 n_columns,
                 cells: &cells,
+                caps: table.caps(),
             },
             rule,
         )
@@ -721,6 +728,52 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_that_its_cap_fixes_never_becomes_a_secondary() {
+        let shape = Shape {
+            n_rows: 3,
+            n_columns: 3,
+        };
+        // Nobody asked in the middle of the last column, so nobody can be unmet there.
+        let table = table(shape, &[3, 90, 20, 15, 70, 0, 80, 50, 60]);
+        let mut caps = vec![UNCAPPED; 16];
+        caps[6] = 0;
+        let free = suppress(&table, rule(10, Zeros::Hidden)).unwrap();
+        assert!(free.hidden[6]);
+        let capped = table.with_caps(caps).unwrap();
+        let safe = suppress(&capped, rule(10, Zeros::Hidden)).unwrap();
+        assert!(!safe.hidden[6]);
+    }
+
+    #[test]
+    fn caps_that_confine_a_small_count_hide_more() {
+        let shape = Shape {
+            n_rows: 3,
+            n_columns: 2,
+        };
+        let plain = table(shape, &[4, 7, 12, 40, 30, 30]);
+        let caps = vec![11, 11, 22, 76, 43, 119, 80, 80, 160, 167, 134, 301];
+        let rule = rule(10, Zeros::Hidden);
+        let hidden: Vec<bool> = (0..12).map(|cell| [0, 1, 3, 4].contains(&cell)).collect();
+        assert!(at_risk(&plain, &hidden, rule).is_empty());
+        let capped = plain.with_caps(caps).unwrap();
+        assert_eq!(at_risk(&capped, &hidden, rule), vec![0, 1, 3]);
+        let safe = suppress(&capped, rule).unwrap();
+        assert!(safe.n_primary + safe.n_secondary > 4);
+        assert!(at_risk(&capped, &safe.hidden, rule).is_empty());
+    }
+
+    #[test]
+    fn what_another_table_hides_stays_hidden() {
+        let shape = Shape {
+            n_rows: 2,
+            n_columns: 2,
+        };
+        let hidden = [true, true, false, true, true, false, false, false, false];
+        let table = table(shape, &[20, 30, 40, 50]).with_hidden(&hidden);
+        assert_eq!(suppress(&table, TEN).unwrap().hidden, hidden);
+    }
+
+    #[test]
     fn a_small_count_nobody_marked_is_caught_at_the_gate() {
         let shape = Shape {
             n_rows: 1,
@@ -791,7 +844,7 @@ mod tests {
             }
             prop_assert!(at_risk(&table, &safe.hidden, TEN).is_empty());
             let cells = masked(&table, &safe.hidden);
-            let exact = intervals(Published { n_rows, n_columns, cells: &cells }, TEN).unwrap();
+            let exact = intervals(Published { n_rows, n_columns, cells: &cells, caps: &[] }, TEN).unwrap();
             for ((cell, exact), (_, proven)) in exact.iter().zip(&safe.proven) {
                 prop_assert!(exact.low <= proven.low);
                 prop_assert!(exact.high.is_none_or(|high| Some(high) >= proven.high));
@@ -807,6 +860,24 @@ mod tests {
             match suppress(&table, rule) {
                 Ok(safe) => prop_assert!(at_risk(&table, &safe.hidden, rule).is_empty()),
                 Err(refused) => prop_assert_eq!(refused.reason, Reason::Audit),
+            }
+        }
+
+        #[test]
+        fn what_is_protected_under_caps_survives_the_audit(
+            (n_rows, n_columns) in (1_usize..5, 1_usize..5),
+            counts in prop::collection::vec(prop_oneof![Just(0_u64), 1_u64..12, 10_u64..60], 16),
+            rests in prop::collection::vec(prop_oneof![Just(0_u64), 1_u64..40], 16),
+        ) {
+            let shape = Shape { n_rows, n_columns };
+            let (counts, rests) = (&counts[..n_rows * n_columns], &rests[..n_rows * n_columns]);
+            let whole: Vec<u64> = counts.iter().zip(rests).map(|(part, rest)| part + rest).collect();
+            let caps = table(shape, &whole).values().iter().map(|whole| (*whole).max(10)).collect();
+            let table = table(shape, counts).with_caps(caps).unwrap();
+            let rule = rule(10, Zeros::Hidden);
+            match suppress(&table, rule) {
+                Ok(safe) => prop_assert!(at_risk(&table, &safe.hidden, rule).is_empty()),
+                Err(refused) => prop_assert_ne!(refused.reason, Reason::Audit),
             }
         }
     }
