@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::commons::{Commons, finished, hexadecimal};
+use crate::commons::{Commons, finished};
 use crate::lake;
 
 /// A query over the release with more than one row.

@@ -99,9 +99,7 @@ fn a_release_has_a_checksum_of_every_file_in_it() {
 
 /// SHA-256 of bytes, in hexadecimal digits.
 fn sha256(bytes: &[u8]) -> String {
-    let digits = Sha256::digest(bytes);
-    let digits: Vec<String> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 #[test]

@@ -14,7 +14,8 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::Error;
-use super::data_set::{Protected, Status, TOTAL};
+use super::data_set::{Protected, Status};
+use super::protected::TOTAL;
 use crate::canon::cells::{CellError, count_at, counts, numbers, texts};
 use crate::context::Context;
 use crate::stats::proportion::Share;
