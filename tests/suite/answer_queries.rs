@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::commons::{Commons, finished};
+use crate::commons::{Commons, finished, hexadecimal};
 use crate::lake;
 
 /// A query over the release with more than one row.
@@ -204,8 +204,7 @@ impl Server {
 
     /// Asks a query by its address.
     fn sql(&self, sql: &str, format: &str) -> Page {
-        let digits: Vec<String> = sql.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let sql = digits.concat();
+        let sql = hexadecimal(sql.as_bytes(), "%");
         self.ask("GET", &format!("/sql?q={sql}&format={format}"), "")
     }
 }

@@ -99,7 +99,7 @@ fn a_release_has_a_checksum_of_every_file_in_it() {
 
 /// SHA-256 of bytes, in hexadecimal digits.
 fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
+    hexadecimal(&Sha256::digest(bytes), "")
 }
 
 #[test]
