@@ -8,8 +8,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::grid::{GridError, MUST_STAY_VISIBLE, Primary, Rule, Shape, TwoWay, UNCAPPED, Zeros};
 use super::parts::{Whole, must_hide_part, rest_of, suppress_with_rest, wholes};
-use super::protected::TOTAL;
-pub(super) use super::protected::{Protected, Status};
+pub(super) use super::protected::{Protected, Status, TOTAL};
 use super::suppress::{Suppression, suppress};
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::spec::release::{ProtectPolicy, ReleaseSpec, ZeroPolicy};
