@@ -94,6 +94,20 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Hash of everything these tables hold and of `parts`, what else an answer is made from.
+    pub(crate) fn fingerprint_with(&self, parts: &[&str]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let tables = self
+            .fingerprints
+            .iter()
+            .flat_map(|(table, found)| [table, found]);
+        for part in parts.iter().copied().chain(tables.map(String::as_str)) {
+            hasher.update(part.as_bytes());
+            hasher.update(b"\0");
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// All rows of the answer to `sql`, in plain types.
     ///
     /// # Errors

@@ -1,17 +1,20 @@
 //! Making written scopes visible: one commit per table and run, exactly once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use futures::stream;
 
 use super::table::{FINGERPRINTS, Snapshot, removal};
-use super::write::{Statistics, WrittenScope};
+use super::write::{Scope, Statistics, Target, WrittenScope};
 use super::{Error, Lake, Zone};
 
 /// A commit to be made.
@@ -35,21 +38,81 @@ pub(crate) struct TableCommit<'a> {
     pub(crate) at_millis: i64,
 }
 
-/// What came of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The table changed.
-    Committed,
-    /// This run had already committed; nothing was done.
-    AlreadyDone,
+/// Name of the scope of a table that has only one.
+const WHOLE: &str = "all";
+
+/// A table that is replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct WholeTable<'a> {
+    /// Zone of the table.
+    pub(crate) zone: Zone,
+    /// Name of the table.
+    pub(crate) table: &'a str,
+    /// Number of the run.
+    pub(crate) run: u64,
+    /// Hash of all its rows were made from.
+    pub(crate) fingerprint: String,
+    /// When the run started, milliseconds since 1970.
+    pub(crate) at_millis: i64,
+}
+
+impl Scope {
+    /// The only scope of a table.
+    pub(crate) fn whole(fingerprint: String) -> Self {
+        Self {
+            name: WHOLE.to_owned(),
+            fingerprint,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Whether a table of one scope was made from what has this hash.
+    pub(crate) fn is_made_from(&self, fingerprint: &str) -> bool {
+        let known = self.fingerprints.get(WHOLE);
+        known.is_some_and(|known| known == fingerprint)
+    }
 }
 
 impl Lake {
-    /// Commits written scopes.
+    /// Writes the rows of a table of one scope and commits them.
+    ///
+    /// # Errors
+    /// As [`Self::write_scope`] and [`Self::commit`].
+    pub(crate) async fn replace_whole(
+        &self,
+        whole: WholeTable<'_>,
+        rows: RecordBatch,
+    ) -> Result<(), Error> {
+        let schema = rows.schema();
+        let statistics = Statistics::default();
+        let target = Target {
+            zone: whole.zone,
+            table: whole.table,
+            schema: Arc::clone(&schema),
+            statistics: &statistics,
+        };
+        let rows = stream::iter([Ok::<_, Error>(rows)]);
+        let scope = Scope::whole(whole.fingerprint);
+        let written = self.write_scope(&target, scope, rows).await?;
+        self.commit(TableCommit {
+            zone: whole.zone,
+            table: whole.table,
+            run: whole.run,
+            schema,
+            statistics: &statistics,
+            scopes: vec![written],
+            dropped: Vec::new(),
+            at_millis: whole.at_millis,
+        })
+        .await
+    }
+
+    /// Commits written scopes; a commit this run has already made is not made again.
     ///
     /// # Errors
     /// [`Error::Log`] when the log cannot be written or another writer came first.
-    pub(crate) async fn commit(&self, commit: TableCommit<'_>) -> Result<Outcome, Error> {
+    pub(crate) async fn commit(&self, commit: TableCommit<'_>) -> Result<(), Error> {
         let label = format!("{}.{}", commit.zone.name(), commit.table);
         let failed = |source: DeltaTableError| Error::Log {
             act: "write",
@@ -63,11 +126,7 @@ impl Lake {
     }
 
     /// First commit of a table.
-    async fn create(
-        &self,
-        commit: &TableCommit<'_>,
-        label: &str,
-    ) -> Result<Outcome, DeltaTableError> {
+    async fn create(&self, commit: &TableCommit<'_>, label: &str) -> Result<(), DeltaTableError> {
         let fields = kernel_schema(&commit.schema)?;
         let mut columns: Vec<&str> = commit.statistics.0.iter().map(String::as_str).collect();
         columns.sort_unstable();
@@ -87,7 +146,7 @@ impl Lake {
                     .with_metadata([(FINGERPRINTS.to_owned(), fingerprints)]),
             )
             .await?;
-        Ok(Outcome::Committed)
+        Ok(())
     }
 
     /// A later commit: the files of the scopes named leave, the new ones come.
@@ -95,7 +154,7 @@ impl Lake {
         &self,
         commit: &TableCommit<'_>,
         snapshot: &Snapshot,
-    ) -> Result<Outcome, DeltaTableError> {
+    ) -> Result<(), DeltaTableError> {
         let log_store = self.log_store(commit.zone, commit.table)?;
         let state = snapshot.table.snapshot()?;
         let done = state
@@ -103,7 +162,7 @@ impl Lake {
             .await?;
         let run = i64::try_from(commit.run).unwrap_or(i64::MAX);
         if done.is_some_and(|done| done >= run) {
-            return Ok(Outcome::AlreadyDone);
+            return Ok(());
         }
         let mut actions = removals(commit, snapshot);
         if snapshot.schema.fields() != commit.schema.fields() {
@@ -130,7 +189,7 @@ impl Lake {
             .with_actions(actions)
             .build(Some(state as &dyn TableReference), log_store, operation)
             .await?;
-        Ok(Outcome::Committed)
+        Ok(())
     }
 }
 

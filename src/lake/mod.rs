@@ -28,7 +28,7 @@ mod provider;
 mod table;
 mod write;
 
-pub(crate) use commit::TableCommit;
+pub(crate) use commit::{TableCommit, WholeTable};
 pub use table::{File, Snapshot};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 

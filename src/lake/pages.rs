@@ -111,7 +111,7 @@ impl Lake {
             dropped: Vec::new(),
             at_millis,
         };
-        self.commit(commit).await.map(|_outcome| ())
+        self.commit(commit).await
     }
 
     /// Writes the list of one platform.

@@ -201,6 +201,16 @@ pub(crate) fn real(count: u64) -> f64 {
     count as f64
 }
 
+/// The nearest count.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an expectation of requests is a small positive number"
+)]
+pub(crate) fn rounded(value: f64) -> u64 {
+    value.max(0.0).round() as u64
+}
+
 /// A length or an index as a real number.
 pub(crate) fn real_len(length: usize) -> f64 {
     real(u64::try_from(length).unwrap_or(u64::MAX))

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Error, Exit, Shared, report};
+use crate::canon::digits::hexadecimal;
 use crate::sample::{self, SamplePlan};
 
 mod files;
@@ -64,8 +65,7 @@ fn new_key() -> Result<String, Error> {
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key)
         .map_err(|error| Error::Failed(format!("cannot make a random key: {error}")))?;
-    let digits: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{}\n", digits.concat()))
+    Ok(format!("{}\n", hexadecimal(&key)))
 }
 
 /// Writes the invented records of the one platform.

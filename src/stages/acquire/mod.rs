@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::canon::digits::hexadecimal;
 use crate::canon::gzip;
 use crate::context::{Context, Total};
 use crate::lake;
@@ -194,7 +195,7 @@ async fn fetch(
     object: &Object,
 ) -> Result<Page, Error> {
     let bytes = store.fetch(object).await?;
-    let sha256 = hex(&Sha256::digest(&bytes));
+    let sha256 = hexadecimal(&Sha256::digest(&bytes));
     let n_bytes = bytes.len() as u64;
     let (n_records, count_of, note) = match counted(spec, &bytes) {
         Count::Verified(n_records) => (Some(n_records), CountOf::Page, None),
@@ -224,15 +225,4 @@ fn counted(spec: &TableSpec, bytes: &bytes::Bytes) -> Count {
             why: format!("the gzip page is damaged: {source}"),
         },
     }
-}
-
-/// Lowercase hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _written = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -131,7 +131,7 @@ async fn map_one(
             model: model.stem().to_owned(),
             source,
         })?;
-    let fingerprint = fingerprint(model, &opened.fingerprints);
+    let fingerprint = opened.fingerprint_with(&[VERSION, &model.normalized_sql()]);
     let report = |n_rows, has_run| MappingReport {
         model: model.stem().to_owned(),
         into: table.name.to_owned(),
@@ -168,18 +168,6 @@ async fn map_one(
     cx.progress
         .end(&format!("{n_rows} row(s) into {}", table.name));
     Ok((report(n_rows, true), Some(written)))
-}
-
-/// Hash of all that a mapping's rows are made from.
-fn fingerprint(model: &Model, inputs: &BTreeMap<String, String>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(VERSION.as_bytes());
-    hasher.update(model.normalized_sql().as_bytes());
-    for (table, fingerprint) in inputs {
-        hasher.update(table.as_bytes());
-        hasher.update(fingerprint.as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 /// Runs the statement and brings its rows to the canonical columns, sorted by the first of them.

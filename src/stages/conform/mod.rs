@@ -12,11 +12,9 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
-use futures::stream;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::gzip;
@@ -24,7 +22,7 @@ use crate::context::tables;
 use crate::context::{Context, Total};
 use crate::engine;
 use crate::lake::pages::Page;
-use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::lake::{self, WholeTable, Zone};
 use crate::spec::source::{SourceSpec, TableSpec};
 
 mod books;
@@ -40,9 +38,6 @@ use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";
-
-/// Name of the only scope of a typed table.
-const WHOLE: &str = "all";
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -231,8 +226,7 @@ impl Reader<'_> {
             let name = format!("{}__{table}", self.platform);
             let fingerprint = self.fingerprint(spec, &pages);
             let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
-            let is_current =
-                before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint));
+            let is_current = before.is_some_and(|before| before.is_made_from(&fingerprint));
             if is_current && ledger.holds(&name, &fingerprint) {
                 continue;
             }
@@ -335,34 +329,15 @@ impl Reader<'_> {
         fingerprint: &str,
     ) -> Result<(), Error> {
         let schema = lake::plain::plain_schema(&batch.schema());
-        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())
-            .map_err(Error::Books)?;
-        let target = Target {
-            zone: Zone::Source,
-            table: name,
-            schema: Arc::clone(&schema),
-            statistics: &Statistics::default(),
-        };
-        let scope = Scope {
-            name: WHOLE.to_owned(),
-            fingerprint: fingerprint.to_owned(),
-        };
-        let written = self
-            .cx
-            .lake
-            .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
-            .await?;
-        let commit = TableCommit {
+        let batch = RecordBatch::try_new(schema, batch.columns().to_vec()).map_err(Error::Books)?;
+        let whole = WholeTable {
             zone: Zone::Source,
             table: name,
             run: self.cx.run,
-            schema,
-            statistics: &Statistics::default(),
-            scopes: vec![written],
-            dropped: Vec::new(),
+            fingerprint: fingerprint.to_owned(),
             at_millis: self.cx.at_millis(),
         };
-        self.cx.lake.commit(commit).await?;
+        self.cx.lake.replace_whole(whole, batch).await?;
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 //! and layout apart), its checks, or the content of a table it reads. Its rows are written aside,
 //! its checks run over what was written, and only then does a commit make them visible.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -26,9 +25,6 @@ pub(crate) use checks::check_statement;
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "derive-1";
-
-/// Name of the only scope of a model.
-const WHOLE: &str = "all";
 
 /// What went wrong with a model.
 #[derive(Debug, thiserror::Error)]
@@ -125,11 +121,9 @@ async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
             model: model.name.clone(),
             source,
         })?;
-    let fingerprint = fingerprint(model, &opened.fingerprints);
+    let fingerprint = fingerprint(model, &opened);
     let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
-    if let Some(before) =
-        before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint))
-    {
+    if let Some(before) = before.filter(|before| before.is_made_from(&fingerprint)) {
         return Ok(ModelReport {
             model: model.name.clone(),
             action: Action::Unchanged,
@@ -158,22 +152,10 @@ async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
 }
 
 /// Hash of all that a model's rows are made from.
-fn fingerprint(model: &Model, inputs: &BTreeMap<String, String>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in [
-        VERSION,
-        &model.normalized_sql(),
-        &model.header.grain.join(","),
-        &model.header.checks.join("\n"),
-    ] {
-        hasher.update(part.as_bytes());
-        hasher.update(b"\0");
-    }
-    for (table, fingerprint) in inputs {
-        hasher.update(table.as_bytes());
-        hasher.update(fingerprint.as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
+fn fingerprint(model: &Model, opened: &Opened) -> String {
+    let (grain, checks) = (&model.header.grain, &model.header.checks);
+    let sql = model.normalized_sql();
+    opened.fingerprint_with(&[VERSION, &sql, &grain.join(","), &checks.join("\n")])
 }
 
 /// Runs the statement and writes its rows in the order of the grain; nothing is visible yet.
@@ -206,10 +188,7 @@ async fn write_aside(
         schema: Arc::clone(&schema),
         statistics: &Statistics::default(),
     };
-    let scope = Scope {
-        name: WHOLE.to_owned(),
-        fingerprint,
-    };
+    let scope = Scope::whole(fingerprint);
     let written = cx.lake.write_scope(&target, scope, rows).await?;
     Ok((schema, written))
 }

@@ -12,10 +12,10 @@ use crate::canon::cells::{count_at, counts, flags, months, texts};
 use crate::context::tables::Opened;
 use crate::stats::fdr::benjamini_hochberg;
 use crate::stats::proportion::{Share, overdispersion, test_above};
-use crate::stats::real;
 use crate::stats::survival::{
     Step, Wait, WaitEnd, kaplan_meier, median_wait, share_served_by, wait_quantile,
 };
+use crate::stats::{real, rounded};
 
 /// The model with what became of the requests.
 const OUTCOMES: &str = "derived.unmet_by_district_need_month";
@@ -253,16 +253,6 @@ fn share_signal(
             { "code": "unmet_above_reference", "share_pct": tenths(test.share), "reference_pct": tenths(test.reference) },
         ]),
     }
-}
-
-/// The nearest count.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "an expectation of requests is a small positive number"
-)]
-fn rounded(value: f64) -> u64 {
-    value.max(0.0).round() as u64
 }
 
 /// A share as percent with one decimal.

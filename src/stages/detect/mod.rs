@@ -15,13 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use futures::stream;
 use serde::Serialize;
 
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::context::tables::{self, Opened};
 use crate::context::{Action, Context, Total};
-use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::lake::{self, WholeTable, Zone};
 use crate::spec::settings::EmergingMethod;
 use crate::stats::ears::Ears;
 use crate::stats::pooled::Pooled;
@@ -39,9 +38,6 @@ const VERSION: &str = "detect-1";
 
 /// Name of the table of signals.
 const SIGNALS: &str = "signals";
-
-/// Name of its only scope.
-const WHOLE: &str = "all";
 
 /// Complete quarters that are judged, the last ones.
 const N_JUDGED_QUARTERS: usize = 8;
@@ -119,11 +115,9 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
     let inputs: BTreeSet<String> = INPUTS.iter().map(|&name| name.to_owned()).collect();
     let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
     let method = cx.commons.settings.detect.emerging_needs;
-    let fingerprint = fingerprint(&opened.fingerprints, method);
+    let fingerprint = opened.fingerprint_with(&[VERSION, &format!("{method:?}")]);
     let before = cx.lake.snapshot(Zone::Detected, SIGNALS).await?;
-    if let Some(before) =
-        before.filter(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint))
-    {
+    if let Some(before) = before.filter(|before| before.is_made_from(&fingerprint)) {
         let rows = cx.lake.read_all(Zone::Detected, SIGNALS, &before).await?;
         cx.progress.end("unchanged");
         return summary(&rows, Action::Unchanged);
@@ -131,49 +125,20 @@ pub async fn detect(cx: &Context) -> Result<Report, Error> {
     let signals = judge(&opened, method).await?;
     let batch = signal::batch(signals).map_err(Error::Build)?;
     let report = summary(std::slice::from_ref(&batch), Action::Rebuilt)?;
-    let target = Target {
-        zone: Zone::Detected,
-        table: SIGNALS,
-        schema: signal::schema(),
-        statistics: &Statistics::default(),
-    };
-    let scope = Scope {
-        name: WHOLE.to_owned(),
-        fingerprint,
-    };
     cx.progress.advance(batch.num_rows() as u64, 0);
-    let written = cx
-        .lake
-        .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
-        .await?;
-    let commit = TableCommit {
+    let whole = WholeTable {
         zone: Zone::Detected,
         table: SIGNALS,
         run: cx.run,
-        schema: signal::schema(),
-        statistics: &Statistics::default(),
-        scopes: vec![written],
-        dropped: Vec::new(),
+        fingerprint,
         at_millis: cx.at_millis(),
     };
-    cx.lake.commit(commit).await?;
+    cx.lake.replace_whole(whole, batch).await?;
     cx.progress.end(&format!(
         "{} signal(s)",
         report.n_signals.values().sum::<u64>()
     ));
     Ok(report)
-}
-
-/// Hash of all that the signals are made from.
-fn fingerprint(inputs: &BTreeMap<String, String>, method: EmergingMethod) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(VERSION.as_bytes());
-    hasher.update(format!("{method:?}").as_bytes());
-    for (table, fingerprint) in inputs {
-        hasher.update(table.as_bytes());
-        hasher.update(fingerprint.as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 /// Every signal of the judged quarters.

@@ -9,17 +9,15 @@
 //! What cannot be proved safe refuses the release. Nothing turns this off.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use futures::stream;
 use serde::Serialize;
 
 use crate::canon::cells::CellError;
 use crate::context::tables;
 use crate::context::{Action, Context, Total};
-use crate::lake::{self, Scope, Statistics, TableCommit, Target, Zone};
+use crate::lake::{self, WholeTable, Zone};
 use crate::spec::commons::Declared;
 use crate::spec::release::{ReleaseSpec, unreleasable};
 
@@ -40,9 +38,6 @@ use data_set::{Coverage, Protected};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "protect-1";
-
-/// Name of the only scope of a protected table.
-const WHOLE: &str = "all";
 
 /// Models about places, not persons, which are published as they are.
 pub(crate) const OPEN_MODELS: [&str; 2] = ["coverage_by_platform_district_quarter", "districts"];
@@ -272,36 +267,17 @@ async fn write(cx: &Context, name: &str, batch: RecordBatch) -> Result<Action, E
         source,
     })?;
     let before = cx.lake.snapshot(Zone::Protected, name).await?;
-    if before.is_some_and(|before| before.fingerprints.get(WHOLE) == Some(&fingerprint)) {
+    if before.is_some_and(|before| before.is_made_from(&fingerprint)) {
         return Ok(Action::Unchanged);
     }
-    let schema = batch.schema();
-    let statistics = Statistics::default();
-    let target = Target {
-        zone: Zone::Protected,
-        table: name,
-        schema: Arc::clone(&schema),
-        statistics: &statistics,
-    };
-    let scope = Scope {
-        name: WHOLE.to_owned(),
-        fingerprint,
-    };
-    let written = cx
-        .lake
-        .write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
-        .await?;
-    let commit = TableCommit {
+    let whole = WholeTable {
         zone: Zone::Protected,
         table: name,
         run: cx.run,
-        schema,
-        statistics: &statistics,
-        scopes: vec![written],
-        dropped: Vec::new(),
+        fingerprint,
         at_millis: cx.at_millis(),
     };
-    cx.lake.commit(commit).await?;
+    cx.lake.replace_whole(whole, batch).await?;
     Ok(Action::Rebuilt)
 }
 

@@ -19,7 +19,7 @@ use super::protected::TOTAL;
 use crate::canon::cells::{CellError, count_at, counts, numbers, texts};
 use crate::context::Context;
 use crate::stats::proportion::Share;
-use crate::stats::real;
+use crate::stats::{real, rounded};
 
 /// Name of the table, in `detected` and in `protected`.
 pub(super) const TABLE: &str = "signals";
@@ -248,16 +248,6 @@ fn quarters_before(quarter: &str) -> Vec<String> {
     (first..ordinal)
         .map(|ordinal| format!("{}-Q{}", ordinal / 4, ordinal % 4 + 1))
         .collect()
-}
-
-/// The nearest count.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "an expectation of requests is a small positive number"
-)]
-fn rounded(value: f64) -> u64 {
-    value.max(0.0).round() as u64
 }
 
 /// The signals with reasons that say nothing beyond what is printed.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use crate::canon::digits::hexadecimal;
 
 /// One file of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,11 +99,7 @@ impl Folder {
 
 /// SHA-256 of some bytes, in lowercase hexadecimal.
 fn sha256_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -268,22 +268,12 @@ impl Draft {
     /// Reads the protected zone, the books and the names.
     async fn read(cx: &Context) -> Result<Self, Error> {
         let names = cx.commons.releases.keys().map(String::as_str).chain(FIXED);
-        let inputs: BTreeSet<String> = names
-            .clone()
-            .map(|name| format!("protected.{name}"))
-            .collect();
-        let opened = cx.open(&inputs).await.map_err(Error::Inputs)?;
         let mut tables = BTreeMap::new();
         let mut hashes = BTreeMap::new();
         for name in names {
-            let label = format!("protected.{name}");
-            if let Some(batch) = protected_table(cx, name).await? {
-                tables.insert(name.to_owned(), batch);
-            }
-            hashes.insert(
-                name.to_owned(),
-                opened.fingerprints.get(&label).cloned().unwrap_or_default(),
-            );
+            let (batch, hash) = protected_table(cx, name).await?;
+            tables.insert(name.to_owned(), batch);
+            hashes.insert(name.to_owned(), hash);
         }
         Ok(Self {
             districts: districts(cx, tables.get("districts")).await?,
@@ -430,21 +420,19 @@ impl Draft {
     }
 }
 
-/// Rows of a protected table.
+/// Rows of a protected table and the hash of its content.
 ///
 /// The files hold them in the order they are published in; a query might not.
-async fn protected_table(cx: &Context, name: &str) -> Result<Option<RecordBatch>, Error> {
+async fn protected_table(cx: &Context, name: &str) -> Result<(RecordBatch, String), Error> {
+    let table = format!("protected.{name}");
     let Some(snapshot) = cx.lake.snapshot(Zone::Protected, name).await? else {
-        return Ok(None);
+        return Err(Error::Inputs(tables::Error::Missing { table }));
     };
     let rows = cx.lake.read_all(Zone::Protected, name, &snapshot).await?;
-    let batch = arrow::compute::concat_batches(&snapshot.schema, &rows);
-    batch.map(Some).map_err(|source| {
-        Error::Inputs(tables::Error::Build {
-            table: format!("protected.{name}"),
-            source,
-        })
-    })
+    match arrow::compute::concat_batches(&snapshot.schema, &rows) {
+        Ok(batch) => Ok((batch, snapshot.fingerprint())),
+        Err(source) => Err(Error::Inputs(tables::Error::Build { table, source })),
+    }
 }
 
 /// Last day of a quarter.
