@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream;
 use object_store::ObjectStoreExt;
 
-use crate::spec::source::CountOf;
+use crate::spec::format::CountOf;
 
 use super::{
     Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone, object_error,

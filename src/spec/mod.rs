@@ -3,9 +3,12 @@
 
 pub mod commons;
 pub mod diagnostic;
+pub mod fetch;
+pub mod format;
 pub mod model;
 pub mod reference;
 pub mod release;
+pub mod secret;
 pub mod settings;
 pub mod source;
 pub(crate) mod source_check;

@@ -4,7 +4,8 @@
 
 use crate::canon::text::moment::Pattern;
 
-use super::source::{ColumnKind, ColumnSpec, Format, IdentifierPolicy, TableSpec};
+use super::format::Format;
+use super::source::{ColumnKind, ColumnSpec, IdentifierPolicy, TableSpec};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -62,11 +62,15 @@ fn schema(name: &str) -> Value {
 
 /// What keeps a value from fitting a schema.
 fn misfits(schema: &Value, value: &Value) -> Vec<String> {
-    let validator = jsonschema::validator_for(schema).unwrap();
-    validator
-        .iter_errors(value)
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect()
+    const PLACE: &str = "schema.json";
+    let mut schemas = boon::Schemas::new();
+    let mut compiler = boon::Compiler::new();
+    compiler.add_resource(PLACE, schema.clone()).unwrap();
+    let index = compiler.compile(PLACE, &mut schemas).unwrap();
+    match schemas.validate(value, index) {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![error.to_string()],
+    }
 }
 
 /// Asserts that a value fits a schema.

@@ -13,7 +13,7 @@ use calamine::{Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::spec::source::{CountOf, CsvFormat, Format, JsonFormat, SheetFormat};
+use crate::spec::format::{CountOf, CsvFormat, Format, JsonFormat, SheetFormat};
 
 /// Records of one page or table, as counted independently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn lines_of_json_are_counted_without_blank_ones() {
         let count = count_records(
-            &Format::Ndjson(crate::spec::source::NdjsonFormat {}),
+            &Format::Ndjson(crate::spec::format::NdjsonFormat {}),
             b"{}\n\n{}\r\n  \n{",
         );
         assert_eq!(count, Count::Verified(3));

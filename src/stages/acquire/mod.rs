@@ -26,7 +26,9 @@ use crate::canon::gzip;
 use crate::context::{Context, Total};
 use crate::lake;
 use crate::lake::pages::{Held, Page};
-use crate::spec::source::{CountOf, Fetch, TableSpec};
+use crate::spec::fetch::Fetch;
+use crate::spec::format::CountOf;
+use crate::spec::source::TableSpec;
 
 mod count;
 mod listing;

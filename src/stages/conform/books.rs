@@ -18,7 +18,7 @@ use super::typed::{Books, Reject};
 use crate::context::Context;
 use crate::lake::pages::Page;
 use crate::lake::{Scope, Snapshot, Statistics, TableCommit, Target, WrittenScope, Zone};
-use crate::spec::source::CountOf;
+use crate::spec::format::CountOf;
 
 /// Name of the table of books.
 const BOOKS: &str = "books";

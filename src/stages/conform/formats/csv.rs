@@ -6,7 +6,7 @@ use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 use encoding_rs::{Encoding, UTF_8};
 
 use super::{Error, PageRead, RawRow, Record, Sink, Value, places, without_mark};
-use crate::spec::source::CsvFormat;
+use crate::spec::format::CsvFormat;
 
 /// Reads a page of delimited text.
 pub(super) fn read(

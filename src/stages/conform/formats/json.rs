@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::paths::{PathTree, Shape};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, as_text};
-use crate::spec::source::JsonFormat;
+use crate::spec::format::JsonFormat;
 
 /// Reads a page that is one document.
 pub(super) fn read(

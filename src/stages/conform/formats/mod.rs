@@ -12,7 +12,7 @@
 
 use thiserror::Error;
 
-use crate::spec::source::Format;
+use crate::spec::format::Format;
 
 mod csv;
 mod json;

@@ -14,7 +14,7 @@ use calamine::{Data, ExcelDateTime, Range, Reader, Sheets, open_workbook_auto_fr
 
 use super::{Error, PageRead, RawRow, Record, Sink, Value, places};
 use crate::canon::text::moment::{self, DAY_MICROS};
-use crate::spec::source::SheetFormat;
+use crate::spec::format::SheetFormat;
 
 /// Days from the first day of the serial calendar, 1899-12-30, to 1970-01-01.
 const SERIAL_1970: i64 = 25_569;

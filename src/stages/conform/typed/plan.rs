@@ -3,7 +3,8 @@
 use crate::canon::comune::ComuneIndex;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
-use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Format, Presence};
+use crate::spec::format::Format;
+use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Presence};
 use crate::stages::conform::formats::Value;
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 

@@ -8,7 +8,8 @@ use super::*;
 use crate::canon::comune::ComuneRow;
 use crate::canon::gzip;
 use crate::sample::{SamplePlan, TableTruth, Truth, generate};
-use crate::spec::source::{Fetch, SourceSpec};
+use crate::spec::fetch::Fetch;
+use crate::spec::source::SourceSpec;
 
 /// The folder of the repository.
 fn repository() -> PathBuf {
