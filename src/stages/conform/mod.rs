@@ -12,12 +12,11 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use arrow::array::AsArray;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::context::tables;
 use crate::context::{Context, Total};
 use crate::engine;
@@ -55,8 +54,8 @@ pub enum Error {
         #[source]
         source: Box<typed::Error>,
     },
-    /// A compressed page is damaged.
-    #[error("source table `{table}`: page `{url}` cannot be inflated")]
+    /// A page cannot be taken out of its envelope.
+    #[error("source table `{table}`: page `{url}` cannot be opened")]
     Compressed {
         /// Platform and table.
         table: String,
@@ -64,7 +63,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: Box<page::Error>,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
@@ -301,14 +300,14 @@ impl Reader<'_> {
             let kept = self
                 .cx
                 .lake
-                .page(self.platform, table, &page.sha256)
+                .page_stream(self.platform, table, &page.sha256)
                 .await?;
-            let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
+            let opened = page::open(kept, spec.format.wrapping());
+            let opened = opened.map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),
-                source,
+                source: Box::new(source),
             })?;
-            let bytes = Box::new(Cursor::new(bytes));
             let place = PageRef {
                 sha256: &page.sha256,
                 url: &page.url,
@@ -316,7 +315,7 @@ impl Reader<'_> {
                 delivery: 1,
             };
             intake
-                .push_page(place, bytes)
+                .push_page(place, opened.bytes)
                 .map_err(|source| Error::Page {
                     table: name.to_owned(),
                     url: page.url.clone(),
@@ -342,6 +341,7 @@ impl Reader<'_> {
             scratch: here
                 .unwrap_or_else(std::env::temp_dir)
                 .join(typed::SCRATCH_FOLDER),
+            block: typed::BLOCK,
         }
     }
 
