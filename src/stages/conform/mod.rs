@@ -28,6 +28,7 @@ use crate::spec::source::{SourceSpec, TableSpec};
 mod books;
 pub(crate) mod formats;
 mod mapping;
+mod rowwise;
 pub(crate) mod typed;
 
 pub use books::{BookLine, Closed};
