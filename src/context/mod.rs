@@ -103,6 +103,8 @@ pub enum Action {
     Unchanged,
     /// Written anew.
     Rebuilt,
+    /// New rows joined those it had.
+    Extended,
 }
 
 /// Somewhere to say how far a stage is. Stages know no terminal.
