@@ -27,6 +27,7 @@ pub(crate) mod pages;
 pub(crate) mod plain;
 mod provider;
 pub(crate) mod scope;
+mod side_by_side;
 mod table;
 mod write;
 
@@ -34,6 +35,7 @@ pub(crate) use commit::{TableCommit, WHOLE, WholeTable};
 pub use lock::Busy;
 pub(crate) use lock::{Holder, RunLock};
 pub use table::{File, Snapshot};
+pub(crate) use side_by_side::{Groups, Writing};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 
 /// A zone of the lake: what one stage of the journey fills.
@@ -105,6 +107,15 @@ pub enum Error {
         /// Why not.
         #[source]
         source: Box<object_store::Error>,
+    },
+    /// A local file of a table could not be written or sent.
+    #[error("cannot write `{path}`: check the room and the rights there")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// The log of a table could not be read or written.
     #[error("cannot {act} the log of table `{table}`")]

@@ -17,7 +17,7 @@ use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
 use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
-use crate::stages::conform::{BookLine, Closed};
+use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
@@ -446,7 +446,10 @@ async fn carry_out_stage(
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
             report.failures.extend(over_the_limit(cx, &done.books));
-            json(serde_json::to_value(&done.mappings))
+            json(serde_json::to_value(ConformDetail {
+                tables: &done.tables,
+                mappings: &done.mappings,
+            }))
         }
         Stage::Derive => json(serde_json::to_value(
             derive::derive(cx).await.map_err(Error::Derive)?,
@@ -464,6 +467,15 @@ async fn carry_out_stage(
             json(serde_json::to_value(&done))
         }
     }
+}
+
+/// What `conform` did, for the report.
+#[derive(Serialize)]
+struct ConformDetail<'a> {
+    /// Source tables: pages and parts that were read and written, with their bytes.
+    tables: &'a [TableReport],
+    /// Mappings, likewise.
+    mappings: &'a [MappingReport],
 }
 
 /// Sources whose rejects pass their limit.

@@ -112,12 +112,7 @@ impl BookLine {
 }
 
 /// Books of a table from its pages' counts and its accounts.
-pub(super) fn line_of(
-    platform: &str,
-    table: &str,
-    pages: &[&Page],
-    account: &Account,
-) -> BookLine {
+pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], account: &Account) -> BookLine {
     BookLine {
         name: platform.to_owned(),
         table: table.to_owned(),

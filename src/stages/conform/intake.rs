@@ -13,13 +13,14 @@ use super::Error;
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
-    Absence, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject, Settled,
-    TableIntake, TableRef, Tombstone, Tools, Written,
+    Absence, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject, SCRATCH_FOLDER,
+    Settled, TableIntake, TableRef, Tombstone, Tools, Written,
 };
 use crate::canon::gzip;
 use crate::lake::pages::Page;
 use crate::lake::scope::Aside;
-use crate::lake::{File, Scope, Snapshot, Statistics, Target, WrittenScope, Zone};
+use crate::lake::{File, Scope, Snapshot, Statistics, Target, WHOLE, WrittenScope, Zone};
+use crate::spec::source::Delivery;
 
 /// Files a part may have before new rows are written together with those of earlier runs.
 const MOST_FILES: usize = 16;
@@ -95,6 +96,7 @@ pub(super) async fn take_pages(
 /// What an intake works with.
 fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
     let settings = &reader.cx.commons.settings;
+    let here = reader.cx.lake.local_folder();
     Tools {
         comuni: reader.comuni,
         keys: KeyRing {
@@ -104,7 +106,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
         limits: Limits {
             threads: usize::from(settings.intake.threads.max(1)),
             memory: settings.intake.memory_mib.saturating_mul(1 << 20),
-            scratch: reader.cx.scratch(),
+            scratch: here.unwrap_or_else(std::env::temp_dir).join(SCRATCH_FOLDER),
         },
     }
 }
@@ -115,6 +117,11 @@ fn typed_error(job: Job<'_>, source: super::typed::Error) -> Error {
         table: job.name.to_owned(),
         source: Box::new(source),
     }
+}
+
+/// Whether every page is the whole table.
+fn is_whole(job: Job<'_>) -> bool {
+    job.spec.snapshot == Delivery::Whole
 }
 
 /// Pages being taken in.
@@ -141,7 +148,7 @@ impl<'a> Taking<'a> {
                 sha256: &page.sha256,
                 url: &page.url,
                 sequence: sequence as u64,
-                delivery: if job.spec.snapshot.is_whole() { delivery } else { 1 },
+                delivery: if is_whole(job) { delivery } else { 1 },
             };
             let read = self.intake.push_page(place, bytes);
             read.map_err(|source| Error::Page {
@@ -167,15 +174,14 @@ impl<'a> Taking<'a> {
             url: page.url.clone(),
             source,
         })?;
-        Ok(Box::new(Cursor::new(plain.into_owned())))
+        Ok(Box::new(Cursor::new(plain)))
     }
 
     /// Parts that must be settled anew: those of the new rows; of a table whose deliveries are
     /// whole, every part, because a record may be missing from any.
     fn touched(&self) -> BTreeSet<String> {
         let new = self.intake.parts().into_iter();
-        let is_whole = self.job.spec.snapshot.is_whole() && self.job.new_pages().next().is_some();
-        if is_whole {
+        if is_whole(self.job) {
             return new.chain(self.held.parts()).collect();
         }
         new.collect()
@@ -243,10 +249,13 @@ impl<'a> Taking<'a> {
         known: Vec<Tombstone>,
         state: &TableState,
     ) -> Result<Taken, Error> {
-        let Self { reader, job, held, .. } = self;
-        let appended: BTreeSet<&String> = touched.iter().filter(|part| self.appends(part)).collect();
+        let Self {
+            reader, job, held, ..
+        } = self;
+        let appended: BTreeSet<&String> =
+            touched.iter().filter(|part| self.appends(part)).collect();
         let n_new = u32::try_from(job.new_pages().count()).unwrap_or(u32::MAX);
-        let absence = if job.spec.snapshot.is_whole() {
+        let absence = if is_whole(job) {
             Absence::Erases { last: n_new }
         } else {
             Absence::SaysNothing
@@ -263,9 +272,20 @@ impl<'a> Taking<'a> {
             }
         }
         let mut scopes = written.rows;
+        if scopes.is_empty() && held.parts().is_empty() && job.spec.filed_by.is_none() {
+            // A table without parts and without rows is one that is there, and empty.
+            scopes.push(WrittenScope {
+                scope: naming.scope(WHOLE.to_owned()),
+                files: Vec::new(),
+            });
+        }
         scopes.extend(written.history);
         scopes.extend(write_tombstones(reader, &naming, known, &settled.tombstones).await?);
-        let parts: BTreeSet<String> = held.parts().into_iter().chain(touched.iter().cloned()).collect();
+        let parts: BTreeSet<String> = held
+            .parts()
+            .into_iter()
+            .chain(touched.iter().cloned())
+            .collect();
         Ok(Taken {
             schema: settled.schema(),
             dropped: emptied(held, touched, &scopes),
@@ -301,7 +321,9 @@ impl Naming<'_> {
     /// A scope, made from these pages and the parts before them.
     fn scope(&self, name: String) -> Scope {
         let n_known = self.job.n_known.to_string();
-        let TableState { contract, pages, .. } = self.state;
+        let TableState {
+            contract, pages, ..
+        } = self.state;
         let fingerprint = fingerprint_of(&[contract, pages, &n_known, &name]);
         Scope { name, fingerprint }
     }
@@ -340,7 +362,9 @@ fn tombstone_schema() -> SchemaRef {
 /// Deletions in a batch.
 fn tombstones_in(part: &str, batch: &RecordBatch) -> Vec<Tombstone> {
     let (Some(keys), Some(revisions)) = (
-        batch.column_by_name("_key").and_then(|keys| keys.as_binary_opt::<i32>()),
+        batch
+            .column_by_name("_key")
+            .and_then(|keys| keys.as_binary_opt::<i32>()),
         batch
             .column_by_name("_deletion")
             .and_then(|revisions| revisions.as_primitive_opt::<Int64Type>()),

@@ -20,7 +20,6 @@ use crate::context::Context;
 use crate::context::tables;
 use crate::engine;
 use crate::lake;
-use crate::lake::pages::Page;
 
 mod books;
 pub(crate) mod formats;

@@ -304,7 +304,9 @@ fn gone(before: Option<&Snapshot>, written: &[WrittenScope]) -> Vec<String> {
         .iter()
         .map(|written| written.scope.name.as_str())
         .collect();
-    let known = before.into_iter().flat_map(|before| before.fingerprints.keys());
+    let known = before
+        .into_iter()
+        .flat_map(|before| before.fingerprints.keys());
     known
         .filter(|known| !now.contains(known.as_str()))
         .cloned()

@@ -121,7 +121,11 @@ pub(super) fn work(
     let mut rejects = known.rejects.clone();
     if state.n_pages == known.pages.len() {
         let is_whole = rejects == state.rejects;
-        return if is_whole { Work::Nothing(state) } else { Work::Rebuild };
+        return if is_whole {
+            Work::Nothing(state)
+        } else {
+            Work::Rebuild
+        };
     }
     if !state.rejects.contains_key(&next(&state)) {
         rejects.remove(&next(&state));
