@@ -229,3 +229,6 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     });
     Ok((ComuneIndex::new(rows), fingerprint))
 }
+
+#[cfg(test)]
+mod increments;
