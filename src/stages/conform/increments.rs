@@ -5,8 +5,10 @@
 //! runs, and compares the lake with one in which a single run read them all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
@@ -207,17 +209,9 @@ impl Trial {
     /// Rows of files as text, sorted.
     async fn rows(&self, zone: Zone, table: &str, files: &[File]) -> Vec<String> {
         let mut rows = Vec::new();
-        let options = FormatOptions::new().with_null("null");
         for file in files {
-            let take = |batch: arrow::record_batch::RecordBatch| {
-                let columns = batch.columns().iter();
-                let columns: Vec<_> = columns
-                    .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
-                    .collect();
-                rows.extend((0..batch.num_rows()).map(|row| {
-                    let cells = columns.iter().map(|column| column.value(row).to_string());
-                    cells.collect::<Vec<_>>().join(" | ")
-                }));
+            let take = |batch| {
+                rows.extend(texts(&batch));
                 Ok::<_, lake::Error>(())
             };
             let read = self.cx.lake.read_file(zone, table, file, take);
@@ -226,6 +220,20 @@ impl Trial {
         rows.sort();
         rows
     }
+}
+
+/// Rows as text, one cell beside the other.
+fn texts(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::new().with_null("null");
+    let columns = batch.columns().iter();
+    let columns: Vec<_> = columns
+        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+        .collect();
+    let row = |row| {
+        let cells = columns.iter().map(|column| column.value(row).to_string());
+        cells.collect::<Vec<_>>().join(" | ")
+    };
+    (0..batch.num_rows()).map(row).collect()
 }
 
 /// A page with these rows: key, revision, month, deletion, content.
@@ -237,7 +245,7 @@ fn page(rows: &[(u8, u8, u8, u8, u8)]) -> String {
         let nota = ["a", "b", "c", "d", "tel. 347 1234567"][usize::from(*nota)];
         let month = 11 + u16::from(*month);
         let (year, month) = (2023 + month / 13, (month - 1) % 12 + 1);
-        text.push_str(&format!("{id};{rev};05/{month:02}/{year};{via};{nota}\n"));
+        writeln!(text, "{id};{rev};05/{month:02}/{year};{via};{nota}").unwrap();
     }
     text
 }
