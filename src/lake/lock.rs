@@ -125,11 +125,15 @@ impl RunLock {
     /// Gives the lake free.
     pub(crate) async fn release(self) -> Result<(), Error> {
         match self {
-            Self::File(file) => file.unlock().map_err(|source| Error::Lock {
-                act: "release",
-                path: LOCK.to_owned(),
-                source,
-            }),
+            // Emptied, so that a run that changes nothing leaves the lake as it was.
+            Self::File(file) => {
+                let released = file.set_len(0).and_then(|()| file.unlock());
+                released.map_err(|source| Error::Lock {
+                    act: "release",
+                    path: LOCK.to_owned(),
+                    source,
+                })
+            }
             Self::Lease(lease) => lease.release().await,
         }
     }

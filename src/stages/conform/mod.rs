@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use arrow::array::AsArray;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
+use crate::canon::page;
 use crate::context::Context;
 use crate::context::tables;
 use crate::engine;
@@ -54,8 +55,8 @@ pub enum Error {
         #[source]
         source: Box<typed::Error>,
     },
-    /// A compressed page is damaged.
-    #[error("source table `{table}`: page `{url}` cannot be inflated")]
+    /// A page cannot be taken out of its envelope.
+    #[error("source table `{table}`: page `{url}` cannot be opened")]
     Compressed {
         /// Platform and table.
         table: String,
@@ -63,7 +64,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: Box<page::Error>,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
