@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
-use crate::lake::{self, Lake};
+use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
-use crate::stages::conform::{BookLine, Closed};
+use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
@@ -254,6 +254,8 @@ pub struct Setting {
     pub key: String,
     /// When the run starts.
     pub started_at: DateTime<Utc>,
+    /// Machine and process, for others that want the lake at the same time.
+    pub holder: String,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }
@@ -284,6 +286,7 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
         engine,
         run,
         started_at: setting.started_at,
+        holder: setting.holder,
         key,
         progress: setting.progress,
     })
@@ -318,13 +321,24 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
         .transpose()
 }
 
-/// Carries out a plan; the report is also in the lake.
+/// Carries out a plan; the report is also in the lake. Only one run at a time has a lake.
 ///
 /// # Errors
-/// The first stage that fails as a whole or refuses; the report says so too.
+/// The first stage that fails as a whole or refuses; the report says so too. Another run that
+/// goes on in the lake.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     let mut cx = cx.clone();
     cx.run += 1;
+    let lock = cx.lock().await.map_err(Error::Lake)?;
+    // A run that ended between opening the lake and taking the lock has used its number.
+    cx.run = last_run(&cx.lake).await? + 1;
+    let report = run_locked(&cx, plan, &lock).await;
+    lock.release().await.map_err(Error::Lake)?;
+    report
+}
+
+/// Carries out a plan in a lake that is ours.
+async fn run_locked(cx: &Context, plan: &Plan, lock: &RunLock) -> Result<RunReport, Error> {
     let clock = Instant::now();
     let mut report = RunReport {
         format: REPORT.to_owned(),
@@ -340,8 +354,8 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
         release: None,
         page: None,
     };
-    write(&cx, &report).await?;
-    let result = carry_out(&cx, plan, &mut report).await;
+    write(cx, &report).await?;
+    let result = carry_out(cx, plan, lock, &mut report).await;
     let elapsed = TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
     report.ended_at = cx.started_at.checked_add_signed(elapsed);
     report.ending = match &result {
@@ -353,7 +367,7 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     if let Err(error) = &result {
         report.failures.insert("run".to_owned(), with_causes(error));
     }
-    write(&cx, &report).await?;
+    write(cx, &report).await?;
     result.map(|()| report)
 }
 
@@ -367,8 +381,14 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
 }
 
 /// Runs the stages in order.
-async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+async fn carry_out(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    report: &mut RunReport,
+) -> Result<(), Error> {
     for stage in &plan.stages {
+        lock.check().map_err(Error::Lake)?;
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
@@ -426,7 +446,10 @@ async fn carry_out_stage(
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
             report.failures.extend(over_the_limit(cx, &done.books));
-            json(serde_json::to_value(&done.mappings))
+            json(serde_json::to_value(ConformDetail {
+                tables: &done.tables,
+                mappings: &done.mappings,
+            }))
         }
         Stage::Derive => json(serde_json::to_value(
             derive::derive(cx).await.map_err(Error::Derive)?,
@@ -444,6 +467,15 @@ async fn carry_out_stage(
             json(serde_json::to_value(&done))
         }
     }
+}
+
+/// What `conform` did, for the report.
+#[derive(Serialize)]
+struct ConformDetail<'a> {
+    /// Source tables: pages and parts that were read and written, with their bytes.
+    tables: &'a [TableReport],
+    /// Mappings, likewise.
+    mappings: &'a [MappingReport],
 }
 
 /// Sources whose rejects pass their limit.

@@ -112,8 +112,30 @@ pub struct TableSpec {
     /// two months is two records, unless `moves` says that a correction may change the date.
     /// Without it the table is one part.
     pub filed_by: Option<FiledBy>,
+    /// Whether every delivery is the whole table, so that a record missing from the latest one is
+    /// erased. A delivery is one page; deliveries stand in the order of their addresses, so these
+    /// carry a date that sorts, such as `enti-2024-03-01.csv`.
+    #[serde(default)]
+    pub snapshot: Delivery,
     /// Columns by name, in any order.
     pub columns: BTreeMap<String, ColumnSpec>,
+}
+
+/// What a page of a table holds. Written `snapshot = true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Delivery {
+    /// Some of its records.
+    #[default]
+    Some,
+    /// All of them.
+    Whole,
+}
+
+impl From<bool> for Delivery {
+    fn from(snapshot: bool) -> Self {
+        if snapshot { Self::Whole } else { Self::Some }
+    }
 }
 
 /// How the records of a table are filed.

@@ -5,7 +5,7 @@
 use crate::canon::text::moment::Pattern;
 
 use super::format::Format;
-use super::source::{ColumnKind, ColumnSpec, IdentifierPolicy, Keeping, Presence, TableSpec};
+use super::source::{ColumnKind, ColumnSpec, Delivery, IdentifierPolicy, Keeping, Presence, TableSpec};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,11 @@ fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
         let message = format!("table `{name}` has revisions or deletions but no key");
         let help = "name the columns that identify a record in `key`";
         findings.push(finding(column, message, help));
+    }
+    if table.snapshot == Delivery::Whole && table.key.is_empty() {
+        let message = format!("table `{name}` is delivered whole but has no key");
+        let help = "name the columns that identify a record in `key`: without them nothing can be missing";
+        findings.push(finding("snapshot", message, help));
     }
     findings.extend(check_filing(name, table));
     findings.extend(check_kept(name, table));
@@ -346,6 +351,16 @@ mod tests {
             nota = { type = "text", keep = false }
         "#;
         assert_eq!(messages(toml), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_records_can_be_missing_from_a_delivery() {
+        let table = |head: &str| {
+            let rest = "fetch.files = { url = 't.csv' }\nformat.csv = {}\n[columns]\nid = { type = 'record' }\n";
+            messages(&format!("{head}\nsnapshot = true\n{rest}"))
+        };
+        assert_eq!(table("key = ['id']"), Vec::<String>::new());
+        assert_eq!(table(""), ["table `t` is delivered whole but has no key"]);
     }
 
     #[test]
