@@ -22,6 +22,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
 mod commit;
+pub(crate) mod kept;
 pub(crate) mod pages;
 pub(crate) mod plain;
 mod provider;
@@ -193,7 +194,7 @@ impl Lake {
             })?;
         let folders = listed.common_prefixes.iter().filter_map(Path::filename);
         let mut names = Vec::new();
-        for name in folders.filter(|name| *name != pages::FOLDER) {
+        for name in folders.filter(|name| *name != kept::FOLDER) {
             if self.is_committed(zone, name).await? {
                 names.push(name.to_owned());
             }

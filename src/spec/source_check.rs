@@ -19,7 +19,7 @@ pub(crate) struct Finding {
 }
 
 /// Makes a finding.
-fn finding(needle: &str, message: String, help: &str) -> Finding {
+pub(crate) fn finding(needle: &str, message: String, help: &str) -> Finding {
     Finding {
         needle: needle.to_owned(),
         message,
@@ -53,6 +53,7 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
         );
     }
     findings.extend(check_format(table));
+    findings.extend(table.fetch.check());
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";

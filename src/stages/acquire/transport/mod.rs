@@ -9,11 +9,87 @@
 //! revisions the one in the later address wins; a transport pads its numbers and writes its times
 //! in ISO 8601.
 
+//!
+//! A transport repeats what is its own to repeat, such as one request. What it cannot repeat it
+//! answers as an error, and [`Error::remedy`] says how much of the fetch is begun anew: the page
+//! ([`Transport::again`]), the table (a new transport), all tables of the source (new transports
+//! and a new [`Shared`]), or nothing.
+
+use std::path::Path;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 
 use super::Error;
+use crate::lake::pages::Page;
+use crate::spec::fetch::Fetch;
+use crate::spec::secret::{Secret, SecretRef, Secrets};
+use crate::spec::source::TableSpec;
+
+/// What a transport is made from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    /// Platform.
+    pub(super) platform: &'a str,
+    /// Table of the platform.
+    pub(super) table: &'a str,
+    /// What is declared of the table.
+    pub(super) spec: &'a TableSpec,
+    /// Folder of the commons, for addresses without a scheme.
+    pub(super) root: &'a Path,
+    /// Secrets of the run.
+    pub(super) secrets: &'a Secrets,
+    /// Current pages of the table, in the order of their addresses.
+    pub(super) known: &'a [Page],
+    /// Where the last fetch said that the next one begins.
+    pub(super) cursor: Option<&'a str>,
+    /// The window asked for by a backfill; the cursor then counts for nothing and does not move.
+    pub(super) window: Option<&'a Window>,
+    /// Number of the run.
+    pub(super) run: u64,
+    /// When the run started. A cursor never comes from it: clocks jump.
+    pub(super) started_at: DateTime<Utc>,
+}
+
+impl Request<'_> {
+    /// A secret by its reference.
+    ///
+    /// # Errors
+    /// [`Error::Secret`] when the command could not read it.
+    pub(super) fn secret(&self, reference: &SecretRef) -> Result<Secret, Error> {
+        self.secrets
+            .get(reference)
+            .cloned()
+            .ok_or_else(|| Error::Secret {
+                reference: reference.as_str().to_owned(),
+            })
+    }
+
+    /// The address before which the pages of a window stand: later runs sort after earlier ones.
+    pub(super) fn window_address(&self, address: &str, number: u64) -> String {
+        format!("{address}#run={:06}&page={number:06}", self.run)
+    }
+}
+
+/// What the transports of one source share, such as one snapshot of a database. It is made anew
+/// for every source and every time a source is begun anew.
+#[derive(Debug, Default)]
+pub(super) struct Shared {}
+
+/// The transport that the table declares.
+///
+/// # Errors
+/// When the declaration cannot be used, a secret is missing or the server cannot be reached.
+pub(super) async fn open(
+    request: &Request<'_>,
+    _shared: &mut Shared,
+) -> Result<Box<dyn Transport>, Error> {
+    match &request.spec.fetch {
+        Fetch::Files(files) => Ok(Box::new(files::FilesTransport::open(request, files).await?)),
+    }
+}
 
 /// One page as it arrives.
 pub(super) struct Arrived {
@@ -46,13 +122,13 @@ pub(super) enum Claim {
     Table(u64),
 }
 
-/// The part of a table to fetch, half open: from the first instant, up to and without the second.
+/// The part of a table to fetch, half open: from the first value, up to and without the second.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     /// First value of the watermark.
-    pub(super) from: Option<String>,
+    pub from: String,
     /// First value that is no longer meant.
-    pub(super) to: Option<String>,
+    pub to: String,
 }
 
 /// What became of the pages that were known before.
@@ -71,6 +147,9 @@ pub(super) struct Ended {
     pub(super) cursor: Option<String>,
     /// What became of earlier pages.
     pub(super) earlier: Earlier,
+    /// The part of the table that was fetched, where it was not the whole: the first value, if
+    /// there is one, and the value before which it ends, if that is known.
+    pub(super) part: Option<(Option<String>, Option<String>)>,
 }
 
 /// A way to fetch the pages of one table.
@@ -78,6 +157,12 @@ pub(super) struct Ended {
 pub(super) trait Transport: Send {
     /// The next page, or `None` after the last one.
     async fn next(&mut self) -> Result<Option<Arrived>, Error>;
+
+    /// The page given last, once more, after its pieces broke off; `None` where the transport
+    /// cannot give a page twice, and the table is begun anew.
+    async fn again(&mut self) -> Result<Option<Arrived>, Error> {
+        Ok(None)
+    }
 
     /// How the fetch ended; asked once, after the last page.
     fn end(&mut self) -> Ended;

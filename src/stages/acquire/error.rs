@@ -1,0 +1,133 @@
+//! What goes wrong with a source, and how much of the fetch is worth beginning anew.
+
+use super::transport::http;
+use crate::lake;
+
+/// What went wrong with a source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address of a table is not one an object store understands.
+    #[error("cannot reach `{url}`; check `fetch.files.url` of the pipeline")]
+    Address {
+        /// Address as declared.
+        url: String,
+        /// Why not.
+        #[source]
+        source: Box<object_store::Error>,
+    },
+    /// Nothing lies at the address.
+    #[error(
+        "nothing matches `{url}`; check `fetch.files.url` of the pipeline, or generate the sample with `antenne sample`"
+    )]
+    Nothing {
+        /// Address as declared.
+        url: String,
+    },
+    /// A page could not be fetched.
+    #[error("cannot fetch `{url}`")]
+    Fetch {
+        /// Address of the page.
+        url: String,
+        /// Why not.
+        #[source]
+        source: Box<object_store::Error>,
+    },
+    /// A file of this machine could not be read.
+    #[error("cannot read `{url}`; check that the file is there and readable")]
+    Read {
+        /// Address of the page.
+        url: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A page ended before its last byte.
+    #[error("`{url}` broke off after {n_bytes} of {expected} bytes; nothing of it is kept")]
+    Cut {
+        /// Address of the page.
+        url: String,
+        /// Bytes that came.
+        n_bytes: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
+    /// A page changed while it was read.
+    #[error("`{url}` changed while it was read; run again when nobody writes it")]
+    Changed {
+        /// Address of the page.
+        url: String,
+    },
+    /// A secret that the pipeline names could not be read.
+    #[error("the secret `{reference}` that the pipeline names cannot be read; set it")]
+    Secret {
+        /// The reference, never the secret.
+        reference: String,
+    },
+    /// A server did not answer as it should.
+    #[error(transparent)]
+    Http(Box<http::Error>),
+    /// The platform was asked for a part of a table that it cannot give.
+    #[error("`{table}` has no `since`, so no window of it can be fetched; name another table")]
+    NoWindow {
+        /// Platform and table.
+        table: String,
+    },
+    /// The lake failed.
+    #[error("the lake failed while acquiring")]
+    Lake(#[source] lake::Error),
+}
+
+/// How much of a fetch is worth beginning anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The page that broke off.
+    Page,
+    /// The table, from its first page.
+    Table,
+    /// All tables of the source, since what they share is lost.
+    Source,
+    /// Nothing: it would fail again, or has been tried enough.
+    None,
+}
+
+impl Error {
+    /// How much is worth beginning anew.
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            // The next reading may meet a quiet moment, or an unbroken connection.
+            Self::Cut { .. } | Self::Changed { .. } | Self::Fetch { .. } => Remedy::Page,
+            Self::Http(error) => error.remedy(),
+            // A wrong address, a missing secret and a full disk stay as they are.
+            Self::Address { .. }
+            | Self::Nothing { .. }
+            | Self::Read { .. }
+            | Self::Secret { .. }
+            | Self::NoWindow { .. }
+            | Self::Lake(_) => Remedy::None,
+        }
+    }
+
+    /// Whether trying again later may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            // A wrong declaration stays wrong until someone changes the pipeline.
+            Self::Address { .. }
+            | Self::Nothing { .. }
+            | Self::Secret { .. }
+            | Self::NoWindow { .. } => false,
+            Self::Http(error) => error.is_transient(),
+            // Networks and disks recover, and writers come to an end.
+            Self::Fetch { .. }
+            | Self::Read { .. }
+            | Self::Cut { .. }
+            | Self::Changed { .. }
+            | Self::Lake(_) => true,
+        }
+    }
+}
+
+impl From<lake::Error> for Error {
+    fn from(source: lake::Error) -> Self {
+        Self::Lake(source)
+    }
+}
