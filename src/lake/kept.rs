@@ -6,7 +6,7 @@
 //! in `arriving` is overwritten by the next page that comes.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
@@ -141,10 +141,7 @@ impl Lake {
         let (sender, receiver) = sync_channel(N_WAITING);
         let pieces = found.into_stream();
         tokio::spawn(feed(pieces, sender));
-        Ok(Box::new(Fed {
-            receiver,
-            rest: Bytes::new(),
-        }))
+        Ok(Box::new(Fed::new(move || receiver.recv().ok())))
     }
 
     /// Whether the lake is a folder of this machine.
@@ -171,19 +168,29 @@ where
 }
 
 /// A reader of pieces that come from elsewhere.
-struct Fed {
-    /// Where the pieces come from.
-    receiver: Receiver<io::Result<Bytes>>,
+pub(crate) struct Fed<F> {
+    /// Gives the next piece, or `None` after the last one.
+    next: F,
     /// What is left of the last piece.
     rest: Bytes,
 }
 
-impl Read for Fed {
+impl<F: FnMut() -> Option<io::Result<Bytes>>> Fed<F> {
+    /// A reader of the pieces that `next` gives.
+    pub(crate) fn new(next: F) -> Self {
+        Self {
+            next,
+            rest: Bytes::new(),
+        }
+    }
+}
+
+impl<F: FnMut() -> Option<io::Result<Bytes>>> Read for Fed<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
-            match self.receiver.recv() {
-                Ok(piece) => self.rest = piece?,
-                Err(_ended) => return Ok(0),
+            match (self.next)() {
+                Some(piece) => self.rest = piece?,
+                None => return Ok(0),
             }
         }
         let n_bytes = buffer.len().min(self.rest.len());
