@@ -25,6 +25,7 @@ mod init;
 mod output;
 mod progress;
 mod query;
+mod rejects;
 mod report;
 mod run_verb;
 mod sample;
@@ -98,6 +99,8 @@ enum Verb {
     Check(check::CheckArguments),
     /// Shows what was pulled, whether the books close, how fresh it is, the last release.
     Status(status::StatusArguments),
+    /// Lists the rows that did not come in, says where they lie, replays or drops them.
+    Rejects(rejects::RejectsArguments),
     /// Answers a SQL query over the public zone, or over the lake with `--private`.
     Query(query::QueryArguments),
     /// Writes invented records of six platforms with the truth beside them, or scores the signals.
@@ -223,6 +226,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Serve(arguments) => serve::serve(shared, &arguments).await,
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
+        Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Init(arguments) => init::init(shared, &arguments),

@@ -5,6 +5,7 @@
 //! in here, so that two runs over the same inputs write the same bytes.
 
 pub(crate) mod tables;
+mod terms;
 
 use std::sync::Arc;
 
