@@ -163,17 +163,16 @@ impl CorrectionsSpec {
                     "give each a name of its own",
                 ));
             }
-            match source.tables.get(&correction.table) {
-                Some(table) => found.extend(correction.mistakes(table)),
-                None => {
-                    let tables: Vec<&str> = source.tables.keys().map(String::as_str).collect();
-                    found.push(misplaced(
-                        &correction.table,
-                        format!("the platform has no table `{}`", correction.table),
-                        &format!("its tables are {}", tables.join(", ")),
-                    ));
-                }
+            if let Some(table) = source.tables.get(&correction.table) {
+                found.extend(correction.mistakes(table));
+                continue;
             }
+            let tables: Vec<&str> = source.tables.keys().map(String::as_str).collect();
+            found.push(misplaced(
+                &correction.table,
+                format!("the platform has no table `{}`", correction.table),
+                &format!("its tables are {}", tables.join(", ")),
+            ));
         }
         found
     }

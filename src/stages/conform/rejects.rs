@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     /// A reject of a rule at a place.
-    fn reject(rule: &str, place: u64, dropped: bool) -> RejectPlace {
+    fn reject(rule: &str, place: u64) -> RejectPlace {
         RejectPlace {
             platform: "p".to_owned(),
             table: "t".to_owned(),
@@ -298,16 +298,19 @@ mod tests {
             page: None,
             page_sha256: "abc".to_owned(),
             place,
-            dropped,
+            dropped: false,
         }
     }
 
     #[test]
     fn rejects_are_counted_by_rule() {
         let rejects = [
-            reject("bad_date", 2, false),
-            reject("bad_date", 3, true),
-            reject("ragged_row", 4, false),
+            reject("bad_date", 2),
+            RejectPlace {
+                dropped: true,
+                ..reject("bad_date", 3)
+            },
+            reject("ragged_row", 4),
         ];
         let found = groups(&rejects);
         let found: Vec<(&str, u64, u64)> = found
@@ -324,12 +327,12 @@ mod tests {
             page: Some("ab".to_owned()),
             ..Filter::default()
         };
-        assert!(filter.is_meant(&reject("bad_date", 2, false)));
-        assert!(!filter.is_meant(&reject("ragged_row", 2, false)));
+        assert!(filter.is_meant(&reject("bad_date", 2)));
+        assert!(!filter.is_meant(&reject("ragged_row", 2)));
         let elsewhere = Filter {
             place: Some(9),
             ..Filter::default()
         };
-        assert!(!elsewhere.is_meant(&reject("bad_date", 2, false)));
+        assert!(!elsewhere.is_meant(&reject("bad_date", 2)));
     }
 }

@@ -121,9 +121,7 @@ fn allowed(language: Language, content: &ReleaseContent) -> BTreeSet<String> {
     }
     for terms in &content.sources {
         let texts = [&terms.license, &terms.legal_basis, &terms.newest_month];
-        texts
-            .into_iter()
-            .for_each(|text| allowed.extend(numbers(text)));
+        allowed.extend(texts.into_iter().flat_map(|text| numbers(text)));
         allowed.extend(terms.min_k.map(|k| k.to_string()));
     }
     allowed.insert(whole(language, 8_766));
