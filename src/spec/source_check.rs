@@ -5,7 +5,7 @@
 use crate::canon::text::moment::Pattern;
 
 use super::format::Format;
-use super::source::{ColumnKind, ColumnSpec, IdentifierPolicy, TableSpec};
+use super::source::{ColumnKind, ColumnSpec, ContractMode, IdentifierPolicy, TableSpec};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) fn finding(needle: &str, message: String, help: &str) -> Finding {
 type Rule = fn(&str, &ColumnSpec, &TableSpec) -> Option<Finding>;
 
 /// Rules for every column, in the order of their findings.
-const COLUMN_RULES: [Rule; 8] = [
+const COLUMN_RULES: [Rule; 9] = [
     date_has_format,
     format_has_place,
     code_has_codes,
@@ -40,6 +40,7 @@ const COLUMN_RULES: [Rule; 8] = [
     policy_has_text,
     bounds_have_numbers,
     order_has_dates,
+    column_does_not_evolve,
 ];
 
 /// Every mistake in the contract of one table.
@@ -248,6 +249,18 @@ fn bounds_have_numbers(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<F
     is_empty.then(|| {
         let message = format!("no value of `{name}` can be within its bounds");
         finding(name, message, "make `min` at most `max`")
+    })
+}
+
+/// Only a table as a whole can take in what is not declared.
+fn column_does_not_evolve(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    (spec.contract == ContractMode::Evolve).then(|| {
+        let message = format!("column `{name}` is declared and cannot evolve");
+        finding(
+            name,
+            message,
+            "use `discard` or `freeze` here; `contract = \"evolve\"` stands on the table",
+        )
     })
 }
 

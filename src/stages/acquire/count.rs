@@ -29,15 +29,29 @@ pub(crate) struct Counted {
     pub(crate) claim: Option<Claim>,
     /// What is counted in the bytes, or why nothing can be.
     pub(crate) own: Result<u64, String>,
+    /// Members of the array of records. To count these is what the readers do, so on its own it
+    /// proves nothing; it tells which page a claim about several pages is made of.
+    pub(crate) members: Option<u64>,
 }
 
 impl Counted {
     /// Nothing is known, for the given reason.
     pub(crate) fn unknown(why: impl Into<String>) -> Self {
+        Self::counted(Err(why.into()))
+    }
+
+    /// What was counted in the bytes.
+    fn counted(own: Result<u64, String>) -> Self {
         Self {
             claim: None,
-            own: Err(why.into()),
+            own,
+            members: None,
         }
+    }
+
+    /// Records that are in the page, by whatever is known of it.
+    pub(crate) fn seen(&self) -> Option<u64> {
+        self.own.as_ref().ok().copied().or(self.members)
     }
 
     /// What the books are checked against: the claim where there is one, else what was counted.
@@ -72,6 +86,16 @@ pub(crate) enum Count {
         /// Why.
         why: String,
     },
+}
+
+impl Count {
+    /// The number, or why there is none.
+    fn into_result(self) -> Result<u64, String> {
+        match self {
+            Self::Verified(n_records) | Self::WholeTable(n_records) => Ok(n_records),
+            Self::Unverified { why } => Err(why),
+        }
+    }
 }
 
 /// No count, for the given reason.
@@ -114,13 +138,7 @@ fn count_bytes(table: &TableSpec, bytes: &[u8]) -> Counted {
         Format::Sheet(options) => count_sheet(table, options, bytes),
         Format::Csv(_) | Format::Ndjson(_) | Format::Json(_) => unverified("not counted whole"),
     };
-    Counted {
-        claim: None,
-        own: match count {
-            Count::Verified(n_records) | Count::WholeTable(n_records) => Ok(n_records),
-            Count::Unverified { why } => Err(why),
-        },
-    }
+    Counted::counted(count.into_result())
 }
 
 /// Hands a page on piece by piece.
@@ -141,13 +159,7 @@ fn count_csv(options: &CsvFormat, page: Bytestream) -> io::Result<Counted> {
         return Ok(Counted::unknown("a mark is not an ASCII character"));
     };
     each_piece(page, |piece| lines.feed(piece))?;
-    Ok(Counted {
-        claim: None,
-        own: match lines.finish() {
-            Count::Verified(n_records) | Count::WholeTable(n_records) => Ok(n_records),
-            Count::Unverified { why } => Err(why),
-        },
-    })
+    Ok(Counted::counted(lines.finish().into_result()))
 }
 
 /// Lines that are not blank.
@@ -164,10 +176,7 @@ fn count_lines(page: Bytestream) -> io::Result<Counted> {
         }
         has_text = has_text || !is_blank(rest);
     })?;
-    Ok(Counted {
-        claim: None,
-        own: Ok(n_lines + u64::from(has_text)),
-    })
+    Ok(Counted::counted(Ok(n_lines + u64::from(has_text))))
 }
 
 /// Whether there is nothing but white space; most lines show that they are not with one byte.
@@ -197,13 +206,15 @@ fn count_json(options: &JsonFormat, page: Bytestream) -> Counted {
         CountOf::Page => Claim::Page(n_records),
         CountOf::Table => Claim::Table(n_records),
     });
-    let own = match (&options.count, claim) {
-        // The members of an array are what the readers read: no count of the platform.
-        (None, _) => Err("the platform gives no count".to_owned()),
-        (Some(path), None) => Err(format!("the page has no count at `{path}`")),
-        (Some(_), Some(_)) => found.members.ok_or_else(|| "the page has no records".to_owned()),
+    let why = match &options.count {
+        None => "the platform gives no count".to_owned(),
+        Some(path) => format!("the page has no count at `{path}`"),
     };
-    Counted { claim, own }
+    Counted {
+        claim,
+        own: Err(why),
+        members: found.members,
+    }
 }
 
 /// What a JSON page holds at the places looked at.

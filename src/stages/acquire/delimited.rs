@@ -99,7 +99,9 @@ mod tests {
     /// Counts text by settings written in TOML.
     fn count(toml: &str, text: &str) -> Count {
         let options: CsvFormat = toml::from_str(toml).unwrap();
-        count_csv(&options, text.as_bytes())
+        let mut count = LineCount::new(&options).unwrap();
+        text.as_bytes().chunks(3).for_each(|piece| count.feed(piece));
+        count.finish()
     }
 
     #[test]

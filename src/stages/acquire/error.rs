@@ -32,6 +32,15 @@ pub enum Error {
         #[source]
         source: Box<object_store::Error>,
     },
+    /// A page ended before its last byte, and the store said why.
+    #[error("`{url}` broke off; nothing of it is kept")]
+    BrokenOff {
+        /// Address of the page.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<object_store::Error>,
+    },
     /// A file of this machine could not be read.
     #[error("cannot read `{url}`; check that the file is there and readable")]
     Read {
@@ -57,6 +66,12 @@ pub enum Error {
         /// Address of the page.
         url: String,
     },
+    /// A server says that a page is as before, which was never fetched.
+    #[error("`{url}` is said to be unchanged, but was never fetched; run `antenne state reset`")]
+    Unknown {
+        /// Address of the page.
+        url: String,
+    },
     /// A secret that the pipeline names could not be read.
     #[error("the secret `{reference}` that the pipeline names cannot be read; set it")]
     Secret {
@@ -72,6 +87,9 @@ pub enum Error {
         /// Platform and table.
         table: String,
     },
+    /// A thread of this process ended before its work.
+    #[error("the hash of a page could not be computed")]
+    Stopped(#[source] tokio::task::JoinError),
     /// The lake failed.
     #[error("the lake failed while acquiring")]
     Lake(#[source] lake::Error),
@@ -95,12 +113,16 @@ impl Error {
     pub(super) fn remedy(&self) -> Remedy {
         match self {
             // The next reading may meet a quiet moment, or an unbroken connection.
-            Self::Cut { .. } | Self::Changed { .. } | Self::Fetch { .. } => Remedy::Page,
+            Self::Cut { .. } | Self::Changed { .. } | Self::BrokenOff { .. } => Remedy::Page,
             Self::Http(error) => error.remedy(),
-            // A wrong address, a missing secret and a full disk stay as they are.
-            Self::Address { .. }
+            // Stores repeat a request themselves. A wrong address, a missing secret and a full disk
+            // stay as they are.
+            Self::Fetch { .. }
+            | Self::Stopped(_)
+            | Self::Address { .. }
             | Self::Nothing { .. }
             | Self::Read { .. }
+            | Self::Unknown { .. }
             | Self::Secret { .. }
             | Self::NoWindow { .. }
             | Self::Lake(_) => Remedy::None,
@@ -113,16 +135,25 @@ impl Error {
             // A wrong declaration stays wrong until someone changes the pipeline.
             Self::Address { .. }
             | Self::Nothing { .. }
+            | Self::Unknown { .. }
             | Self::Secret { .. }
             | Self::NoWindow { .. } => false,
             Self::Http(error) => error.is_transient(),
             // Networks and disks recover, and writers come to an end.
             Self::Fetch { .. }
+            | Self::BrokenOff { .. }
             | Self::Read { .. }
+            | Self::Stopped(_)
             | Self::Cut { .. }
             | Self::Changed { .. }
             | Self::Lake(_) => true,
         }
+    }
+}
+
+impl From<http::Error> for Error {
+    fn from(source: http::Error) -> Self {
+        Self::Http(Box::new(source))
     }
 }
 

@@ -15,6 +15,10 @@
 //! ([`Transport::again`]), the table (a new transport), all tables of the source (new transports
 //! and a new [`Shared`]), or nothing.
 
+pub(super) mod files;
+pub(super) mod http;
+pub(super) mod rest;
+
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -22,6 +26,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 
+pub(super) use super::count::Claim;
 use super::Error;
 use crate::lake::pages::Page;
 use crate::spec::fetch::Fetch;
@@ -66,11 +71,12 @@ impl Request<'_> {
                 reference: reference.as_str().to_owned(),
             })
     }
+}
 
-    /// The address before which the pages of a window stand: later runs sort after earlier ones.
-    pub(super) fn window_address(&self, address: &str, number: u64) -> String {
-        format!("{address}#run={:06}&page={number:06}", self.run)
-    }
+/// Address of a page of a part of a table: those of later runs sort after those of earlier ones,
+/// and all of them after the pages of the whole table, `…#page=…`.
+pub(super) fn part_address(address: &str, run: u64, ordinal: u64) -> String {
+    format!("{address}#run={run:08}&page={ordinal:06}")
 }
 
 /// What the transports of one source share, such as one snapshot of a database. It is made anew
@@ -87,7 +93,8 @@ pub(super) async fn open(
     _shared: &mut Shared,
 ) -> Result<Box<dyn Transport>, Error> {
     match &request.spec.fetch {
-        Fetch::Files(files) => Ok(Box::new(files::FilesTransport::open(request, files).await?)),
+        Fetch::Files(files) => files::open(request, files).await,
+        Fetch::Rest(rest) => rest::open(request, rest),
     }
 }
 
@@ -111,15 +118,6 @@ pub(super) enum Body {
     Whole(Bytes),
     /// One piece after the other.
     Pieces(BoxStream<'static, Result<Bytes, Error>>),
-}
-
-/// A count that the server gives, independent of what is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// Records of this page.
-    Page(u64),
-    /// Records of all pages that this fetch gives.
-    Table(u64),
 }
 
 /// The part of a table to fetch, half open: from the first value, up to and without the second.
@@ -157,6 +155,11 @@ pub(super) struct Ended {
 pub(super) trait Transport: Send {
     /// The next page, or `None` after the last one.
     async fn next(&mut self) -> Result<Option<Arrived>, Error>;
+
+    /// Bytes of all pages together, where that is known before they come.
+    fn n_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// The page given last, once more, after its pieces broke off; `None` where the transport
     /// cannot give a page twice, and the table is begun anew.

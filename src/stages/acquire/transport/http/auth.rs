@@ -247,9 +247,8 @@ impl Tokens {
         }
     }
 
-    /// Asks for a token once.
-    async fn ask(&self, http: &reqwest::Client, deadline: Instant) -> Result<TokenAnswer, Error> {
-        let url = self.client.token_url.clone();
+    /// What is sent to ask for a token.
+    fn form(&self) -> String {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if let Some(scope) = &self.client.scope {
@@ -259,10 +258,16 @@ impl Tokens {
             form.append_pair("client_id", &self.client.client_id);
             form.append_pair("client_secret", self.secret.reveal());
         }
+        form.finish()
+    }
+
+    /// Asks for a token once.
+    async fn ask(&self, http: &reqwest::Client, deadline: Instant) -> Result<TokenAnswer, Error> {
+        let url = self.client.token_url.clone();
         let mut request = http
             .request(Method::POST, &url)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.finish());
+            .body(self.form());
         if self.client.client_in == ClientIn::Header {
             // RFC 6749 §2.3.1: both are form-encoded before they are joined.
             let coded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();

@@ -28,6 +28,12 @@ pub enum Error {
         /// The reference, never the secret.
         reference: String,
     },
+    /// A header field of the pipeline is none.
+    #[error("`{name}` in `fetch.rest.headers` is no header field, or its value has characters that none can carry; correct it")]
+    Header {
+        /// Name of the field.
+        name: String,
+    },
     /// No answer came, or it broke off, as often as it was tried.
     #[error("`{url}` gave no whole answer in {attempts} attempts")]
     Broken {
@@ -157,6 +163,7 @@ impl Error {
             Self::Client { .. }
             | Self::Address { .. }
             | Self::Secret { .. }
+            | Self::Header { .. }
             | Self::Broken { .. }
             | Self::Status { .. }
             | Self::NoPage { .. }
@@ -188,6 +195,7 @@ impl Error {
             Self::Client { .. }
             | Self::Address { .. }
             | Self::Secret { .. }
+            | Self::Header { .. }
             | Self::TooLarge { .. }
             | Self::Elsewhere { .. }
             | Self::NoToken { .. }
