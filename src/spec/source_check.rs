@@ -54,7 +54,7 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
         );
     }
     findings.extend(check_format(table));
-    findings.extend(table.fetch.check());
+    findings.extend(table.fetch.check(table));
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";
