@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod fetch;
 pub mod format;
 pub mod limits;
+mod format_check;
 pub mod model;
 pub mod reference;
 pub mod release;
