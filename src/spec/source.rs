@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fetch::Fetch;
+use super::fetch::{Fetch, Servers};
 use super::format::Format;
 use super::text::Bilingual;
 
@@ -41,6 +41,9 @@ pub struct SourceSpec {
     /// When silence of the platform becomes worth a word.
     #[serde(default)]
     pub freshness: Freshness,
+    /// Database and file servers that the tables are fetched from.
+    #[serde(default)]
+    pub server: Servers,
     /// Tables by name.
     pub tables: BTreeMap<String, TableSpec>,
 }

@@ -110,7 +110,7 @@ fn folder_url(base: &FilePath, folder: &str) -> Option<Url> {
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any text.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {

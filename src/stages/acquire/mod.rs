@@ -32,6 +32,7 @@ use crate::spec::source::TableSpec;
 
 mod count;
 mod listing;
+mod transport;
 
 use count::{Count, count_records};
 use listing::{Object, Store};
@@ -65,6 +66,21 @@ pub enum Error {
         #[source]
         source: object_store::Error,
     },
+    /// A PostgreSQL server did not give what it should.
+    #[error(transparent)]
+    Postgres(Box<transport::postgres::PostgresError>),
+    /// A SQLite file did not give what it should.
+    #[error(transparent)]
+    Sqlite(Box<transport::sqlite::SqliteError>),
+    /// An SFTP server did not give what it should.
+    #[error(transparent)]
+    Sftp(Box<transport::sftp::SftpError>),
+    /// secret
+    #[error("secret {reference}")]
+    Secret {
+        /// ref
+        reference: String
+    },
     /// The lake failed.
     #[error("the lake failed while acquiring")]
     Lake(#[source] lake::Error),
@@ -78,6 +94,10 @@ impl Error {
             Self::Address { .. } | Self::Nothing { .. } => false,
             // Networks and disks recover.
             Self::Fetch { .. } | Self::Lake(_) => true,
+            Self::Secret{..}=>false,
+            Self::Postgres(error) => error.is_transient(),
+            Self::Sqlite(error) => error.is_transient(),
+            Self::Sftp(error) => error.is_transient(),
         }
     }
 }
@@ -153,7 +173,7 @@ async fn acquire_platform(
         return Ok((before.to_vec(), report));
     };
     for (table, spec) in &source.spec.tables {
-        let Fetch::Files(files) = &spec.fetch;
+        let Fetch::Files(files) = &spec.fetch else { continue };
         let store = Store::open(&cx.commons.root, &files.url)?;
         let objects = store.list().await?;
         if objects.is_empty() && !before.iter().any(|page| page.table == *table) {
