@@ -5,6 +5,7 @@ pub mod commons;
 pub mod diagnostic;
 pub mod fetch;
 pub mod format;
+mod format_check;
 pub mod model;
 pub mod reference;
 pub mod release;

@@ -12,12 +12,13 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::context::tables;
 use crate::context::{Context, Total};
 use crate::engine;
@@ -36,6 +37,9 @@ pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
 use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
 
+/// The most bytes of a page that are held in memory to be read.
+const MAX_READ: u64 = 4 << 30;
+
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";
 
@@ -53,8 +57,8 @@ pub enum Error {
         #[source]
         source: Box<typed::Error>,
     },
-    /// A compressed page is damaged.
-    #[error("source table `{table}`: page `{url}` cannot be inflated")]
+    /// A page cannot be taken out of its envelope.
+    #[error("source table `{table}`: page `{url}` cannot be opened")]
     Compressed {
         /// Platform and table.
         table: String,
@@ -62,7 +66,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: Box<page::Error>,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
@@ -201,6 +205,13 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     Ok((ComuneIndex::new(rows), fingerprint))
 }
 
+/// A page as its format reads it.
+fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+    let read = page::read_whole(opened.bytes, MAX_READ);
+    read.map_err(|source| page::Error::Read { source })
+}
+
 /// Reads the tables of one platform.
 struct Reader<'a> {
     /// Context of the run.
@@ -294,10 +305,10 @@ impl Reader<'_> {
                 .lake
                 .page(self.platform, table, &page.sha256)
                 .await?;
-            let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
+            let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),
-                source,
+                source: Box::new(source),
             })?;
             let place = PageRef {
                 sha256: &page.sha256,

@@ -15,20 +15,16 @@ pub(super) fn read(
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let encoding =
-        Encoding::for_label(options.encoding.as_bytes()).ok_or_else(|| Error::UnknownEncoding {
+    let encoding = options
+        .field_encoding()
+        .ok_or_else(|| Error::UnknownEncoding {
             label: options.encoding.clone(),
         })?;
     let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
     let delimiter = delimiter.ok_or(Error::Delimiter {
         delimiter: options.delimiter,
     })?;
-    if encoding.is_ascii_compatible() {
-        return read_lines(delimiter, encoding, fields, without_mark(bytes), sink);
-    }
-    // An encoding such as UTF-16 has no ASCII delimiters: the page is decoded first.
-    let (text, _, _) = encoding.decode(bytes);
-    read_lines(delimiter, UTF_8, fields, text.as_bytes(), sink)
+    read_lines(delimiter, encoding, fields, without_mark(bytes), sink)
 }
 
 /// Reads the header and every line after it.
