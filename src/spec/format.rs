@@ -100,6 +100,14 @@ impl CsvFormat {
     /// The word in place of a label that asks for detection.
     const DETECT: &'static str = "detect";
 
+    /// Whether lines are written as almost everyone writes them: double quotes written twice, a
+    /// header in the first line, nothing to skip or to pad.
+    pub(crate) fn is_plain(&self) -> bool {
+        let has_marks = self.escape.is_some() || self.comment.is_some();
+        let is_usual = self.quote == Quote::Double && self.ragged == Ragged::Reject;
+        is_usual && !has_marks && self.header_row == 1
+    }
+
     /// Whether the encoding is to be found out.
     pub(crate) fn is_detected(&self) -> bool {
         self.encoding == Self::DETECT

@@ -146,11 +146,12 @@ fn count_arrow(bytes: &[u8]) -> Count {
 /// Sum of the lengths of all batches; `None` where a message cannot be read.
 fn arrow_rows(bytes: &[u8]) -> Option<u64> {
     const CONTINUED: [u8; 4] = [0xff; 4];
-    // The file format is the stream format behind eight bytes and before a footer.
-    let mut rest = match bytes.strip_prefix(b"ARROW1") {
-        Some(file) => file.get(2..)?,
-        None => bytes,
-    };
+    // The file format is the stream format behind a name, some zeros, and before a footer.
+    let file = bytes.strip_prefix(b"ARROW1");
+    let mut rest = file.map_or(bytes, |file| {
+        let n_zeros = file.iter().take_while(|byte| **byte == 0).count();
+        file.get(n_zeros..).unwrap_or_default()
+    });
     let mut n_rows = 0_u64;
     loop {
         rest = rest.strip_prefix(&CONTINUED)?;

@@ -23,13 +23,23 @@ const CHUNK: usize = 1 << 18;
 pub(super) fn read(
     options: &JsonFormat,
     fields: &[String],
+    page: impl Read,
+    sink: &mut Sink<'_>,
+) -> Result<PageRead, Error> {
+    read_holding(MAX_HELD, (options, fields), page, sink)
+}
+
+/// Reads a page that is one document, in memory if it is smaller than `max_held`.
+pub(super) fn read_holding(
+    max_held: u64,
+    (options, fields): (&JsonFormat, &[String]),
     mut page: impl Read,
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
     let mut head = Vec::new();
-    let taken = page.by_ref().take(MAX_HELD).read_to_end(&mut head);
+    let taken = page.by_ref().take(max_held).read_to_end(&mut head);
     taken.map_err(|source| Error::ReadPage { source })?;
-    if (head.len() as u64) < MAX_HELD {
+    if (head.len() as u64) < max_held {
         let text = as_text(&head)?;
         serde_json::from_str::<IgnoredAny>(text).map_err(|source| Error::NotJson { source })?;
         let document = serde_json::Deserializer::from_str(text);
