@@ -290,6 +290,11 @@ fn files_with_extension(
 fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
     for source in sources.values() {
+        let of_servers = source.spec.server.check(source.spec.tables.iter());
+        mistakes.extend(of_servers.into_iter().map(|(header, found)| {
+            let text = &source.text;
+            text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))
+        }));
         for (name, table) in &source.spec.tables {
             let header = format!("tables.{name}");
             mistakes.extend(check_table(name, table).into_iter().map(|found| {

@@ -98,7 +98,8 @@ impl Default for Freshness {
 pub struct TableSpec {
     /// Where its pages are.
     pub fetch: Fetch,
-    /// How its pages are written.
+    /// How its pages are written; tables of databases need none.
+    #[serde(default = "Format::assumed")]
     pub format: Format,
     /// Columns that identify a record; empty where rows are facts of their own.
     #[serde(default)]

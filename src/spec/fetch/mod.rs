@@ -3,12 +3,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::source_check::Finding;
+
+mod check;
 pub mod postgres;
 pub mod sftp;
 pub mod sqlite;
 mod span;
 pub mod watermark;
 
+pub(crate) use check::check_watermark;
 pub use span::Span;
 
 /// Where the pages of a table are.
@@ -23,6 +27,18 @@ pub enum Fetch {
     Sqlite(sqlite::SqliteTable),
     /// Files of the platform's SFTP server.
     Sftp(sftp::SftpFiles),
+}
+
+impl Fetch {
+    /// What makes no sense in the declaration.
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        match self {
+            Self::Files(_) => Vec::new(),
+            Self::Postgres(postgres) => postgres.check(),
+            Self::Sqlite(sqlite) => sqlite.check(),
+            Self::Sftp(sftp) => sftp.check(),
+        }
+    }
 }
 
 /// Files of a folder or an object store.
