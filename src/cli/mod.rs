@@ -25,10 +25,12 @@ mod init;
 mod output;
 mod progress;
 mod query;
+mod rejects;
 mod report;
 mod run_verb;
 mod sample;
 mod schemas;
+mod secrets;
 mod serve;
 mod status;
 
@@ -98,6 +100,8 @@ enum Verb {
     Check(check::CheckArguments),
     /// Shows what was pulled, whether the books close, how fresh it is, the last release.
     Status(status::StatusArguments),
+    /// Lists the rows that did not come in, says where they lie, replays or drops them.
+    Rejects(rejects::RejectsArguments),
     /// Answers a SQL query over the public zone, or over the lake with `--private`.
     Query(query::QueryArguments),
     /// Writes invented records of six platforms with the truth beside them, or scores the signals.
@@ -223,6 +227,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Serve(arguments) => serve::serve(shared, &arguments).await,
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
+        Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Init(arguments) => init::init(shared, &arguments),
@@ -259,28 +264,13 @@ fn start_log(talk: Talk) {
 /// Opens the commons for work.
 async fn open(shared: &Shared) -> Result<Context, Error> {
     let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
-    let key = secret(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
+    let key = secrets::read(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
     let setting = Setting {
+        secrets: secrets::read_all(&shared.commons, &commons),
         commons,
         key,
         started_at: Utc::now(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
     run::open(setting).await.map_err(Error::run)
-}
-
-/// Reads a secret by its reference, `env:NAME` or `file:PATH`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only the command line reads the environment"
-)]
-fn secret(root: &Path, reference: &str) -> Result<String, Error> {
-    let unreadable = || Error::Secret {
-        reference: reference.to_owned(),
-    };
-    if let Some(name) = reference.strip_prefix("env:") {
-        return std::env::var(name).map_err(|_absent| unreadable());
-    }
-    let path = reference.strip_prefix("file:").ok_or_else(unreadable)?;
-    std::fs::read_to_string(root.join(path)).map_err(|_unreadable| unreadable())
 }

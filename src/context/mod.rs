@@ -5,6 +5,7 @@
 //! in here, so that two runs over the same inputs write the same bytes.
 
 pub(crate) mod tables;
+mod terms;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::canon::pseudonym::PseudonymKey;
 use crate::engine::Engine;
 use crate::lake::Lake;
 use crate::spec::commons::Commons;
+use crate::spec::secret::Secrets;
 
 /// What every stage is handed.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub struct Context {
     pub started_at: DateTime<Utc>,
     /// Key of the pseudonyms.
     pub(crate) key: PseudonymKey,
+    /// Secrets that the pipelines name.
+    pub(crate) secrets: Arc<Secrets>,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }

@@ -6,7 +6,7 @@ use crate::canon::text::moment::Pattern;
 
 use super::fetch::{Fetch, check_watermark};
 use super::format::Format;
-use super::source::{ColumnKind, ColumnSpec, IdentifierPolicy, TableSpec};
+use super::source::{ColumnKind, ColumnSpec, ContractMode, IdentifierPolicy, TableSpec};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) fn finding(needle: &str, message: String, help: &str) -> Finding {
 type Rule = fn(&str, &ColumnSpec, &TableSpec) -> Option<Finding>;
 
 /// Rules for every column, in the order of their findings.
-const COLUMN_RULES: [Rule; 8] = [
+const COLUMN_RULES: [Rule; 9] = [
     date_has_format,
     format_has_place,
     code_has_codes,
@@ -41,6 +41,7 @@ const COLUMN_RULES: [Rule; 8] = [
     policy_has_text,
     bounds_have_numbers,
     order_has_dates,
+    column_does_not_evolve,
 ];
 
 /// Every mistake in the contract of one table.
@@ -57,6 +58,7 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
     findings.extend(check_watermark(name, table));
     findings.extend(has_format(name, table));
     findings.extend(check_format(table));
+    findings.extend(table.fetch.check());
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";
@@ -252,6 +254,18 @@ fn bounds_have_numbers(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<F
     is_empty.then(|| {
         let message = format!("no value of `{name}` can be within its bounds");
         finding(name, message, "make `min` at most `max`")
+    })
+}
+
+/// Only a table as a whole can take in what is not declared.
+fn column_does_not_evolve(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    (spec.contract == ContractMode::Evolve).then(|| {
+        let message = format!("column `{name}` is declared and cannot evolve");
+        finding(
+            name,
+            message,
+            "use `discard` or `freeze` here; `contract = \"evolve\"` stands on the table",
+        )
     })
 }
 

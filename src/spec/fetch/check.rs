@@ -98,7 +98,7 @@ pub(crate) fn check_watermark(name: &str, table: &TableSpec) -> Option<Finding> 
     let since: Option<&ByColumn> = match &table.fetch {
         Fetch::Postgres(postgres) => postgres.since.as_ref(),
         Fetch::Sqlite(sqlite) => sqlite.since.as_ref(),
-        Fetch::Files(_) | Fetch::Sftp(_) => None,
+        Fetch::Files(_) | Fetch::Rest(_) | Fetch::Sftp(_) => None,
     };
     since?;
     if table.key.is_empty() {
@@ -142,7 +142,7 @@ impl Servers {
                     uses_sftp = true;
                     self.sftp.is_none().then_some("sftp")
                 }
-                Fetch::Files(_) | Fetch::Sqlite(_) => None,
+                Fetch::Files(_) | Fetch::Rest(_) | Fetch::Sqlite(_) => None,
             };
             if let Some(protocol) = lacks {
                 let message = format!("table `{name}` is fetched from a server that is not declared");

@@ -1,18 +1,28 @@
 //! Where the pages of a table are: one variant per transport.
 
+mod check;
+mod files;
+pub mod postgres;
+mod rest;
+mod rest_check;
+pub mod sftp;
+mod span;
+pub mod sqlite;
+pub mod watermark;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::secret::SecretRef;
 use super::source_check::Finding;
 
-mod check;
-pub mod postgres;
-pub mod sftp;
-pub mod sqlite;
-mod span;
-pub mod watermark;
-
 pub(crate) use check::check_watermark;
+pub use files::Files;
+pub(crate) use files::check_options;
+pub use rest::{
+    ApiKey, Auth, Basic, Bearer, ByCursor, ByNumber, ByOffset, ClientIn, Limits, LinkIn,
+    Oauth2, Paging, Rest, Since, Total, Verify,
+};
 pub use span::Span;
 
 /// Where the pages of a table are.
@@ -21,32 +31,14 @@ pub use span::Span;
 pub enum Fetch {
     /// Files in a folder or an object store.
     Files(Files),
+    /// A service that answers with pages over HTTP.
+    Rest(Box<Rest>),
     /// A table or query of the platform's PostgreSQL server.
     Postgres(postgres::PostgresTable),
     /// A table or query of a SQLite file.
     Sqlite(sqlite::SqliteTable),
     /// Files of the platform's SFTP server.
     Sftp(sftp::SftpFiles),
-}
-
-impl Fetch {
-    /// What makes no sense in the declaration.
-    pub(crate) fn check(&self) -> Vec<Finding> {
-        match self {
-            Self::Files(_) => Vec::new(),
-            Self::Postgres(postgres) => postgres.check(),
-            Self::Sqlite(sqlite) => sqlite.check(),
-            Self::Sftp(sftp) => sftp.check(),
-        }
-    }
-}
-
-/// Files of a folder or an object store.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Files {
-    /// Path below the commons directory, or a URL; `*` stands for any part of the last segment.
-    pub url: String,
 }
 
 /// The servers of a platform, by protocol; its tables share them.
@@ -57,4 +49,37 @@ pub struct Servers {
     pub postgres: Option<postgres::PostgresServer>,
     /// Server of the tables with `fetch.sftp`.
     pub sftp: Option<sftp::SftpServer>,
+}
+
+impl Fetch {
+    /// Every secret that is needed.
+    pub(crate) fn secrets(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Files(files) => files.secrets.values().collect(),
+            Self::Rest(rest) => rest.secrets(),
+            // Theirs stand with the server.
+            Self::Postgres(_) | Self::Sqlite(_) | Self::Sftp(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a part of the table can be asked for.
+    pub(crate) fn has_windows(&self) -> bool {
+        match self {
+            Self::Files(_) | Self::Sftp(_) => false,
+            Self::Rest(rest) => rest.since.is_some(),
+            Self::Postgres(postgres) => postgres.since.is_some(),
+            Self::Sqlite(sqlite) => sqlite.since.is_some(),
+        }
+    }
+
+    /// What makes no sense in the declaration.
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        match self {
+            Self::Files(files) => files.check(),
+            Self::Rest(rest) => rest.check(),
+            Self::Postgres(postgres) => postgres.check(),
+            Self::Sqlite(sqlite) => sqlite.check(),
+            Self::Sftp(sftp) => sftp.check(),
+        }
+    }
 }

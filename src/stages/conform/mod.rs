@@ -17,6 +17,7 @@ use std::io::Cursor;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
+use crate::canon::cells::CellError;
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::page;
 use crate::context::tables;
@@ -29,6 +30,7 @@ use crate::spec::source::{SourceSpec, TableSpec};
 mod books;
 pub(crate) mod formats;
 mod mapping;
+pub mod rejects;
 pub(crate) mod typed;
 
 pub use books::{BookLine, Closed};
@@ -106,6 +108,12 @@ pub enum Error {
     /// The books of rejects or counts could not be built.
     #[error("the books cannot be built")]
     Books(#[source] arrow::error::ArrowError),
+    /// The table of rejects cannot be read.
+    #[error("`conformed.rejects` cannot be read")]
+    Rejects(#[source] CellError),
+    /// The list of dropped rejects is damaged.
+    #[error("the list of dropped rejects `rejects/dropped.json` in the lake is damaged")]
+    Dropped(#[source] serde_json::Error),
     /// The lake failed.
     #[error("the lake failed while conforming")]
     Lake(#[source] lake::Error),

@@ -1,9 +1,8 @@
 //! One reading of a table of a database: which rows it takes, and the addresses of its pages.
 //!
 //! ```text
-//! public.richieste/00001                                   the whole table, first page
-//! public.richieste?from=2026-03-01T00:00:00.000000Z#…      rows from a value of the watermark on
-//! public.richieste?from=2026-03-01&to=2026-04-01#…         a window
+//! public.richieste#page=000001                the whole table, first page
+//! public.richieste#run=00000007&page=000001   a part of it: from a value of the watermark on
 //! ```
 //!
 //! Rows are taken from the value where the last reading ended, that value included: rows that were
@@ -12,7 +11,7 @@
 
 use bytes::Bytes;
 
-use super::{Arrived, Body, Claim, Earlier, Ended};
+use super::{Arrived, Body, Claim, Earlier, Ended, part_address};
 
 /// Bytes of values at which a page ends, whatever its rows.
 pub(super) const PAGE_BYTES: usize = 64 << 20;
@@ -59,17 +58,12 @@ impl Addresses {
         Self { base: shown, run }
     }
 
-    /// Address of a page of a part.
-    fn of(&self, part: &Part<String>, number: u64) -> String {
-        let base = &self.base;
-        let base = match (&part.from, &part.to) {
-            (None, None) => return format!("{base}/{number:05}"),
-            (Some(from), None) => format!("{base}?from={from}"),
-            (None, Some(to)) => format!("{base}?to={to}"),
-            (Some(from), Some(to)) => format!("{base}?from={from}&to={to}"),
-        };
-        // Later runs sort after earlier ones, and so do their pages.
-        format!("{base}#run={:06}&page={number:06}", self.run)
+    /// Address of a page, by what becomes of earlier ones.
+    fn of(&self, earlier: Earlier, number: u64) -> String {
+        match earlier {
+            Earlier::Leave => format!("{}#page={number:06}", self.base),
+            Earlier::Stay => part_address(&self.base, self.run, number),
+        }
     }
 }
 
@@ -106,7 +100,7 @@ impl Numbered {
     pub(super) fn page(&mut self, content: Bytes, tag: String) -> Arrived {
         self.n_pages += 1;
         Arrived {
-            address: self.addresses.of(&self.part, self.n_pages),
+            address: self.addresses.of(self.earlier(), self.n_pages),
             tag,
             body: Body::Whole(content),
             claim: Some(Claim::Table(self.n_records)),
@@ -148,7 +142,7 @@ mod tests {
     #[test]
     fn a_whole_table_takes_the_place_of_all_its_pages() {
         let (page, ended) = first(None, None);
-        assert_eq!(page.address, "t/00001");
+        assert_eq!(page.address, "t#page=000001");
         assert_eq!(page.claim, Some(Claim::Table(7)));
         assert_eq!((ended.earlier, ended.part), (Earlier::Leave, None));
     }
@@ -156,9 +150,8 @@ mod tests {
     #[test]
     fn a_window_stays_beside_the_earlier_pages() {
         let (page, ended) = first(Some("5"), None);
-        assert!(page.address.starts_with("t?from=5#"), "{}", page.address);
+        assert_eq!(page.address, "t#run=00000003&page=000001");
         assert_eq!(ended.earlier, Earlier::Stay);
-        let (page, _) = first(Some("5"), Some("9"));
-        assert!(page.address.starts_with("t?from=5&to=9#"), "{}", page.address);
+        assert_eq!(ended.part, Some((Some("5".to_owned()), None)));
     }
 }

@@ -161,6 +161,12 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
+    /// Whether all tables of the source are worth being read anew, in another snapshot; a
+    /// connection that was never made has been tried enough.
+    pub(in crate::stages::acquire) fn is_lost_snapshot(&self) -> bool {
+        self.is_transient() && !matches!(self, Self::Connect { .. } | Self::Timeout { .. })
+    }
+
     /// Whether trying again later may help.
     pub(in crate::stages::acquire) fn is_transient(&self) -> bool {
         match self {

@@ -123,14 +123,6 @@ impl Mark {
             MarkKind::Number => self.value.to_string(),
         }
     }
-
-    /// The value in an address, where all values have the same length.
-    pub(super) fn in_address(self) -> String {
-        match self.kind {
-            MarkKind::Instant | MarkKind::Clock | MarkKind::Day => self.text(),
-            MarkKind::Number => format!("{:020}", self.value),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -155,7 +147,6 @@ mod tests {
         }
         let day = MarkKind::Instant.read("2026-03-01").unwrap();
         assert_eq!(day.literal(), "'2026-03-01T00:00:00.000000Z'::timestamptz");
-        assert_eq!(MarkKind::Number.read("7").unwrap().in_address().len(), 20);
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl PostgresPages {
             .into_iter()
             .map(|(name, written)| (name, Column::new(written)))
             .collect();
-        let part: Part<String> = part.map(|mark| mark.in_address());
+        let part: Part<String> = part.map(|mark| mark.text());
         Ok(Reading {
             stream: Box::pin(stream),
             rows: CopyRows::new(columns.len()),

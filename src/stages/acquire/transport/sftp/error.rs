@@ -111,6 +111,15 @@ pub enum SftpError {
 }
 
 impl SftpError {
+    /// Whether a file broke off and is worth being read once more.
+    pub(in crate::stages::acquire) fn is_broken_page(&self) -> bool {
+        let is_of_file = matches!(
+            self,
+            Self::Read { .. } | Self::Cut { .. } | Self::Changed { .. } | Self::Timeout { .. }
+        );
+        is_of_file && self.is_transient()
+    }
+
     /// Whether trying again later may help.
     pub(in crate::stages::acquire) fn is_transient(&self) -> bool {
         match self {

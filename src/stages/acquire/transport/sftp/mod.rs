@@ -26,7 +26,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::{Arrived, Body, Earlier, Ended, Request, Transport};
 use crate::spec::fetch::sftp::SftpFiles;
 use crate::stages::acquire::Error;
-use crate::stages::acquire::listing::matches;
+use crate::stages::acquire::transport::files::matches;
 
 mod error;
 mod session;

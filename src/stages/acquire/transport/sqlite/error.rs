@@ -164,6 +164,11 @@ pub enum SqliteError {
 }
 
 impl SqliteError {
+    /// Whether all tables of the file are worth being read anew.
+    pub(in crate::stages::acquire) fn is_lost_snapshot(&self) -> bool {
+        matches!(self, Self::Changed { .. })
+    }
+
     /// Whether trying again later may help.
     pub(in crate::stages::acquire) fn is_transient(&self) -> bool {
         match self {

@@ -111,14 +111,6 @@ impl Mark {
             }
         }
     }
-
-    /// The value in an address, where all values have the same length and no blank is.
-    pub(super) fn in_address(&self) -> String {
-        match self.kind {
-            MarkKind::Number => format!("{:020}", self.value),
-            MarkKind::Day | MarkKind::Instant(_) => self.text().replace(' ', "T"),
-        }
-    }
 }
 
 impl ToSql for Mark {
@@ -162,7 +154,6 @@ mod tests {
         assert_eq!(kind.read("2026-03-01").unwrap().text(), "2026-03-01T00:00:00");
         let blank = MarkKind::Instant(' ').read("2026-03-01T10:00:00").unwrap();
         assert_eq!(blank.text(), "2026-03-01 10:00:00");
-        assert_eq!(blank.in_address(), "2026-03-01T10:00:00");
     }
 
     #[test]

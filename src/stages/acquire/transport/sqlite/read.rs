@@ -246,7 +246,7 @@ impl Asked<'_> {
         let mut statement = self.connection.prepare(&statement).map_err(&failed)?;
         let mut rows = statement.query(bounds.as_slice()).map_err(&failed)?;
         let addresses = self.job.addresses.clone();
-        let mut pages = Numbered::new(addresses, part.map(Mark::in_address), n_records);
+        let mut pages = Numbered::new(addresses, part.map(Mark::text), n_records);
         let mut n_before = 0;
         loop {
             let (content, n_rows) = self.page(&mut rows, &columns, n_before)?;
