@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
 
+mod backfill;
 mod check;
 mod docs;
 mod init;
@@ -32,6 +33,7 @@ mod sample;
 mod schemas;
 mod secrets;
 mod serve;
+mod state;
 mod status;
 
 pub use schemas::schema_texts;
@@ -84,6 +86,10 @@ enum Verb {
     Run(run_verb::RunArguments),
     /// Fetches what the platforms hold.
     Acquire(run_verb::StageArguments),
+    /// Fetches a part of the past once more, without moving where the next fetch begins.
+    Backfill(backfill::BackfillArguments),
+    /// Shows where the next fetch of each table begins, or lets it begin anew.
+    State(state::StateArguments),
     /// Brings it to the canonical tables, or rejects it with a reason.
     Conform(run_verb::StageArguments),
     /// Runs the SQL models.
@@ -219,6 +225,8 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
     match command.verb {
         Verb::Run(arguments) => run_verb::run(shared, &arguments).await,
         Verb::Acquire(arguments) => run_verb::stage(shared, Stage::Acquire, &arguments).await,
+        Verb::Backfill(arguments) => backfill::backfill(shared, &arguments).await,
+        Verb::State(arguments) => state::state(shared, &arguments).await,
         Verb::Conform(arguments) => run_verb::stage(shared, Stage::Conform, &arguments).await,
         Verb::Derive(arguments) => run_verb::stage(shared, Stage::Derive, &arguments).await,
         Verb::Detect(arguments) => run_verb::stage(shared, Stage::Detect, &arguments).await,

@@ -22,10 +22,12 @@ use crate::spec::commons::Commons;
 use crate::spec::limits::Timeliness;
 use crate::spec::secret::Secrets;
 use crate::stages::conform::{BookLine, Closed};
+use crate::stages::acquire::Backfill;
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
 pub mod freshness;
+pub mod state;
 pub mod status;
 
 /// Folder of the run reports in the lake.
@@ -133,6 +135,20 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Platforms for `acquire` and `conform`.
     pub platforms: Vec<String>,
+    /// What is fetched of them.
+    pub aim: Aim,
+}
+
+/// What a run fetches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// What is new since the cursors.
+    #[default]
+    News,
+    /// A window; no cursor moves.
+    Window(Backfill),
+    /// Nothing: the cursors of this table, or of all, are forgotten.
+    Forget(Option<String>),
 }
 
 /// How a run ended.
@@ -365,7 +381,8 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
         Err(_) => Ending::Failed,
     };
     if let Err(error) = &result {
-        report.failures.insert("run".to_owned(), with_causes(error));
+        let said = cx.secrets.hidden_in(&with_causes(error));
+        report.failures.insert("run".to_owned(), said);
     }
     write(&cx, &report).await?;
     result.map(|()| report)
@@ -382,6 +399,10 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
 
 /// Runs the stages in order.
 async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+    if let Aim::Forget(table) = &plan.aim {
+        let forgotten = acquire::forget(cx, &plan.platforms, table.as_deref()).await;
+        forgotten.map_err(Error::Acquire)?;
+    }
     for stage in &plan.stages {
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
@@ -427,12 +448,16 @@ async fn carry_out_stage(
         Stage::Acquire => {
             let (valid, expired) = with_agreement(cx, &plan.platforms);
             report.failures.extend(expired);
-            let done = acquire::acquire(cx, &valid).await.map_err(Error::Acquire)?;
+            let done = match &plan.aim {
+                Aim::Window(backfill) => acquire::backfill(cx, &valid, backfill).await,
+                Aim::News | Aim::Forget(_) => acquire::acquire(cx, &valid).await,
+            };
+            let done = done.map_err(Error::Acquire)?;
             note_fetches(cx, report, done.sources.keys());
             report.failures.extend(
                 done.failed
                     .iter()
-                    .map(|(platform, error)| (platform.clone(), with_causes(error))),
+                    .map(|(platform, error)| (platform.clone(), cx.secrets.hidden_in(&with_causes(error)))),
             );
             json(serde_json::to_value(&done.sources))
         }

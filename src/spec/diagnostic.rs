@@ -120,7 +120,30 @@ impl SourceText {
             .map(|at| part.start + at);
         let start = start.or_else(|| word_from(&self.text, 0, word));
         let span = start.map_or(0..0, |start| start..start + word.len());
+        let message = message.into();
+        if is_about_secret(&message) {
+            return self
+                .without_values(span.start)
+                .diagnostic(span, message, "here", help);
+        }
         self.diagnostic(span, message, "here", help)
+    }
+
+    /// The same text with stars in the place of the quoted values of one line.
+    fn without_values(&self, at: usize) -> Self {
+        let before = self.text.get(..at).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text.get(start..).unwrap_or_default();
+        let line = line.lines().next().unwrap_or_default();
+        let mut hidden = self.clone();
+        let mut from = start;
+        for (number, part) in line.split(['"', '\'']).enumerate() {
+            if number % 2 == 1 {
+                hidden = hidden.with_stars(from..from + part.len());
+            }
+            from += part.len() + 1;
+        }
+        hidden
     }
 
     /// Bytes from the first table `[header…]` to the next table that is not below it.
@@ -296,6 +319,8 @@ mod tests {
         let (_, found) = source.parse_toml::<One>();
         assert_eq!(found[0].line_and_column(), (1, 9));
         assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+        let found = source.diagnostic_below("", "token", "it is written down", None);
+        assert_eq!(&*found.source, "token = \"*******\"\n");
     }
 
     #[test]

@@ -18,11 +18,11 @@ use super::commons::Commons;
 const SHORTEST: usize = 6;
 
 /// What is said of a secret that is written down.
-const WRITTEN_DOWN: &str = "a secret is named by `env:NAME` or `file:PATH`, never written down";
+const REFUSED: &str = "a secret is named by `env:NAME` or `file:PATH`, never written down";
 
 /// Whether a message is about a secret that is written down, so that its text must not be shown.
 pub(super) fn is_about_secret(message: &str) -> bool {
-    message.contains(WRITTEN_DOWN)
+    message.contains("written down")
 }
 
 /// Where a secret is: `env:NAME` or `file:PATH`.
@@ -47,7 +47,7 @@ impl TryFrom<String> for SecretRef {
         match place {
             Some(place) if !place.is_empty() => Ok(Self(text)),
             // The text itself is not repeated: it may be the secret.
-            _ => Err(WRITTEN_DOWN.to_owned()),
+            _ => Err(REFUSED.to_owned()),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::canon::text::moment::Pattern;
 
-use super::fetch::{Fetch, check_watermark};
+use super::fetch::Fetch;
 use super::format::Format;
 use super::source::{ColumnKind, ColumnSpec, ContractMode, IdentifierPolicy, TableSpec};
 
@@ -55,10 +55,9 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
         );
     }
     findings.extend(table.fetch.check());
-    findings.extend(check_watermark(name, table));
     findings.extend(has_format(name, table));
     findings.extend(check_format(table));
-    findings.extend(table.fetch.check());
+    findings.extend(table.fetch.check(table));
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";

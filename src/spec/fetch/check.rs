@@ -3,7 +3,6 @@
 use super::postgres::{PostgresServer, PostgresTable, TlsMode};
 use super::sftp::{SftpFiles, SftpServer};
 use super::sqlite::SqliteTable;
-use super::watermark::ByColumn;
 use super::{Fetch, Servers};
 use crate::spec::secret::SecretRef;
 use crate::spec::source::TableSpec;
@@ -91,26 +90,6 @@ impl SftpFiles {
         }
         Vec::new()
     }
-}
-
-/// Watermarks bring rows twice, so a table read by one knows its records and their revisions.
-pub(crate) fn check_watermark(name: &str, table: &TableSpec) -> Option<Finding> {
-    let since: Option<&ByColumn> = match &table.fetch {
-        Fetch::Postgres(postgres) => postgres.since.as_ref(),
-        Fetch::Sqlite(sqlite) => sqlite.since.as_ref(),
-        Fetch::Files(_) | Fetch::Rest(_) | Fetch::Sftp(_) => None,
-    };
-    since?;
-    if table.key.is_empty() {
-        let message = format!("table `{name}` is read by `since` but has no key");
-        let help = "rows around the watermark come twice: name the columns that identify a record in `key`";
-        return Some(finding("since", message, help));
-    }
-    table.revision.is_none().then(|| {
-        let message = format!("table `{name}` is read by `since` but has no revision");
-        let help = "a changed record comes again: name in `revision` the column that says which of two readings is later, such as the watermark itself";
-        finding("since", message, help)
-    })
 }
 
 impl Servers {
@@ -227,7 +206,6 @@ impl SftpServer {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::spec::source::SourceSpec;
     use crate::spec::source_check::check_table;
 
@@ -257,7 +235,6 @@ mod tests {
             private_key = "env:Y"
             [tables.a]
             key = ["id"]
-            revision = "at"
             fetch.postgres = { table = "a", since = { column = "at", lag = "2d" } }
             columns = { id = { type = "record" }, at = { type = "instant" }, on = { type = "date" } }
             [tables.b]
@@ -294,7 +271,7 @@ mod tests {
             columns = { id = { type = "record" } }
         "#;
         let found = messages(toml);
-        assert_eq!(found.len(), 13, "{found:#?}");
+        assert_eq!(found.len(), 12, "{found:#?}");
     }
 
     #[test]

@@ -14,9 +14,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret::SecretRef;
-use super::source_check::Finding;
+use super::source::TableSpec;
+use super::source_check::{Finding, finding};
 
-pub(crate) use check::check_watermark;
 pub use files::Files;
 pub(crate) use files::check_options;
 pub use rest::{
@@ -72,14 +72,20 @@ impl Fetch {
         }
     }
 
-    /// What makes no sense in the declaration.
-    pub(crate) fn check(&self) -> Vec<Finding> {
-        match self {
+    /// What makes no sense in the declaration of a table that is fetched so.
+    pub(crate) fn check(&self, table: &TableSpec) -> Vec<Finding> {
+        let mut findings = match self {
             Self::Files(files) => files.check(),
-            Self::Rest(rest) => rest.check(),
+            Self::Rest(rest) => rest.check(&table.format),
             Self::Postgres(postgres) => postgres.check(),
             Self::Sqlite(sqlite) => sqlite.check(),
             Self::Sftp(sftp) => sftp.check(),
+        };
+        if self.has_windows() && table.key.is_empty() {
+            let message = "`since` reads records again, and the table has no key to know them by";
+            let help = "name the columns that identify a record in `key`";
+            findings.push(finding("since", message.to_owned(), help));
         }
+        findings
     }
 }

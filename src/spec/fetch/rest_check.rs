@@ -3,8 +3,9 @@
 use chrono::format::{Item, StrftimeItems};
 use url::{Host, Url};
 
-use super::rest::{Auth, Paging, Rest};
+use super::rest::{Auth, LinkIn, Paging, Rest, Total};
 use super::span::Span;
+use crate::spec::format::Format;
 use crate::spec::source_check::{Finding, finding};
 
 /// Words in the name of a parameter or header field that holds a secret.
@@ -35,8 +36,9 @@ const RULES: [Rule; 8] = [
 
 impl Rest {
     /// What makes no sense in the declaration.
-    pub(super) fn check(&self) -> Vec<Finding> {
+    pub(super) fn check(&self, format: &Format) -> Vec<Finding> {
         let mut findings: Vec<Finding> = RULES.iter().filter_map(|rule| rule(self)).collect();
+        findings.extend(format_has_parts(self, format));
         let named = self.query.keys().chain(self.headers.keys());
         findings.extend(named.filter(|name| is_secret(name)).map(|name| {
             let message = format!("`{name}` looks like a secret that is written down");
@@ -45,6 +47,24 @@ impl Rest {
         }));
         findings
     }
+}
+
+/// The format has what paging and watermark are read from.
+fn format_has_parts(rest: &Rest, format: &Format) -> Option<Finding> {
+    let is_json = matches!(format, Format::Json(_));
+    let has_records = is_json || matches!(format, Format::Csv(_) | Format::Ndjson(_));
+    let (needle, lacks) = match (&rest.page, &rest.since, &rest.total) {
+        (Some(Paging::Cursor(_)), _, _) if !is_json => ("cursor", "place for a cursor"),
+        (Some(Paging::Link(LinkIn::Body(_))), _, _) if !is_json => ("link", "place for a link"),
+        (Some(Paging::Number(_)), _, _) if !has_records => ("number", "records to be counted"),
+        (Some(Paging::Offset(_)), _, _) if !has_records => ("offset", "records to be counted"),
+        (_, Some(_), _) if !has_records => ("since", "records to be looked into"),
+        (_, _, Some(Total::Body(_))) if !is_json => ("total", "place for a total"),
+        _ => return None,
+    };
+    let message = format!("pages of the declared format have no {lacks}, which `{needle}` needs");
+    let help = "declare `format.json`, or another way of paging";
+    Some(finding(needle, message, help))
 }
 
 /// Whether a name is that of a secret.
@@ -72,7 +92,7 @@ fn url_is_web(rest: &Rest) -> Option<Finding> {
         };
         (url.password().is_some() || !url.username().is_empty()).then(|| {
             let help = "declare user and password as `auth.basic`";
-            finding("url", "the address holds a user or a password".to_owned(), help)
+            finding("url", "the address has a user or a password written down".to_owned(), help)
         })
     })
 }
@@ -210,11 +230,12 @@ fn limits_let_through(rest: &Rest) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::format::JsonFormat;
 
     /// Messages about a service written in TOML.
     fn messages(toml: &str) -> Vec<String> {
         let rest: Rest = toml::from_str(toml).unwrap();
-        let found = rest.check().into_iter();
+        let found = rest.check(&Format::Json(JsonFormat::default())).into_iter();
         found.map(|finding| finding.message).collect()
     }
 
@@ -236,7 +257,7 @@ mod tests {
     fn nonsense_is_found_and_no_secret_is_repeated() {
         for (nonsense, said) in [
             ("url = \"ftp://x/y\"", "no address of the web"),
-            ("url = \"https://u:hunter2@x.example.org/\"", "a user or a password"),
+            ("url = \"https://u:hunter2@x.example.org/\"", "a password written down"),
             ("url = \"https://x.example.org/?a=b\"", "holds a query"),
             (
                 "url = \"http://x.example.org/\"\nauth.bearer = { token = \"env:T\" }",

@@ -96,6 +96,28 @@ pub async fn backfill(
     fetch(cx, platforms, Some(backfill)).await
 }
 
+/// Forgets where the next fetch of a table begins, or of all tables of the platforms: it will be
+/// fetched whole, and then takes the place of all its earlier pages.
+///
+/// # Errors
+/// When the lake fails.
+pub async fn forget(cx: &Context, platforms: &[String], table: Option<&str>) -> Result<(), Error> {
+    let mut changed = cx.lake.holdings().await?;
+    changed.retain(|platform, holding| {
+        let n_before = holding.cursors.len();
+        let is_meant = |found: &str| table.is_none_or(|table| table == found);
+        if platforms.contains(platform) {
+            holding.cursors.retain(|found, _| !is_meant(found));
+        }
+        holding.cursors.len() != n_before
+    });
+    if !changed.is_empty() {
+        let (run, at) = (cx.run, cx.at_millis());
+        cx.lake.commit_pages(&changed, run, at).await?;
+    }
+    Ok(())
+}
+
 /// Fetches and commits.
 async fn fetch(
     cx: &Context,

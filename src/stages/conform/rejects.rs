@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::formats::{self, RawRow, Record};
+use super::formats::{self, Kinds, RawRow, Record};
 use crate::canon::cells::{count_at, counts, texts};
 use crate::context::Context;
 use crate::lake::Zone;
@@ -279,7 +279,7 @@ fn value_at(spec: &TableSpec, column: &str, bytes: &[u8], place: u64) -> Option<
         }
     };
     // A page that cannot be read any more has nothing to show.
-    let kinds = formats::Kinds {
+    let kinds = Kinds {
         fields: &[field],
         kinds: &[declared.kind],
     };

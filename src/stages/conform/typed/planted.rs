@@ -38,7 +38,7 @@ fn comuni() -> ComuneIndex {
 /// Files of a table below `folder`, in the order of their names.
 fn files(folder: &Path, spec: &TableSpec) -> Vec<PathBuf> {
     let Fetch::Files(files) = &spec.fetch else {
-        panic!("the sample is made of files");
+        panic!("the sample consists of files");
     };
     let path = folder.join(files.url.strip_prefix("sample-data/").unwrap());
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();

@@ -91,8 +91,6 @@ impl Tag {
 
 /// A whole answer.
 pub(super) struct Answer<T> {
-    /// Header fields.
-    pub(super) headers: HeaderMap,
     /// Tag of the content.
     pub(super) tag: Tag,
     /// What was read in the body.
@@ -157,11 +155,6 @@ impl Client {
         self.auth.shown(url)
     }
 
-    /// The body without secrets, each replaced by as many stars.
-    pub(super) fn without_secrets(&self, body: Bytes) -> Bytes {
-        self.auth.without_secrets(body)
-    }
-
     /// Asks for a page and reads it, as often as the limits allow; `None` where nothing changed.
     ///
     /// `read` takes what it needs from the body, or says why it is no page.
@@ -173,11 +166,10 @@ impl Client {
     ) -> Result<Option<Answer<T>>, Error> {
         let mut attempt = 1;
         loop {
-            let response = match self.begin(url, (headers, tag), &mut attempt).await? {
+            let (response, tag) = match self.begin(url, (headers, tag), &mut attempt).await? {
                 Begun::Unchanged => return Ok(None),
                 Begun::Body(response, tag) => (response, tag),
             };
-            let (response, tag) = response;
             let headers = response.headers().clone();
             let body = self.body(url, response).await?;
             let content = body.and_then(|body| {
@@ -186,11 +178,7 @@ impl Client {
             });
             match content {
                 Ok(content) => {
-                    return Ok(Some(Answer {
-                        headers,
-                        tag,
-                        content,
-                    }));
+                    return Ok(Some(Answer { tag, content }));
                 }
                 Err(failure) => self.wait_or_fail(url, failure, &mut attempt, None).await?,
             }
