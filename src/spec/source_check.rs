@@ -54,7 +54,6 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
                 .filter_map(|rule| rule(column, spec, table)),
         );
     }
-    findings.extend(table.fetch.check(table));
     findings.extend(has_format(name, table));
     findings.extend(check_format(table));
     findings.extend(table.fetch.check(table));
