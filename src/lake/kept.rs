@@ -43,7 +43,7 @@ fn folder_of(platform: &str, table: &str) -> String {
 
 /// Whether a page is in the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+enum Held {
     /// It is.
     Kept,
     /// It is not.
@@ -80,18 +80,7 @@ impl Lake {
         }
     }
 
-    /// Whether the page is kept.
-    pub(crate) async fn has_page(
-        &self,
-        platform: &str,
-        table: &str,
-        sha256: &str,
-    ) -> Result<Held, Error> {
-        self.holds(&self.path(&format!("{}/{sha256}", folder_of(platform, table))))
-            .await
-    }
-
-    /// Whether there is an object.
+    /// Whether there is such a page.
     async fn holds(&self, location: &Path) -> Result<Held, Error> {
         match self.store().head(location).await {
             Ok(_) => Ok(Held::Kept),

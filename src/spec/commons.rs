@@ -315,6 +315,11 @@ fn lake_mistakes(settings: &Declared<Settings>) -> Vec<Diagnostic> {
 fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
     for source in sources.values() {
+        let of_servers = source.spec.server.check(source.spec.tables.iter());
+        mistakes.extend(of_servers.into_iter().map(|(header, found)| {
+            let text = &source.text;
+            text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))
+        }));
         let terms = source.spec.agreement.mistakes().into_iter();
         let terms = terms.map(|found| ("agreement", found));
         let days = source.spec.freshness.mistake();

@@ -202,7 +202,9 @@ impl SourceText {
             if let (true, Some(span)) = (is_about_secret(error.message()), error.span()) {
                 shown = shown.with_stars(part.start + span.start..part.start + span.end);
                 let text: Arc<str> = shown.text.as_str().into();
-                mistakes.iter_mut().for_each(|mistake| mistake.source = Arc::clone(&text));
+                for mistake in &mut mistakes {
+                    mistake.source = Arc::clone(&text);
+                }
             }
             if !follows_from(&worded.kind, &left_out) {
                 mistakes.push(shown.toml_mistake(part.start, &error, &worded));

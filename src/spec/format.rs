@@ -27,6 +27,19 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of a table for which none is declared: that of the pages of a database.
+    pub(crate) fn assumed() -> Self {
+        Self::Arrow(ArrowFormat {
+            entry: None,
+            origin: Origin::Assumed,
+        })
+    }
+
+    /// Whether nobody declared the format.
+    pub(crate) fn is_assumed(&self) -> bool {
+        matches!(self, Self::Arrow(arrow) if arrow.origin == Origin::Assumed)
+    }
+
     /// How the bytes of a page may be wrapped.
     pub(crate) fn wrapping(&self) -> Wrapping<'_> {
         let (entry, content) = match self {
@@ -99,6 +112,14 @@ impl Default for CsvFormat {
 impl CsvFormat {
     /// The word in place of a label that asks for detection.
     const DETECT: &'static str = "detect";
+
+    /// Whether lines are written as almost everyone writes them: double quotes written twice, a
+    /// header in the first line, nothing to skip or to pad.
+    pub(crate) fn is_plain(&self) -> bool {
+        let has_marks = self.escape.is_some() || self.comment.is_some();
+        let is_usual = self.quote == Quote::Double && self.ragged == Ragged::Reject;
+        is_usual && !has_marks && self.header_row == 1
+    }
 
     /// Whether the encoding is to be found out.
     pub(crate) fn is_detected(&self) -> bool {
@@ -250,6 +271,19 @@ pub struct ParquetFormat {
 pub struct ArrowFormat {
     /// File inside a zip archive that holds several.
     pub entry: Option<String>,
+    /// Whether the format was declared, or is that of a database.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
+}
+
+/// Where a format comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Someone declared it.
+    #[default]
+    Declared,
+    /// Nobody did; tables of databases need none.
+    Assumed,
 }
 
 /// A workbook kept by hand.

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::agreement::Agreement;
-use super::fetch::Fetch;
+use super::fetch::{Fetch, Servers};
 use super::format::Format;
 use super::limits::{Freshness, Limits};
 use super::text::Bilingual;
@@ -43,6 +43,9 @@ pub struct SourceSpec {
     /// When silence of the platform becomes worth a word.
     #[serde(default)]
     pub freshness: Freshness,
+    /// Database and file servers that the tables are fetched from.
+    #[serde(default)]
+    pub server: Servers,
     /// Tables by name.
     pub tables: BTreeMap<String, TableSpec>,
 }
@@ -53,7 +56,8 @@ pub struct SourceSpec {
 pub struct TableSpec {
     /// Where its pages are.
     pub fetch: Fetch,
-    /// How its pages are written.
+    /// How its pages are written; tables of databases need none.
+    #[serde(default = "Format::assumed")]
     pub format: Format,
     /// Columns that identify a record; empty where rows are facts of their own.
     #[serde(default)]

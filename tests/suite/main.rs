@@ -33,6 +33,10 @@ mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
+#[cfg(test)]
+mod fetch_from_databases;
+#[cfg(test)]
+mod fetch_over_sftp;
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;

@@ -1,9 +1,14 @@
 //! Where the pages of a table are: one variant per transport.
 
+mod check;
 mod files;
+pub mod postgres;
 mod rest;
 mod rest_check;
+pub mod sftp;
 mod span;
+pub mod sqlite;
+pub mod watermark;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +33,22 @@ pub enum Fetch {
     Files(Files),
     /// A service that answers with pages over HTTP.
     Rest(Box<Rest>),
+    /// A table or query of the platform's PostgreSQL server.
+    Postgres(postgres::PostgresTable),
+    /// A table or query of a SQLite file.
+    Sqlite(sqlite::SqliteTable),
+    /// Files of the platform's SFTP server.
+    Sftp(sftp::SftpFiles),
+}
+
+/// The servers of a platform, by protocol; its tables share them.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Servers {
+    /// Server of the tables with `fetch.postgres`.
+    pub postgres: Option<postgres::PostgresServer>,
+    /// Server of the tables with `fetch.sftp`.
+    pub sftp: Option<sftp::SftpServer>,
 }
 
 impl Fetch {
@@ -36,14 +57,18 @@ impl Fetch {
         match self {
             Self::Files(files) => files.secrets.values().collect(),
             Self::Rest(rest) => rest.secrets(),
+            // Theirs stand with the server.
+            Self::Postgres(_) | Self::Sqlite(_) | Self::Sftp(_) => Vec::new(),
         }
     }
 
     /// Whether a part of the table can be asked for.
     pub(crate) fn has_windows(&self) -> bool {
         match self {
-            Self::Files(_) => false,
+            Self::Files(_) | Self::Sftp(_) => false,
             Self::Rest(rest) => rest.since.is_some(),
+            Self::Postgres(postgres) => postgres.since.is_some(),
+            Self::Sqlite(sqlite) => sqlite.since.is_some(),
         }
     }
 
@@ -52,6 +77,9 @@ impl Fetch {
         let mut findings = match self {
             Self::Files(files) => files.check(),
             Self::Rest(rest) => rest.check(&table.format),
+            Self::Postgres(postgres) => postgres.check(),
+            Self::Sqlite(sqlite) => sqlite.check(),
+            Self::Sftp(sftp) => sftp.check(),
         };
         if self.has_windows() && table.key.is_empty() {
             let message = "`since` reads records again, and the table has no key to know them by";

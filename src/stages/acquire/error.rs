@@ -1,6 +1,6 @@
 //! What goes wrong with a source, and how much of the fetch is worth beginning anew.
 
-use super::transport::http;
+use super::transport::{http, postgres, sftp, sqlite};
 use crate::lake;
 
 /// What went wrong with a source.
@@ -81,6 +81,23 @@ pub enum Error {
     /// A server did not answer as it should.
     #[error(transparent)]
     Http(Box<http::Error>),
+    /// A PostgreSQL server did not give what it should.
+    #[error(transparent)]
+    Postgres(Box<postgres::PostgresError>),
+    /// A SQLite file did not give what it should.
+    #[error(transparent)]
+    Sqlite(Box<sqlite::SqliteError>),
+    /// An SFTP server did not give what it should.
+    #[error(transparent)]
+    Sftp(Box<sftp::SftpError>),
+    /// The server of a table is not declared.
+    #[error("`{table}` is fetched from a server that is not declared; add `[server.{protocol}]`")]
+    NoServer {
+        /// Platform and table.
+        table: String,
+        /// Its protocol.
+        protocol: &'static str,
+    },
     /// The platform was asked for a part of a table that it cannot give.
     #[error("`{table}` has no `since`, so no window of it can be fetched; name another table")]
     NoWindow {
@@ -115,6 +132,11 @@ impl Error {
             // The next reading may meet a quiet moment, or an unbroken connection.
             Self::Cut { .. } | Self::Changed { .. } | Self::BrokenOff { .. } => Remedy::Page,
             Self::Http(error) => error.remedy(),
+            // A snapshot that is lost is lost for all tables.
+            Self::Postgres(error) if error.is_lost_snapshot() => Remedy::Source,
+            Self::Sqlite(error) if error.is_lost_snapshot() => Remedy::Source,
+            Self::Sftp(error) if error.is_broken_page() => Remedy::Page,
+            Self::Postgres(_) | Self::Sqlite(_) | Self::Sftp(_) => Remedy::None,
             // Stores repeat a request themselves. A wrong address, a missing secret and a full disk
             // stay as they are.
             Self::Fetch { .. }
@@ -124,6 +146,7 @@ impl Error {
             | Self::Read { .. }
             | Self::Unknown { .. }
             | Self::Secret { .. }
+            | Self::NoServer { .. }
             | Self::NoWindow { .. }
             | Self::Lake(_) => Remedy::None,
         }
@@ -137,8 +160,12 @@ impl Error {
             | Self::Nothing { .. }
             | Self::Unknown { .. }
             | Self::Secret { .. }
+            | Self::NoServer { .. }
             | Self::NoWindow { .. } => false,
             Self::Http(error) => error.is_transient(),
+            Self::Postgres(error) => error.is_transient(),
+            Self::Sqlite(error) => error.is_transient(),
+            Self::Sftp(error) => error.is_transient(),
             // Networks and disks recover, and writers come to an end.
             Self::Fetch { .. }
             | Self::BrokenOff { .. }

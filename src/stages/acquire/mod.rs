@@ -40,6 +40,9 @@ use pass::{Pass, again_wait};
 use transport::Shared;
 pub use transport::Window;
 pub use transport::http::Error as HttpError;
+pub use transport::postgres::{CopyError, PostgresError, Said};
+pub use transport::sftp::SftpError;
+pub use transport::sqlite::SqliteError;
 
 /// How often a source is begun anew, at most.
 const MAX_PASSES: u32 = 4;
@@ -197,6 +200,7 @@ async fn fetch_tables(
             platform,
             table,
             spec,
+            servers: &source.spec.server,
             window: backfill.map(|backfill| &backfill.window),
         };
         pass.fetch(&mut shared, &mut holding, &mut report).await?;

@@ -14,6 +14,7 @@ use super::transport::{self, Arrived, Earlier, Ended, Request, Shared, Transport
 use super::{Error, MAX_PASSES, SourceReport};
 use crate::context::{Context, Total};
 use crate::lake::pages::{Holding, Page, Role};
+use crate::spec::fetch::Servers;
 use crate::spec::format::CountOf;
 use crate::spec::source::TableSpec;
 
@@ -39,6 +40,8 @@ pub(super) struct Pass<'a> {
     pub(super) table: &'a str,
     /// What is declared of the table.
     pub(super) spec: &'a TableSpec,
+    /// The servers that are declared of the platform.
+    pub(super) servers: &'a Servers,
     /// The window asked for by a backfill.
     pub(super) window: Option<&'a Window>,
 }
@@ -73,6 +76,7 @@ impl Pass<'_> {
             platform: self.platform,
             table: self.table,
             spec: self.spec,
+            servers: self.servers,
             root: &self.cx.commons.root,
             secrets: &self.cx.secrets,
             known: &mine,

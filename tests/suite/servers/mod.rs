@@ -4,7 +4,11 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
+pub(crate) mod neighbors;
+pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod sftp;
 pub(crate) mod shelf;
 pub(crate) mod web;
 

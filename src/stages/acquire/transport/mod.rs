@@ -15,9 +15,15 @@
 //! ([`Transport::again`]), the table (a new transport), all tables of the source (new transports
 //! and a new [`Shared`]), or nothing.
 
+mod arrow_page;
 pub(super) mod files;
 pub(super) mod http;
+pub(super) mod postgres;
+mod reading;
 pub(super) mod rest;
+pub(super) mod sftp;
+mod shared;
+pub(super) mod sqlite;
 
 use std::path::Path;
 
@@ -26,10 +32,11 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 
-pub(super) use super::count::Claim;
 use super::Error;
+pub(super) use super::count::Claim;
+pub(super) use shared::Shared;
 use crate::lake::pages::Page;
-use crate::spec::fetch::Fetch;
+use crate::spec::fetch::{Fetch, Servers};
 use crate::spec::secret::{Secret, SecretRef, Secrets};
 use crate::spec::source::TableSpec;
 
@@ -42,6 +49,8 @@ pub(super) struct Request<'a> {
     pub(super) table: &'a str,
     /// What is declared of the table.
     pub(super) spec: &'a TableSpec,
+    /// The servers that are declared of the platform.
+    pub(super) servers: &'a Servers,
     /// Folder of the commons, for addresses without a scheme.
     pub(super) root: &'a Path,
     /// Secrets of the run.
@@ -79,22 +88,20 @@ pub(super) fn part_address(address: &str, run: u64, ordinal: u64) -> String {
     format!("{address}#run={run:08}&page={ordinal:06}")
 }
 
-/// What the transports of one source share, such as one snapshot of a database. It is made anew
-/// for every source and every time a source is begun anew.
-#[derive(Debug, Default)]
-pub(super) struct Shared {}
-
 /// The transport that the table declares.
 ///
 /// # Errors
 /// When the declaration cannot be used, a secret is missing or the server cannot be reached.
 pub(super) async fn open(
     request: &Request<'_>,
-    _shared: &mut Shared,
+    shared: &mut Shared,
 ) -> Result<Box<dyn Transport>, Error> {
     match &request.spec.fetch {
         Fetch::Files(files) => files::open(request, files).await,
         Fetch::Rest(rest) => rest::open(request, rest),
+        Fetch::Postgres(postgres) => shared.postgres(request, postgres),
+        Fetch::Sqlite(sqlite) => Ok(shared.sqlite(request, sqlite)),
+        Fetch::Sftp(sftp) => shared.sftp(request, sftp),
     }
 }
 

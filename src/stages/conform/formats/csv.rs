@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 use encoding_rs::{Encoding, UTF_8};
 
-use super::{Error, PageRead, RawRow, Record, Sink, Value, places, without_mark};
+use super::{Error, PageRead, RawRow, Record, Sink, Value, delimited, places, without_mark};
 use crate::spec::format::CsvFormat;
 
 /// Reads a page of delimited text.
@@ -15,6 +15,9 @@ pub(super) fn read(
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
+    if !options.is_plain() {
+        return delimited::read(options, fields, without_mark(bytes), sink);
+    }
     let encoding = options
         .field_encoding()
         .ok_or_else(|| Error::UnknownEncoding {
@@ -87,13 +90,13 @@ fn line_number(bytes: &[u8], position: &::csv::Position) -> u64 {
 }
 
 /// A name of the header, without spaces around it.
-fn header_name(encoding: &'static Encoding, name: &[u8]) -> String {
+pub(super) fn header_name(encoding: &'static Encoding, name: &[u8]) -> String {
     let (name, _) = encoding.decode_without_bom_handling(name);
     name.trim().to_owned()
 }
 
 /// Values of a line in the order asked for; `None` if the bytes are not in the encoding.
-fn decoded<'l>(
+pub(super) fn decoded<'l>(
     encoding: &'static Encoding,
     line: &'l ByteRecord,
     places: &[Option<usize>],

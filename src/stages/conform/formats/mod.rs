@@ -19,6 +19,7 @@ mod arrow_ipc;
 pub(crate) mod coercion;
 mod columns;
 mod csv;
+mod delimited;
 mod json;
 mod ndjson;
 mod parquet;

@@ -95,6 +95,53 @@ fn a_line_in_another_encoding_is_broken_and_the_others_are_read() {
 }
 
 #[test]
+fn delimited_text_may_have_titles_comments_and_short_lines() {
+    let page = b"Elenco \"2024\r\n\r\nid|nota|ore\r\n# resto\r\n1|^a|\r\nb^|2\r\n\r\n3|c\r\n4|d|5|6\r\n7|\\\xff|8";
+    let format = "[csv]\ndelimiter = '|'\nquote = { character = '^' }\ncomment = '#'\nheader_row = 3\nragged = 'pad'";
+    let (read, rows) = read(format, &["id", "nota", "ore"], page).unwrap();
+    assert_eq!(read.n_rows, 4);
+    let expected: Rows = vec![
+        (5, Ok(vec![text("1"), text("a|\r\nb"), text("2")])),
+        (8, Ok(vec![text("3"), text("c"), Value::Absent])),
+        (9, Err("ragged_row")),
+        (10, Err("bad_encoding")),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn quotes_may_be_escaped_or_have_no_meaning() {
+    let page = b"a,b\n\"x\\\"\ny\",2\n\"\"\"\",3\n";
+    let (_, rows) = read("csv = { escape = '\\' }", &["a", "b"], page).unwrap();
+    let expected: Rows = vec![
+        (2, Ok(vec![text("x\"\ny"), text("2")])),
+        (4, Ok(vec![text("\""), text("3")])),
+    ];
+    assert_eq!(rows, expected);
+    let (_, rows) = read("csv = { quote = 'none' }", &["a"], b"a\n\"x\n\"y\n").unwrap();
+    let expected: Rows = vec![
+        (2, Ok(vec![text("\"x")])),
+        (3, Ok(vec![text("\"y")])),
+    ];
+    assert_eq!(rows, expected);
+}
+
+proptest! {
+    #[test]
+    fn any_settings_read_plain_text_as_the_plain_reader_does(cells in proptest::collection::vec(("[a-c\"\n]{0,4}", "[a-z ;]{0,3}"), 0..20), ends in 0..2_usize) {
+        let end = ["\n", "\r\n"][ends];
+        let mut page = format!("a,b{end}");
+        for (first, second) in &cells {
+            let first = first.replace('"', "\"\"");
+            page.push_str(&format!("\"{first}\",{second}{end}"));
+        }
+        let plain = read("csv = {}", &["a", "b"], page.as_bytes()).unwrap();
+        let padded = read("csv = { ragged = 'pad' }", &["a", "b"], page.as_bytes()).unwrap();
+        prop_assert_eq!(plain, padded);
+    }
+}
+
+#[test]
 fn an_empty_page_has_no_rows() {
     assert_eq!(read("csv = {}", &["a"], b"").unwrap().0.n_rows, 0);
     assert_eq!(read("ndjson = {}", &["a"], b"").unwrap().0.n_rows, 0);
@@ -443,8 +490,9 @@ fn what_is_no_workbook_or_has_no_such_sheet_is_an_error() {
 }
 
 /// Every format in its plainest form.
-const FORMATS: [&str; 6] = [
+const FORMATS: [&str; 7] = [
     "csv = {}",
+    "csv = { escape = '!', comment = '#', ragged = 'pad' }",
     "json = {}",
     "ndjson = {}",
     "parquet = {}",

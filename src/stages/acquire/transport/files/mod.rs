@@ -12,6 +12,8 @@ mod pattern;
 mod store;
 mod web;
 
+pub(super) use pattern::matches;
+
 use url::Url;
 
 use super::{Request, Transport};

@@ -1,7 +1,7 @@
 //! The `*` in the last segment of an address.
 
 /// Whether `name` matches `pattern`, in which `*` stands for any text.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(in crate::stages::acquire::transport) fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {
