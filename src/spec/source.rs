@@ -71,7 +71,8 @@ pub struct TableSpec {
     /// year, and a run touches only those that its new rows belong to.
     ///
     /// A record is then identified by its key *and* that month or year: the same key filed under
-    /// two months is two records. Without it the table is one part.
+    /// two months is two records, unless `moves` says that a correction may change the date.
+    /// Without it the table is one part.
     pub filed_by: Option<FiledBy>,
     /// Whether every delivery is the whole table, so that a record missing from the latest one is
     /// erased. A delivery is one page; deliveries stand in the order of their addresses, so these
@@ -110,6 +111,10 @@ pub struct FiledBy {
     pub column: String,
     /// How much time a part covers.
     pub every: Every,
+    /// Whether a correction may change the date: then the key alone identifies a record, which
+    /// moves to another part with it, and a run with new rows reads the whole table.
+    #[serde(default)]
+    pub moves: bool,
 }
 
 /// How much time a part of a table covers.
