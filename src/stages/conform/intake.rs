@@ -8,6 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use futures::stream;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use super::Error;
 use super::source_tables::{Job, Reader, fingerprint_of};
@@ -112,6 +114,14 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
     }
 }
 
+/// Does work that takes long, while the runtime's other work goes on on other threads.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        _ => work(),
+    }
+}
+
 /// The error of a table that cannot be built.
 fn typed_error(job: Job<'_>, source: super::typed::Error) -> Error {
     Error::Typed {
@@ -151,7 +161,8 @@ impl Taking<'_> {
                 sequence: sequence as u64,
                 delivery: if is_whole(job) { delivery } else { 1 },
             };
-            let read = self.intake.push_page(place, bytes);
+            let intake = &mut self.intake;
+            let read = blocking(|| intake.push_page(place, bytes));
             read.map_err(|source| Error::Page {
                 table: job.name.to_owned(),
                 url: page.url.clone(),
@@ -167,7 +178,7 @@ impl Taking<'_> {
     /// Opens a kept page.
     async fn open_page(&self, from: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
-        let kept = lake.page_stream(self.reader.platform, self.job.table, &from.sha256);
+        let kept = lake.page_reader(self.reader.platform, self.job.table, &from.sha256);
         let opened = page::open(kept.await?, self.job.spec.format.wrapping());
         let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
@@ -260,7 +271,8 @@ impl Taking<'_> {
         } else {
             Absence::SaysNothing
         };
-        let settled = self.intake.settle(absence);
+        let intake = self.intake;
+        let settled = blocking(|| intake.settle(absence));
         let settled = settled.map_err(|source| typed_error(job, source))?;
         let naming = Naming { job, state };
         let mut written = write(reader, &settled, &naming).await?;

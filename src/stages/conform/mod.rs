@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 
+use crate::canon::cells::CellError;
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::page;
 use crate::context::Context;
@@ -26,6 +27,7 @@ mod books;
 pub(crate) mod formats;
 mod intake;
 mod mapping;
+pub mod rejects;
 mod rowwise;
 mod source_tables;
 mod state;
@@ -104,6 +106,12 @@ pub enum Error {
     /// The books of rejects or counts could not be built.
     #[error("the books cannot be built")]
     Books(#[source] arrow::error::ArrowError),
+    /// The table of rejects cannot be read.
+    #[error("`conformed.rejects` cannot be read")]
+    Rejects(#[source] CellError),
+    /// The list of dropped rejects is damaged.
+    #[error("the list of dropped rejects `rejects/dropped.json` in the lake is damaged")]
+    Dropped(#[source] serde_json::Error),
     /// The lake failed.
     #[error("the lake failed while conforming")]
     Lake(#[source] lake::Error),
