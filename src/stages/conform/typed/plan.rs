@@ -5,8 +5,8 @@ use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
 use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Keeping, Presence};
-use crate::stages::conform::formats::{Kinds, Value};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
+use crate::stages::conform::formats::{Kinds, Value};
 
 use super::cells::{Cell, Content, Staging};
 use super::codes::Codes;
@@ -317,7 +317,10 @@ impl<'c> Plan<'c> {
             return Ok(PartNumber::WHOLE);
         };
         let cell = cells.get(filing.column).unwrap_or(&Cell::Null);
-        let name = self.columns.get(filing.column).map_or("", |column| column.name);
+        let name = self
+            .columns
+            .get(filing.column)
+            .map_or("", |column| column.name);
         filing.part_of(cell).ok_or(("missing_required", name))
     }
 
@@ -338,7 +341,8 @@ impl<'c> Plan<'c> {
         }
         staging.bytes.clear();
         for place in &self.key {
-            if let (Some(cell), Some(column)) = (staging.cells.get(*place), self.columns.get(*place))
+            if let (Some(cell), Some(column)) =
+                (staging.cells.get(*place), self.columns.get(*place))
             {
                 self.write_key(column, cell, &staging.texts, &mut staging.bytes);
             }
