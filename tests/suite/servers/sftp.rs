@@ -37,7 +37,11 @@ pub(crate) fn start() -> Option<Sftp> {
     for name in ["host", "other_host", "user", "stranger"] {
         make_key(&folder.path().join(name));
     }
-    fs::copy(folder.path().join("user.pub"), folder.path().join("authorized")).unwrap();
+    fs::copy(
+        folder.path().join("user.pub"),
+        folder.path().join("authorized"),
+    )
+    .unwrap();
     fs::create_dir(folder.path().join("out")).unwrap();
     if is_root() {
         // Where root runs it, it wants this folder, which the start-up of a machine makes.
@@ -82,7 +86,10 @@ fn serve(sshd: &Path, folder: &Path, port: u16, host_key: &str) -> Child {
     let log = fs::File::create(folder.join("log")).unwrap();
     let mut command = Command::new(sshd);
     command.args(["-D", "-e", "-f", &at("config")]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
     let process = command.spawn().unwrap();
     for _ in 0..200 {
         let greeting = TcpStream::connect(("127.0.0.1", port));
@@ -115,7 +122,10 @@ impl Sftp {
     /// Writes a file and gives it a time long ago, so that it counts as finished.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.path(name), content).unwrap();
-        let file = fs::File::options().write(true).open(self.path(name)).unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(self.path(name))
+            .unwrap();
         let before = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         file.set_modified(before).unwrap();
     }
@@ -133,7 +143,11 @@ impl Sftp {
     /// The fingerprint of a key.
     pub(crate) fn fingerprint(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
-        let said = answers(command_of("ssh-keygen").args(["-l", "-E", "sha256", "-f"]).arg(path));
+        let said = answers(
+            command_of("ssh-keygen")
+                .args(["-l", "-E", "sha256", "-f"])
+                .arg(path),
+        );
         said.split(' ').nth(1).unwrap().to_owned()
     }
 

@@ -32,7 +32,9 @@ impl Shared {
             Some(session) => Arc::clone(session),
             None => {
                 let server = &request.servers.postgres;
-                let server = server.as_ref().ok_or_else(|| undeclared(request, "postgres"))?;
+                let server = server
+                    .as_ref()
+                    .ok_or_else(|| undeclared(request, "postgres"))?;
                 let password = server.password.as_ref();
                 let password = password.map(|at| request.secret(at)).transpose()?;
                 let session = postgres::Session::new(server, password, request.root);
@@ -51,8 +53,8 @@ impl Shared {
         declared: &SqliteTable,
     ) -> Box<dyn Transport> {
         let session = self.sqlite.entry(declared.path.clone());
-        let session = session
-            .or_insert_with(|| Arc::new(sqlite::Session::new(request.root, &declared.path)));
+        let session =
+            session.or_insert_with(|| Arc::new(sqlite::Session::new(request.root, &declared.path)));
         let session = Arc::clone(session);
         Box::new(sqlite::SqlitePages::new(request, declared, session))
     }

@@ -210,7 +210,10 @@ fn number(value: &[u8]) -> Result<f64, Unfit> {
     match *value {
         [a, b, c, d] => {
             let narrow = f32::from_be_bytes([a, b, c, d]);
-            narrow.to_string().parse().map_err(|_no_number| WRONG_LENGTH)
+            narrow
+                .to_string()
+                .parse()
+                .map_err(|_no_number| WRONG_LENGTH)
         }
         [a, b, c, d, e, f, g, h] => Ok(f64::from_be_bytes([a, b, c, d, e, f, g, h])),
         _ => Err(WRONG_LENGTH),
@@ -338,13 +341,24 @@ mod tests {
 
     #[test]
     fn every_type_has_its_column() {
-        let text = |written, value: &[u8]| column(written, value).as_string::<i32>().value(0).to_owned();
+        let text = |written, value: &[u8]| {
+            column(written, value)
+                .as_string::<i32>()
+                .value(0)
+                .to_owned()
+        };
         assert_eq!(text(Written::Text, b"via"), "via");
         assert_eq!(text(Written::Jsonb, b"\x01{}"), "{}");
         let uuid: Vec<u8> = (0..16).collect();
-        assert_eq!(text(Written::Uuid, &uuid), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+        assert_eq!(
+            text(Written::Uuid, &uuid),
+            "00010203-0405-0607-0809-0a0b0c0d0e0f"
+        );
         let number = column(Written::Float4, &0.1_f32.to_be_bytes());
-        assert_eq!(number.as_primitive::<Float64Type>().value(0).to_string(), "0.1");
+        assert_eq!(
+            number.as_primitive::<Float64Type>().value(0).to_string(),
+            "0.1"
+        );
         let instant = column(Written::Instant, &1_i64.to_be_bytes());
         let instant = instant.as_primitive::<TimestampMicrosecondType>().value(0);
         assert_eq!(instant, MICROS_BEFORE_2000 + 1);

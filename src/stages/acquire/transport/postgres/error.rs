@@ -230,7 +230,10 @@ impl From<&tokio_postgres::Error> for Said {
             let cause = std::error::Error::source(error);
             let is_certificate = cause.is_some_and(|cause| chain(cause).contains("certificate"));
             return Self {
-                text: cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause))),
+                text: cause.map_or_else(
+                    || error.to_string(),
+                    |cause| format!("{error}: {}", chain(cause)),
+                ),
                 is_transient: !is_certificate,
             };
         };
@@ -239,12 +242,15 @@ impl From<&tokio_postgres::Error> for Said {
         let text = if PLAIN_CLASSES.contains(&class) {
             format!("{} ({code})", said.message())
         } else {
-            format!("the server answers with code {code}; its message may hold data and is not shown")
+            format!(
+                "the server answers with code {code}; its message may hold data and is not shown"
+            )
         };
         Self {
             text,
             // A time-out of a statement comes again, and so does a missing database file.
-            is_transient: PASSING_CLASSES.contains(&class) && *said.code() != SqlState::QUERY_CANCELED,
+            is_transient: PASSING_CLASSES.contains(&class)
+                && *said.code() != SqlState::QUERY_CANCELED,
         }
     }
 }

@@ -172,7 +172,9 @@ impl PostgresPages {
         let Stage::Reading(reading) = &mut self.stage else {
             return Ok(None);
         };
-        let n_rows = reading.fill(&self.session, &self.shown, &self.declared).await?;
+        let n_rows = reading
+            .fill(&self.session, &self.shown, &self.declared)
+            .await?;
         if n_rows > 0 || reading.pages.has_empty() {
             let page = reading.write(n_rows, &self.shown)?;
             return Ok(Some(reading.pages.page(page, String::new())));

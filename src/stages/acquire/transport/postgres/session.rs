@@ -111,10 +111,7 @@ impl Session {
 
     /// The connection, made if this is the first table; no other table reads until it is given
     /// back.
-    pub(super) async fn enter(
-        &self,
-        table: &str,
-    ) -> Result<OwnedMutexGuard<State>, PostgresError> {
+    pub(super) async fn enter(&self, table: &str) -> Result<OwnedMutexGuard<State>, PostgresError> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         match &*state {
             State::Open(_) => {}
@@ -158,7 +155,11 @@ impl Session {
             let _ended = connection.await;
         });
         let begin = self.begin();
-        let begun = self.within("begin a transaction", patience, client.batch_execute(&begin));
+        let begun = self.within(
+            "begin a transaction",
+            patience,
+            client.batch_execute(&begin),
+        );
         begun.await?.map_err(|source| self.not_connected(&source))?;
         let now = client.query_one("select pg_catalog.now()", &[]);
         let now = self.within("take a snapshot", patience, now).await?;

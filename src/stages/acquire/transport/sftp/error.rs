@@ -134,9 +134,10 @@ impl SftpError {
             Self::List { source, .. } | Self::Read { source, .. } => {
                 !matches!(**source, russh_sftp::client::error::Error::Status(_))
             }
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Cut { .. } | Self::Changed { .. } => {
-                true
-            }
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Cut { .. }
+            | Self::Changed { .. } => true,
         }
     }
 }

@@ -8,11 +8,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex as Cell, PoisonError};
 use std::time::Duration;
 
+use russh::Preferred;
 use russh::client::{Config, Handle, Handler, connect};
 use russh::keys::{
     Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key,
 };
-use russh::Preferred;
 use russh_sftp::client::SftpSession;
 use tokio::sync::Mutex;
 

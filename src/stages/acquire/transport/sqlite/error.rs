@@ -156,7 +156,9 @@ pub enum SqliteError {
         source: arrow::error::ArrowError,
     },
     /// The reader stopped without a word.
-    #[error("the reading of `{table}` stopped without an answer; run again, and report it if it happens twice")]
+    #[error(
+        "the reading of `{table}` stopped without an answer; run again, and report it if it happens twice"
+    )]
     Stopped {
         /// Table or query.
         table: String,
@@ -173,7 +175,9 @@ impl SqliteError {
     pub(in crate::stages::acquire) fn is_transient(&self) -> bool {
         match self {
             // A copy ends, a writer ends.
-            Self::Cut { .. } | Self::Changed { .. } | Self::Busy { .. } | Self::Stopped { .. } => true,
+            Self::Cut { .. } | Self::Changed { .. } | Self::Busy { .. } | Self::Stopped { .. } => {
+                true
+            }
             // Someone must change the file or the pipeline first.
             Self::Read { .. }
             | Self::NotSqlite { .. }

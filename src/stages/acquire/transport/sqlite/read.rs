@@ -95,9 +95,8 @@ impl Session {
         };
         let read = match &mut *opened {
             Some(opened) => read(opened, job, (place, &self.path), answers),
-            none => open(&self.path, place).and_then(|found| {
-                read(none.insert(found), job, (place, &self.path), answers)
-            }),
+            none => open(&self.path, place)
+                .and_then(|found| read(none.insert(found), job, (place, &self.path), answers)),
         };
         if let Err(error) = read {
             *opened = None;
@@ -155,7 +154,11 @@ fn read(
         job,
         place,
         source: source_of(&job.declared),
-        since: job.declared.since.as_ref().map(|since| quoted(&since.column)),
+        since: job
+            .declared
+            .since
+            .as_ref()
+            .map(|since| quoted(&since.column)),
     };
     let Some(ended) = asked.pages(&tag, answers)? else {
         return Ok(());
@@ -241,7 +244,10 @@ impl Asked<'_> {
         let n_records = self.count(&condition, &bounds)?;
         let list: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
         let (list, order) = (list.join(", "), self.order(&list)?);
-        let statement = format!("select {list} from {}{condition} order by {order}", self.source);
+        let statement = format!(
+            "select {list} from {}{condition} order by {order}",
+            self.source
+        );
         let failed = self.failed("read");
         let mut statement = self.connection.prepare(&statement).map_err(&failed)?;
         let mut rows = statement.query(bounds.as_slice()).map_err(&failed)?;
@@ -255,7 +261,10 @@ impl Asked<'_> {
             }
             n_before += n_rows;
             let page = pages.page(content, tag.to_owned());
-            if answers.blocking_send(Ok(Said::Page(Box::new(page)))).is_err() {
+            if answers
+                .blocking_send(Ok(Said::Page(Box::new(page))))
+                .is_err()
+            {
                 return Ok(None);
             }
         }
@@ -274,7 +283,11 @@ impl Asked<'_> {
             self.check_table()?;
         }
         let names: Vec<String> = declared.columns.iter().map(|name| quoted(name)).collect();
-        let list = if names.is_empty() { "*".to_owned() } else { names.join(", ") };
+        let list = if names.is_empty() {
+            "*".to_owned()
+        } else {
+            names.join(", ")
+        };
         let statement = format!("select {list} from {}", self.source);
         let statement = self.connection.prepare(&statement).map_err(&failed)?;
         let affinities = self.affinities()?;
@@ -418,7 +431,9 @@ impl Asked<'_> {
     /// Records under a condition, as SQLite counts them.
     fn count(&self, condition: &str, bounds: &[&dyn ToSql]) -> Result<u64, SqliteError> {
         let statement = format!("select count(*) from {}{condition}", self.source);
-        let count = self.connection.query_row(&statement, bounds, |row| row.get(0));
+        let count = self
+            .connection
+            .query_row(&statement, bounds, |row| row.get(0));
         let count: i64 = count.map_err(self.failed("count"))?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
@@ -450,7 +465,8 @@ impl Asked<'_> {
             }
         }
         let columns = cells.iter_mut().zip(columns);
-        let columns = columns.map(|(cells, (name, affinity))| (name.clone(), cells.finish(*affinity)));
+        let columns =
+            columns.map(|(cells, (name, affinity))| (name.clone(), cells.finish(*affinity)));
         let n_in_page = usize::try_from(n_rows).unwrap_or(usize::MAX);
         let page = arrow_page::write(columns.collect(), n_in_page);
         let page = page.map_err(|source| SqliteError::Page {
