@@ -214,8 +214,8 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
 }
 
 /// A page as its format reads it.
-fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(kept, spec.format.wrapping())?;
     let read = page::read_whole(opened.bytes, MAX_READ);
     read.map_err(|source| page::Error::Read { source })
 }
@@ -313,6 +313,7 @@ impl Reader<'_> {
                 .lake
                 .page(self.platform, table, &page.sha256)
                 .await?;
+            let kept = Box::new(Cursor::new(kept));
             let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),

@@ -245,8 +245,11 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     };
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
-    let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = super::plain(spec, kept).map_err(|source| Error::Compressed {
+    let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
+    let kept = kept.await?;
+    // The reader blocks, so it is no business of the runtime's own threads.
+    let plain = tokio::task::block_in_place(|| super::plain(spec, kept));
+    let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
         source: Box::new(source),

@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use object_store::ObjectStoreExt;
+
 use super::{antenne, commons_with};
 use crate::servers::python::{self, Server};
 use crate::servers::require;
@@ -20,8 +22,18 @@ pub(super) fn store() -> Option<Server> {
 
 /// Puts an object there.
 pub(super) fn put(server: &Server, path: &str, body: &str) {
-    let put = server.ask("PUT", &format!("/{BUCKET}/{path}"), body);
-    assert!(put.starts_with("HTTP/1.1 200"), "{put}");
+    let options = [
+        ("region", "us-east-1".to_owned()),
+        ("endpoint", server.url()),
+        ("allow_http", "true".to_owned()),
+        ("access_key_id", "planted-id".to_owned()),
+        ("secret_access_key", "planted-key-of-the-store".to_owned()),
+    ];
+    let bucket = format!("s3://{BUCKET}/").parse().unwrap();
+    let (store, _) = object_store::parse_url_opts(&bucket, options).unwrap();
+    let put = async { store.put(&path.into(), body.to_owned().into()).await };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(put).unwrap();
 }
 
 /// Options and secrets of the store.
