@@ -298,6 +298,29 @@ fn a_login_that_is_refused_names_the_account_and_no_secret() {
 }
 
 #[test]
+fn a_key_of_another_kind_or_with_a_passphrase_opens_the_server_too() {
+    let Some((sftp, _)) = platform() else {
+        return;
+    };
+    sftp.write("favori-1.csv", export(1..=3));
+    with_key(&sftp, "rsa").acquire().expect_code(0);
+    let said = with_key(&sftp, "locked").acquire().expect_code(4).said;
+    assert!(said.contains("passphrase"), "{said}");
+    let variable = "TEST_SFTP_PASSPHRASE";
+    let servers = format!("{}passphrase = \"env:{variable}\"\n", sftp.declared());
+    let secrets = vec![
+        (sftp::VARIABLE, sftp.key("locked")),
+        (variable, sftp::PASSPHRASE.to_owned()),
+    ];
+    let neighbors = Neighbors::new(&origin_at(&sftp, servers), secrets);
+    neighbors.acquire().expect_code(0);
+    let lake = neighbors.commons.files("");
+    let passphrase = sftp::PASSPHRASE.as_bytes();
+    let holds = |bytes: &Vec<u8>| bytes.windows(passphrase.len()).any(|part| part == passphrase);
+    assert!(!lake.values().any(holds), "no secret lies in the commons");
+}
+
+#[test]
 fn a_server_or_file_that_is_not_there_is_named() {
     let Some((sftp, neighbors)) = platform() else {
         return;

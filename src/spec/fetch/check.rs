@@ -140,9 +140,9 @@ impl Servers {
         if self.sftp.is_some() && !uses_sftp {
             findings.push(("server".to_owned(), unused("sftp")));
         }
-        let of_postgres = self.postgres.iter().flat_map(|server| server.check());
+        let of_postgres = self.postgres.iter().flat_map(PostgresServer::check);
         findings.extend(of_postgres.map(|found| ("server.postgres".to_owned(), found)));
-        let of_sftp = self.sftp.iter().flat_map(|server| server.check());
+        let of_sftp = self.sftp.iter().flat_map(SftpServer::check);
         findings.extend(of_sftp.map(|found| ("server.sftp".to_owned(), found)));
         findings
     }

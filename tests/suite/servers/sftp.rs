@@ -16,6 +16,9 @@ use super::{answers, command_of, find, free_port, is_root, require};
 /// Name of the variable that the pipelines of the tests take the private key from.
 pub(crate) const VARIABLE: &str = "TEST_SFTP_KEY";
 
+/// Passphrase of the private key `locked`.
+pub(crate) const PASSPHRASE: &str = "frase-segreta-del-test";
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Sftp {
@@ -35,13 +38,13 @@ pub(crate) fn start() -> Option<Sftp> {
     };
     let folder = TempDir::new().unwrap();
     for name in ["host", "other_host", "user", "stranger"] {
-        make_key(&folder.path().join(name));
+        make_key(&folder.path().join(name), "ed25519", "");
     }
-    fs::copy(
-        folder.path().join("user.pub"),
-        folder.path().join("authorized"),
-    )
-    .unwrap();
+    make_key(&folder.path().join("rsa"), "rsa", "");
+    make_key(&folder.path().join("locked"), "ed25519", PASSPHRASE);
+    let known = ["user.pub", "rsa.pub", "locked.pub"];
+    let known = known.map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
+    fs::write(folder.path().join("authorized"), known.concat()).unwrap();
     fs::create_dir(folder.path().join("out")).unwrap();
     if is_root() {
         // Where root runs it, it wants this folder, which the start-up of a machine makes.
@@ -57,9 +60,9 @@ pub(crate) fn start() -> Option<Sftp> {
 }
 
 /// Makes a pair of keys.
-fn make_key(path: &Path) {
+fn make_key(path: &Path, kind: &str, passphrase: &str) {
     let mut make = command_of("ssh-keygen");
-    make.args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"]);
+    make.args(["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"]);
     answers(make.arg(path));
 }
 
@@ -130,7 +133,7 @@ impl Sftp {
         file.set_modified(before).unwrap();
     }
 
-    /// A private key: `user` is known to the server, `stranger` is not.
+    /// A private key: `user`, `rsa` and `locked` are known to the server, `stranger` is not.
     pub(crate) fn key(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }

@@ -197,27 +197,24 @@ fn flag(value: &[u8]) -> Result<bool, Unfit> {
 
 /// A whole number.
 pub(super) fn integer(value: &[u8]) -> Result<i64, Unfit> {
-    match *value {
-        [a, b] => Ok(i64::from(i16::from_be_bytes([a, b]))),
-        [a, b, c, d] => Ok(i64::from(i32::from_be_bytes([a, b, c, d]))),
-        [a, b, c, d, e, f, g, h] => Ok(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(WRONG_LENGTH),
+    if let Ok(bytes) = value.try_into() {
+        return Ok(i16::from_be_bytes(bytes).into());
     }
+    if let Ok(bytes) = value.try_into() {
+        return Ok(i32::from_be_bytes(bytes).into());
+    }
+    let bytes = value.try_into().map_err(|_length| WRONG_LENGTH)?;
+    Ok(i64::from_be_bytes(bytes))
 }
 
 /// A number with decimals; of four bytes, the shortest that is written as it.
 fn number(value: &[u8]) -> Result<f64, Unfit> {
-    match *value {
-        [a, b, c, d] => {
-            let narrow = f32::from_be_bytes([a, b, c, d]);
-            narrow
-                .to_string()
-                .parse()
-                .map_err(|_no_number| WRONG_LENGTH)
-        }
-        [a, b, c, d, e, f, g, h] => Ok(f64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(WRONG_LENGTH),
+    if let Ok(bytes) = value.try_into() {
+        let narrow = f32::from_be_bytes(bytes).to_string();
+        return narrow.parse().map_err(|_no_number| WRONG_LENGTH);
     }
+    let bytes = value.try_into().map_err(|_length| WRONG_LENGTH)?;
+    Ok(f64::from_be_bytes(bytes))
 }
 
 /// Days since 1970.

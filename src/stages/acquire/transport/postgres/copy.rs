@@ -175,16 +175,16 @@ impl CopyRows {
                 return Ok(None);
             };
             at += 4;
-            if length != -1 {
-                let length = usize::try_from(length).map_err(|_negative| CopyError::Length {
-                    row: self.n_rows + 1,
-                    length,
-                })?;
-                ends.push(Some((at, at + length)));
-                at += length;
-            } else {
+            if length == -1 {
                 ends.push(None);
+                continue;
             }
+            let length = usize::try_from(length).map_err(|_negative| CopyError::Length {
+                row: self.n_rows + 1,
+                length,
+            })?;
+            ends.push(Some((at, at + length)));
+            at += length;
         }
         if self.buffer.len() < at {
             return Ok(None);

@@ -3,6 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::copy::CopyError;
+use crate::stages::acquire::error::Remedy;
 
 /// What went wrong with a PostgreSQL server.
 #[derive(Debug, thiserror::Error)]
@@ -161,10 +162,15 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
-    /// Whether all tables of the source are worth being read anew, in another snapshot; a
-    /// connection that was never made has been tried enough.
-    pub(in crate::stages::acquire) fn is_lost_snapshot(&self) -> bool {
-        self.is_transient() && !matches!(self, Self::Connect { .. } | Self::Timeout { .. })
+    /// How much is worth beginning anew: all tables, in another snapshot. A connection that was
+    /// never made has been tried enough.
+    pub(in crate::stages::acquire) fn remedy(&self) -> Remedy {
+        let is_made = !matches!(self, Self::Connect { .. } | Self::Timeout { .. });
+        if is_made && self.is_transient() {
+            Remedy::Source
+        } else {
+            Remedy::None
+        }
     }
 
     /// Whether trying again later may help.

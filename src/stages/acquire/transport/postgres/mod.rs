@@ -39,6 +39,7 @@ pub(in crate::stages::acquire) use session::Session;
 
 use cells::Column;
 use copy::CopyRows;
+use mark::Mark;
 use plan::{Plan, Wanted, plan};
 use session::{Canceller, State};
 
@@ -151,7 +152,7 @@ impl PostgresPages {
             .into_iter()
             .map(|(name, written)| (name, Column::new(written)))
             .collect();
-        let part: Part<String> = part.map(|mark| mark.text());
+        let part: Part<String> = part.map(Mark::text);
         Ok(Reading {
             stream: Box::pin(stream),
             rows: CopyRows::new(columns.len()),
@@ -210,12 +211,11 @@ impl Reading {
                 break;
             }
             let piece = async { self.stream.next().await.transpose() };
-            match session.answer("read", shown, piece).await? {
-                Some(piece) => self.rows.push(&piece),
-                None => {
-                    self.rows.finish().map_err(failed)?;
-                    self.flow = Flow::Ended;
-                }
+            if let Some(piece) = session.answer("read", shown, piece).await? {
+                self.rows.push(&piece);
+            } else {
+                self.rows.finish().map_err(failed)?;
+                self.flow = Flow::Ended;
             }
         }
         Ok(n_rows)

@@ -36,15 +36,13 @@ pub(super) fn text(value: &[u8]) -> Option<String> {
             .copied()
             .unwrap_or(0)
     };
-    Some(written(sign == NEGATIVE, weight, n_decimals, at))
+    let sign = if sign == NEGATIVE { "-" } else { "" };
+    Some(sign.to_owned() + &written(weight, n_decimals, at))
 }
 
-/// Writes a number whose digit to the base 10000 at each place is known.
-fn written(is_negative: bool, weight: i16, n_decimals: usize, at: impl Fn(i32) -> u16) -> String {
+/// Writes a number without its sign, whose digit to the base 10000 at each place is known.
+fn written(weight: i16, n_decimals: usize, at: impl Fn(i32) -> u16) -> String {
     let mut text = String::new();
-    if is_negative {
-        text.push('-');
-    }
     // Writing to a String cannot fail.
     let _written = write!(
         text,

@@ -148,8 +148,8 @@ impl Session {
         let config = self.config();
         let connect = config.connect(self.tls.clone());
         let patience = self.server.connect_timeout.duration();
-        let connected = self.within("connect", patience, connect).await?;
-        let (client, connection) = connected.map_err(|source| self.not_connected(&source))?;
+        let made = self.within("connect", patience, connect).await?;
+        let (client, connection) = made.map_err(|source| self.not_connected(&source))?;
         // The connection ends when the client is dropped; what it dies of, the client says.
         tokio::spawn(async move {
             let _ended = connection.await;

@@ -2,6 +2,8 @@
 
 use rusqlite::ffi::ErrorCode;
 
+use crate::stages::acquire::error::Remedy;
+
 /// What went wrong with a SQLite file.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
@@ -166,9 +168,13 @@ pub enum SqliteError {
 }
 
 impl SqliteError {
-    /// Whether all tables of the file are worth being read anew.
-    pub(in crate::stages::acquire) fn is_lost_snapshot(&self) -> bool {
-        matches!(self, Self::Changed { .. })
+    /// How much is worth beginning anew: all tables of a file that was overwritten.
+    pub(in crate::stages::acquire) fn remedy(&self) -> Remedy {
+        if matches!(self, Self::Changed { .. }) {
+            Remedy::Source
+        } else {
+            Remedy::None
+        }
     }
 
     /// Whether trying again later may help.
