@@ -152,14 +152,14 @@ impl PostgresPages {
             .into_iter()
             .map(|(name, written)| (name, Column::new(written)))
             .collect();
-        let part: Part<String> = part.map(Mark::text);
+        let part: Part<String> = part.map(|mark| mark.text());
         Ok(Reading {
             stream: Box::pin(stream),
             rows: CopyRows::new(columns.len()),
             flow: Flow::Open,
             columns,
             pages: Numbered::new(self.addresses.clone(), part, n_records),
-            cursor: cursor.map(|mark| mark.text()),
+            cursor: cursor.map(Mark::text),
             cancel,
             _turn: turn,
         })

@@ -37,7 +37,7 @@ pub(super) fn text(value: &[u8]) -> Option<String> {
             .unwrap_or(0)
     };
     let sign = if sign == NEGATIVE { "-" } else { "" };
-    Some(sign.to_owned() + &written(weight, n_decimals, at))
+    Some(format!("{sign}{}", written(weight, n_decimals, at)))
 }
 
 /// Writes a number without its sign, whose digit to the base 10000 at each place is known.

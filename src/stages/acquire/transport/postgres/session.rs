@@ -154,11 +154,11 @@ impl Session {
         tokio::spawn(async move {
             let _ended = connection.await;
         });
-        let begin = self.begin();
+        let statements = self.begin();
         let begun = self.within(
             "begin a transaction",
             patience,
-            client.batch_execute(&begin),
+            client.batch_execute(&statements),
         );
         begun.await?.map_err(|source| self.not_connected(&source))?;
         let now = client.query_one("select pg_catalog.now()", &[]);

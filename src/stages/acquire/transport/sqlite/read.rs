@@ -123,6 +123,24 @@ fn open(path: &Path, place: Place<'_>) -> Result<Opened, SqliteError> {
     Ok(Opened { connection, state })
 }
 
+/// Which rows of a table are read.
+struct Meant {
+    /// The rows.
+    part: Part<Mark>,
+    /// Where the next reading begins.
+    next: Option<Mark>,
+}
+
+impl Meant {
+    /// All rows, and all of them again next time.
+    fn all() -> Self {
+        Self {
+            part: Part::whole(),
+            next: None,
+        }
+    }
+}
+
 /// A table or query that is being read.
 struct Asked<'a> {
     /// The connection.
@@ -227,7 +245,7 @@ impl Asked<'_> {
     /// Reads all pages; `None` when nobody listens any more.
     fn pages(&self, tag: &str, answers: &Answers) -> Result<Option<Ended>, SqliteError> {
         let columns = self.columns()?;
-        let Some((part, cursor)) = self.part()? else {
+        let Some(Meant { part, next }) = self.part()? else {
             let nothing = Ended {
                 cursor: None,
                 earlier: Earlier::Stay,
@@ -257,7 +275,7 @@ impl Asked<'_> {
         loop {
             let (content, n_rows) = self.page(&mut rows, &columns, n_before)?;
             if n_rows == 0 && !pages.has_empty() {
-                return Ok(Some(pages.end(cursor.map(|mark| mark.text()))));
+                return Ok(Some(pages.end(next.map(|mark| mark.text()))));
             }
             n_before += n_rows;
             let page = pages.page(content, tag.to_owned());
@@ -352,9 +370,9 @@ impl Asked<'_> {
 
     /// Which rows to take, and where the next reading begins; `None` where there are none, though
     /// there were.
-    fn part(&self) -> Result<Option<(Part<Mark>, Option<Mark>)>, SqliteError> {
+    fn part(&self) -> Result<Option<Meant>, SqliteError> {
         let (Some(since), Some(name)) = (&self.job.declared.since, &self.since) else {
-            return Ok(Some((Part::whole(), None)));
+            return Ok(Some(Meant::all()));
         };
         let (table, column) = (self.job.shown.clone(), since.column.clone());
         self.check_marks(name, &column)?;
@@ -362,7 +380,7 @@ impl Asked<'_> {
         let Some(greatest) = greatest else {
             // A table without rows has no kind of watermark; all that comes later is new.
             let is_first = self.job.cursor.is_none() && self.job.window.is_none();
-            return Ok(is_first.then(|| (Part::whole(), None)));
+            return Ok(is_first.then(Meant::all));
         };
         let kind = MarkKind::of(ValueRef::from(&greatest));
         let least = least.and_then(|least| MarkKind::of(ValueRef::from(&least)));
@@ -378,7 +396,8 @@ impl Asked<'_> {
         };
         if let Some((from, to)) = &self.job.window {
             let (from, to) = (Some(read(from)?), Some(read(to)?));
-            return Ok(Some((Part { from, to }, None)));
+            let part = Part { from, to };
+            return Ok(Some(Meant { part, next: None }));
         }
         let next = kind.value(ValueRef::from(&greatest));
         let next = next.map(|next| next.at_most(self.job.started_micros));
@@ -391,7 +410,8 @@ impl Asked<'_> {
             })
         });
         let from = from.transpose()?;
-        Ok(Some((Part { from, to: None }, next)))
+        let part = Part { from, to: None };
+        Ok(Some(Meant { part, next }))
     }
 
     /// Refuses a table with rows that have no watermark.
