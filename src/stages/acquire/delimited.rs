@@ -100,7 +100,9 @@ mod tests {
     fn count(toml: &str, text: &str) -> Count {
         let options: CsvFormat = toml::from_str(toml).unwrap();
         let mut count = LineCount::new(&options).unwrap();
-        text.as_bytes().chunks(3).for_each(|piece| count.feed(piece));
+        text.as_bytes()
+            .chunks(3)
+            .for_each(|piece| count.feed(piece));
         count.finish()
     }
 
