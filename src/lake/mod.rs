@@ -25,11 +25,13 @@ mod commit;
 pub(crate) mod pages;
 pub(crate) mod plain;
 mod provider;
+mod side_by_side;
 mod table;
 mod write;
 
 pub(crate) use commit::{TableCommit, WholeTable};
 pub use table::{File, Snapshot};
+pub(crate) use side_by_side::{Groups, Writing};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 
 /// A zone of the lake: what one stage of the journey fills.
@@ -101,6 +103,15 @@ pub enum Error {
         /// Why not.
         #[source]
         source: Box<object_store::Error>,
+    },
+    /// A local file of a table could not be written or sent.
+    #[error("cannot write `{path}`: check the room and the rights there")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// The log of a table could not be read or written.
     #[error("cannot {act} the log of table `{table}`")]

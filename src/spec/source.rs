@@ -105,8 +105,34 @@ pub struct TableSpec {
     pub revision: Option<String>,
     /// Boolean column that marks a row as the deletion of its record.
     pub deleted: Option<String>,
+    /// Date under which a record is filed for ever; the table is then kept in parts by month or
+    /// year, and a run touches only those that its new rows belong to.
+    ///
+    /// A record is then identified by its key *and* that month or year: the same key filed under
+    /// two months is two records. Without it the table is one part.
+    pub filed_by: Option<FiledBy>,
     /// Columns by name, in any order.
     pub columns: BTreeMap<String, ColumnSpec>,
+}
+
+/// How the records of a table are filed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FiledBy {
+    /// A required date, instant (in UTC) or month that never changes.
+    pub column: String,
+    /// How much time a part covers.
+    pub every: Every,
+}
+
+/// How much time a part of a table covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// A month: parts are called `2024-03`.
+    Month,
+    /// A year: parts are called `2024`.
+    Year,
 }
 
 /// Contract of one column.
@@ -147,6 +173,26 @@ pub struct ColumnSpec {
     /// What happens to a text that holds a direct identifier.
     #[serde(default)]
     pub identifiers: IdentifierPolicy,
+    /// Whether the value is stored; one that is not is still judged by the whole contract.
+    #[serde(default)]
+    pub keep: Keeping,
+}
+
+/// Whether the values of a column are stored. Written `true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Keeping {
+    /// They are columns of the typed table.
+    #[default]
+    Stored,
+    /// They are read, judged and left out.
+    Judged,
+}
+
+impl From<bool> for Keeping {
+    fn from(keep: bool) -> Self {
+        if keep { Self::Stored } else { Self::Judged }
+    }
 }
 
 /// Whether a value must be there. Written `true` or `false`.

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use arrow::array::AsArray;
-use arrow::record_batch::RecordBatch;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::page;
@@ -23,7 +22,7 @@ use crate::context::tables;
 use crate::context::{Context, Total};
 use crate::engine;
 use crate::lake::pages::Page;
-use crate::lake::{self, WholeTable, Zone};
+use crate::lake::{self, Scope, Snapshot, Statistics, TableCommit, Zone};
 use crate::spec::source::{SourceSpec, TableSpec};
 
 mod books;
@@ -35,10 +34,9 @@ pub use books::{BookLine, Closed};
 use books::{Ledger, line_of};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
-use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
-
-/// The most bytes of a page that are held in memory to be read.
-const MAX_READ: u64 = 4 << 30;
+use typed::{
+    Absence, Destination, HeldAs, KeyRing, Limits, PageRef, Settled, TableIntake, TableRef, Tools,
+};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";
@@ -205,13 +203,6 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     Ok((ComuneIndex::new(rows), fingerprint))
 }
 
-/// A page as its format reads it.
-fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
-    let read = page::read_whole(opened.bytes, MAX_READ);
-    read.map_err(|source| page::Error::Read { source })
-}
-
 /// Reads the tables of one platform.
 struct Reader<'a> {
     /// Context of the run.
@@ -237,15 +228,18 @@ impl Reader<'_> {
             let name = format!("{}__{table}", self.platform);
             let fingerprint = self.fingerprint(spec, &pages);
             let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
-            let is_current = before.is_some_and(|before| before.is_made_from(&fingerprint));
+            let is_current = before.as_ref().is_some_and(|before| {
+                let mut parts = before.fingerprints.values();
+                parts.len() > 0 && parts.all(|known| *known == fingerprint)
+            });
             if is_current && ledger.holds(&name, &fingerprint) {
                 continue;
             }
-            let conformed = self.read_table(&name, (table, spec), &pages).await?;
-            self.write_typed(&name, conformed.batch, &fingerprint)
+            let settled = self.read_table(&name, (table, spec), &pages).await?;
+            self.write_typed(&name, &settled, &fingerprint, before.as_ref())
                 .await?;
-            let line = line_of(self.platform, table, &pages, &conformed.books);
-            ledger.record(&name, fingerprint, line, conformed.rejects);
+            let line = line_of(self.platform, table, &pages, &settled.books);
+            ledger.record(&name, fingerprint, line, settled.rejects);
         }
         Ok(())
     }
@@ -276,12 +270,12 @@ impl Reader<'_> {
     }
 
     /// Reads one table by its contract.
-    async fn read_table(
-        &self,
+    async fn read_table<'t>(
+        &'t self,
         name: &str,
-        (table, spec): (&str, &TableSpec),
+        (table, spec): (&'t str, &'t TableSpec),
         pages: &[&Page],
-    ) -> Result<Conformed, Error> {
+    ) -> Result<Settled<'t>, Error> {
         let total = pages.iter().map(|page| page.n_bytes).sum();
         self.cx.progress.begin("conform", name, Total::Bytes(total));
         let declared = TableRef {
@@ -297,15 +291,20 @@ impl Reader<'_> {
             table: name.to_owned(),
             source: Box::new(source),
         };
-        let mut table_conformer =
-            TableConformer::new(declared, self.comuni, keys).map_err(built)?;
+        let tools = Tools {
+            comuni: self.comuni,
+            keys,
+            limits: self.limits(),
+        };
+        let mut intake = TableIntake::new(declared, tools).map_err(built)?;
         for (sequence, page) in pages.iter().enumerate() {
             let kept = self
                 .cx
                 .lake
                 .page(self.platform, table, &page.sha256)
                 .await?;
-            let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
+            let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping());
+            let opened = opened.map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),
                 source: Box::new(source),
@@ -314,9 +313,10 @@ impl Reader<'_> {
                 sha256: &page.sha256,
                 url: &page.url,
                 sequence: sequence as u64,
+                delivery: 1,
             };
-            table_conformer
-                .push_page(place, &bytes)
+            intake
+                .push_page(place, opened.bytes)
                 .map_err(|source| Error::Page {
                     table: name.to_owned(),
                     url: page.url.clone(),
@@ -326,29 +326,72 @@ impl Reader<'_> {
                 .progress
                 .advance(page.n_records.unwrap_or_default(), page.n_bytes);
         }
-        let conformed = table_conformer.finish().map_err(built)?;
-        let summary = line_of(self.platform, table, pages, &conformed.books).summary();
+        let settled = intake.settle(Absence::SaysNothing).map_err(built)?;
+        let summary = line_of(self.platform, table, pages, &settled.books).summary();
         self.cx.progress.end(&summary);
-        Ok(conformed)
+        Ok(settled)
+    }
+
+    /// Threads and memory of an intake.
+    fn limits(&self) -> Limits {
+        let settings = &self.cx.commons.settings.intake;
+        let here = self.cx.lake.local_folder();
+        Limits {
+            threads: usize::from(settings.threads.max(1)),
+            memory: settings.memory_mib << 20,
+            scratch: here
+                .unwrap_or_else(std::env::temp_dir)
+                .join(typed::SCRATCH_FOLDER),
+        }
     }
 
     /// Writes and commits a typed table.
     async fn write_typed(
         &self,
         name: &str,
-        batch: RecordBatch,
+        settled: &Settled<'_>,
         fingerprint: &str,
+        before: Option<&Snapshot>,
     ) -> Result<(), Error> {
-        let schema = lake::plain::plain_schema(&batch.schema());
-        let batch = RecordBatch::try_new(schema, batch.columns().to_vec()).map_err(Error::Books)?;
-        let whole = WholeTable {
+        let scope = |part: &str, _: HeldAs| Scope {
+            name: part.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        };
+        let history = format!("{name}__history");
+        let into = Destination {
+            zone: Zone::Source,
+            table: name,
+            history: &history,
+            scope: &scope,
+        };
+        let written = settled
+            .write(&self.cx.lake, &into)
+            .await
+            .map_err(|source| Error::Typed {
+                table: name.to_owned(),
+                source: Box::new(source),
+            })?;
+        let mut scopes = written.rows;
+        if scopes.is_empty() {
+            scopes.push(lake::WrittenScope {
+                scope: Scope::whole(fingerprint.to_owned()),
+                files: Vec::new(),
+            });
+        }
+        let known = before.into_iter().flat_map(|before| before.fingerprints.keys());
+        let dropped = known.filter(|known| !scopes.iter().any(|scope| scope.scope.name == **known));
+        let dropped = dropped.cloned().collect();
+        let commit = TableCommit {
             zone: Zone::Source,
             table: name,
             run: self.cx.run,
-            fingerprint: fingerprint.to_owned(),
+            schema: settled.schema(),
+            statistics: &Statistics::default(),
+            scopes,
+            dropped,
             at_millis: self.cx.at_millis(),
         };
-        self.cx.lake.replace_whole(whole, batch).await?;
+        self.cx.lake.commit(commit).await?;
         Ok(())
     }
 }

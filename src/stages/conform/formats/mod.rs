@@ -36,10 +36,10 @@ pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
 /// Why a whole page cannot be read.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The bytes of the page stop coming, or its envelope is damaged.
-    #[error("the page cannot be read to its end")]
-    ReadPage {
-        /// What is wrong.
+    /// The bytes of the page cannot be had, or cannot be unpacked.
+    #[error("the bytes of the page cannot be read to their end")]
+    Bytes {
+        /// Why not.
         source: std::io::Error,
     },
     /// The encoding has no such label.
@@ -148,6 +148,8 @@ pub(crate) struct PageRead {
     pub(crate) missing_fields: Vec<String>,
     /// Cells of a sheet whose stored type is not that of their column.
     pub(crate) coercions: Vec<Coercion>,
+    /// Fields of the header, or of the first objects, that nobody asked for.
+    pub(crate) unknown_fields: Vec<String>,
 }
 
 /// Reads one page and hands the values of `fields` to `sink`, row by row.
@@ -180,8 +182,16 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),
         coercions: Vec::new(),
+        unknown_fields: unknown_fields(fields, header),
     };
     (places, read)
+}
+
+/// Names of a header that are not asked for, in their order there.
+fn unknown_fields<S: AsRef<str>>(fields: &[String], header: &[S]) -> Vec<String> {
+    let names = header.iter().map(AsRef::as_ref);
+    let unknown = names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
+    unknown.map(str::to_owned).collect()
 }
 
 /// Bytes without the byte order mark of UTF-8.
