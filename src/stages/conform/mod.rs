@@ -12,7 +12,6 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use arrow::array::AsArray;
 
@@ -301,9 +300,9 @@ impl Reader<'_> {
             let kept = self
                 .cx
                 .lake
-                .page(self.platform, table, &page.sha256)
+                .page_stream(self.platform, table, &page.sha256)
                 .await?;
-            let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping());
+            let opened = page::open(kept, spec.format.wrapping());
             let opened = opened.map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),
@@ -342,6 +341,7 @@ impl Reader<'_> {
             scratch: here
                 .unwrap_or_else(std::env::temp_dir)
                 .join(typed::SCRATCH_FOLDER),
+            block: typed::BLOCK,
         }
     }
 

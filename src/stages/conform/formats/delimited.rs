@@ -34,7 +34,7 @@ pub(super) fn read(
     let n_titles = options.header_row.saturating_sub(1);
     for _ in 0..n_titles {
         let skipped = page.skip_until(b'\n');
-        skipped.map_err(|source| Error::Bytes { source })?;
+        skipped.map_err(|source| Error::ReadPage { source })?;
     }
     let mut lines = Lines {
         reader: reader(marks, Tap::new(page)),

@@ -38,7 +38,7 @@ pub(super) fn read_holding(
 ) -> Result<PageRead, Error> {
     let mut head = Vec::new();
     let taken = page.by_ref().take(max_held).read_to_end(&mut head);
-    taken.map_err(|source| Error::Bytes { source })?;
+    taken.map_err(|source| Error::ReadPage { source })?;
     if (head.len() as u64) < max_held {
         let text = as_text(&head)?;
         serde_json::from_str::<IgnoredAny>(text).map_err(|source| Error::NotJson { source })?;

@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::spec::format::Format;
 
 mod arrow_ipc;
+pub(crate) mod blocks;
 pub(crate) mod coercion;
 mod columns;
 mod csv;
@@ -36,10 +37,10 @@ pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
 /// Why a whole page cannot be read.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The bytes of the page cannot be had, or cannot be unpacked.
-    #[error("the bytes of the page cannot be read to their end")]
-    Bytes {
-        /// Why not.
+    /// The bytes of the page stop coming, or its envelope is damaged.
+    #[error("the page cannot be read to its end")]
+    ReadPage {
+        /// What is wrong.
         source: std::io::Error,
     },
     /// The encoding has no such label.
@@ -146,10 +147,10 @@ pub(crate) struct PageRead {
     pub(crate) n_rows: u64,
     /// Fields asked for that the header does not name; always empty for JSON.
     pub(crate) missing_fields: Vec<String>,
-    /// Cells of a sheet whose stored type is not that of their column.
-    pub(crate) coercions: Vec<Coercion>,
     /// Fields of the header, or of the first objects, that nobody asked for.
     pub(crate) unknown_fields: Vec<String>,
+    /// Cells of a sheet whose stored type is not that of their column.
+    pub(crate) coercions: Vec<Coercion>,
 }
 
 /// Reads one page and hands the values of `fields` to `sink`, row by row.
@@ -163,7 +164,10 @@ pub(crate) fn read_page(
     match format {
         Format::Csv(options) => csv::read(options, fields, bytes, sink),
         Format::Json(options) => json::read(options, fields, bytes, sink),
-        Format::Ndjson(_) => Ok(ndjson::read(fields, bytes, sink)),
+        Format::Ndjson(_) => {
+            let (_, lines) = ndjson::open(fields);
+            Ok(lines.read_whole(bytes, sink))
+        }
         Format::Parquet(_) => parquet::read(fields, bytes, sink),
         Format::Arrow(_) => arrow_ipc::read(fields, bytes, sink),
         Format::Sheet(options) => sheet::read(options, kinds, Bytes::copy_from_slice(bytes), sink),
@@ -181,8 +185,8 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
     let read = PageRead {
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),
-        coercions: Vec::new(),
         unknown_fields: unknown_fields(fields, header),
+        coercions: Vec::new(),
     };
     (places, read)
 }

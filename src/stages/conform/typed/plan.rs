@@ -83,7 +83,7 @@ pub(super) struct Plan<'c> {
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
-    fields: Vec<String>,
+    pub(super) fields: Vec<String>,
     /// Type of the first column that each is for.
     kinds: Vec<ColumnKind>,
     /// Fields that hold JSON.
@@ -98,6 +98,8 @@ pub(super) struct Plan<'c> {
     pub(super) filing: Option<Filing>,
     /// Secret seed of the content hash.
     seed: u64,
+    /// Places of the columns that are stored.
+    stored: Vec<usize>,
 }
 
 /// A row that met its contract.
@@ -143,7 +145,10 @@ impl<'c> Plan<'c> {
         for (name, input) in spec.columns.keys().zip(inputs) {
             columns.push(column_plan(&table, name, input)?);
         }
+        let numbered = spec.columns.values().enumerate();
+        let stored = numbered.filter(|(_, column)| column.keep == Keeping::Stored);
         Ok(Self {
+            stored: stored.map(|(place, _)| place).collect(),
             table,
             comuni,
             keys,
@@ -161,8 +166,8 @@ impl<'c> Plan<'c> {
 
     /// Columns that are stored, in the order of their names.
     pub(super) fn stored(&self) -> impl Iterator<Item = (usize, &ColumnPlan<'c>)> {
-        let columns = self.columns.iter().enumerate();
-        columns.filter(|(_, column)| column.spec.keep == Keeping::Stored)
+        let places = self.stored.iter();
+        places.filter_map(|place| Some((*place, self.columns.get(*place)?)))
     }
 
     /// Whether rows are records.
@@ -274,8 +279,8 @@ impl<'c> Plan<'c> {
     fn identify(&self, staging: &mut Staging, standing: Standing) -> Result<ReadRow, Breach<'c>> {
         let part = self.part_of(&staging.cells)?;
         let mut content = Content::new(self.seed);
-        for (cell, column) in staging.cells.iter().zip(&self.columns) {
-            if column.spec.keep == Keeping::Stored {
+        for place in &self.stored {
+            if let Some(cell) = staging.cells.get(*place) {
                 content.add(cell, &staging.texts);
             }
         }
