@@ -21,6 +21,8 @@ use crate::stages::conform::{BookLine, Closed};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
+#[cfg(test)]
+mod malformed;
 pub mod status;
 
 /// Folder of the run reports in the lake.

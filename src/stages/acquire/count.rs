@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::delimited::count_csv;
+use crate::canon::contain::contained;
 use crate::canon::workbook::header::{self, HeaderPlace};
 use crate::canon::workbook::{Sheet, Workbook};
 use crate::spec::format::{CountOf, Format, JsonFormat, SheetFormat};
@@ -46,10 +47,15 @@ pub(crate) fn count_records(table: &TableSpec, bytes: &[u8]) -> Count {
         Format::Csv(options) => count_csv(options, bytes),
         Format::Json(options) => count_json(options, bytes),
         Format::Ndjson(_) => Count::Verified(count_lines(bytes)),
-        Format::Parquet(_) => count_parquet(bytes),
-        Format::Arrow(_) => count_arrow(bytes),
-        Format::Sheet(options) => count_sheet(table, options, bytes),
+        Format::Parquet(_) => unless_it_panics(|| count_parquet(bytes)),
+        Format::Arrow(_) => unless_it_panics(|| count_arrow(bytes)),
+        Format::Sheet(options) => unless_it_panics(|| count_sheet(table, options, bytes)),
     }
+}
+
+/// The count, unless the page is so damaged that its reader gives up.
+fn unless_it_panics(count: impl FnOnce() -> Count) -> Count {
+    contained(count).unwrap_or_else(|| unverified("the page is damaged"))
 }
 
 /// Lines that are not blank.

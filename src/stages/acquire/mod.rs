@@ -30,7 +30,7 @@ use crate::spec::fetch::Fetch;
 use crate::spec::format::CountOf;
 use crate::spec::source::TableSpec;
 
-mod count;
+pub(crate) mod count;
 mod delimited;
 mod listing;
 
