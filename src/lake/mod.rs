@@ -21,15 +21,23 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
+use crate::spec::secret::Secrets;
+use crate::spec::settings::LakeSettings;
+
 mod commit;
+pub(crate) mod kept;
+mod lock;
 pub(crate) mod pages;
 pub(crate) mod plain;
 mod provider;
+pub(crate) mod scope;
 mod side_by_side;
 mod table;
 mod write;
 
-pub(crate) use commit::{TableCommit, WholeTable};
+pub(crate) use commit::{TableCommit, WHOLE, WholeTable};
+pub use lock::Busy;
+pub(crate) use lock::{Holder, RunLock};
 pub use table::{File, Snapshot};
 pub(crate) use side_by_side::{Groups, Writing};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
@@ -93,6 +101,12 @@ pub enum Error {
         /// Address as declared.
         url: String,
     },
+    /// A secret of the lake could not be read.
+    #[error("the secret `{reference}` that `lake.secrets` names cannot be read; set it")]
+    Secret {
+        /// The reference, never the secret.
+        reference: String,
+    },
     /// An object could not be read or written.
     #[error("cannot {act} `{path}` in the lake")]
     Object {
@@ -144,6 +158,32 @@ pub enum Error {
         #[source]
         source: arrow::error::ArrowError,
     },
+    /// A file that a commit names is not there.
+    #[error("`{path}` is not in the lake, though a commit names it; restore it, or delete the table's folder and run again")]
+    Absent {
+        /// The file.
+        path: String,
+    },
+    /// Another run holds the lake.
+    #[error("{0}")]
+    Busy(Box<Busy>),
+    /// The lock was taken over, or could not be renewed.
+    #[error("the lock `{path}` is no longer this run's: it was not renewed in time and another run took it; run again")]
+    LockLost {
+        /// The lock.
+        path: String,
+    },
+    /// The lock cannot be used.
+    #[error("cannot {act} the lock `{path}`")]
+    Lock {
+        /// What was tried.
+        act: &'static str,
+        /// The lock.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The table was written by something else, in a way this reader would misread.
     #[error("table `{table}` uses deletion vectors or partitions, which antenne does not write")]
     Foreign {
@@ -164,13 +204,29 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens the lake at `url`, a folder relative to `base` or an absolute URL.
+    /// Opens the lake that the settings name, a folder relative to `base` or an absolute URL.
     ///
     /// # Errors
-    /// [`Error::Address`] and [`Error::Open`] for an address that cannot be used.
-    pub fn open(base: &std::path::Path, url: &str) -> Result<Self, Error> {
-        let root = address(base, url)?;
-        let (store, prefix) = object_store::parse_url(&root).map_err(|source| Error::Open {
+    /// [`Error::Address`] and [`Error::Open`] for an address that cannot be used, and
+    /// [`Error::Secret`] for a secret that could not be read.
+    pub fn open(
+        base: &std::path::Path,
+        settings: &LakeSettings,
+        secrets: &Secrets,
+    ) -> Result<Self, Error> {
+        let root = address(base, &settings.url)?;
+        let mut options: Vec<(String, String)> = Vec::new();
+        for (name, value) in &settings.options {
+            options.push((name.clone(), value.clone()));
+        }
+        for (name, reference) in &settings.secrets {
+            let secret = secrets.get(reference).ok_or_else(|| Error::Secret {
+                reference: reference.as_str().to_owned(),
+            })?;
+            options.push((name.clone(), secret.reveal().to_owned()));
+        }
+        let opened = object_store::parse_url_opts(&root, options);
+        let (store, prefix) = opened.map_err(|source| Error::Open {
             url: root.to_string(),
             source: Box::new(source),
         })?;
@@ -206,7 +262,7 @@ impl Lake {
             })?;
         let folders = listed.common_prefixes.iter().filter_map(Path::filename);
         let mut names = Vec::new();
-        for name in folders.filter(|name| *name != pages::FOLDER) {
+        for name in folders.filter(|name| *name != kept::FOLDER) {
             if self.is_committed(zone, name).await? {
                 names.push(name.to_owned());
             }

@@ -56,6 +56,11 @@ impl WrittenScope {
     pub(crate) fn n_rows(&self) -> u64 {
         self.files.iter().map(|file| file.n_rows).sum()
     }
+
+    /// Bytes of all its files.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
 }
 
 /// Where and how rows are written.

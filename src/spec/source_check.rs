@@ -4,8 +4,11 @@
 
 use crate::canon::text::moment::Pattern;
 
+use super::fetch::Fetch;
 use super::format::Format;
-use super::source::{ColumnKind, ColumnSpec, IdentifierPolicy, Keeping, Presence, TableSpec};
+use super::source::{
+    ColumnKind, ColumnSpec, ContractMode, Delivery, IdentifierPolicy, Keeping, Presence, TableSpec,
+};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(crate) struct Finding {
 }
 
 /// Makes a finding.
-pub(super) fn finding(needle: &str, message: String, help: &str) -> Finding {
+pub(crate) fn finding(needle: &str, message: String, help: &str) -> Finding {
     Finding {
         needle: needle.to_owned(),
         message,
@@ -31,7 +34,7 @@ pub(super) fn finding(needle: &str, message: String, help: &str) -> Finding {
 type Rule = fn(&str, &ColumnSpec, &TableSpec) -> Option<Finding>;
 
 /// Rules for every column, in the order of their findings.
-const COLUMN_RULES: [Rule; 8] = [
+const COLUMN_RULES: [Rule; 9] = [
     date_has_format,
     format_has_place,
     code_has_codes,
@@ -40,6 +43,7 @@ const COLUMN_RULES: [Rule; 8] = [
     policy_has_text,
     bounds_have_numbers,
     order_has_dates,
+    column_does_not_evolve,
 ];
 
 /// Every mistake in the contract of one table.
@@ -52,7 +56,9 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
                 .filter_map(|rule| rule(column, spec, table)),
         );
     }
+    findings.extend(has_format(name, table));
     findings.extend(check_format(table));
+    findings.extend(table.fetch.check(table));
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";
@@ -83,6 +89,11 @@ fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
         let message = format!("table `{name}` has revisions or deletions but no key");
         let help = "name the columns that identify a record in `key`";
         findings.push(finding(column, message, help));
+    }
+    if table.snapshot == Delivery::Whole && table.key.is_empty() {
+        let message = format!("table `{name}` is delivered whole but has no key");
+        let help = "name the columns that identify a record in `key`: without them nothing can be missing";
+        findings.push(finding("snapshot", message, help));
     }
     findings.extend(check_filing(name, table));
     findings.extend(check_kept(name, table));
@@ -176,7 +187,8 @@ fn is_gated(kind: ColumnKind) -> bool {
 
 /// Dates of untyped formats have a pattern.
 fn date_has_format(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
-    let is_typed = table.format.has_types();
+    // SQLite knows no dates: they are texts.
+    let is_typed = table.format.has_types() && !matches!(table.fetch, Fetch::Sqlite(_));
     let lacks = spec.kind == ColumnKind::Date && spec.format.is_none() && !is_typed;
     lacks.then(|| {
         let message = format!("date `{name}` has no format");
@@ -288,6 +300,18 @@ fn bounds_have_numbers(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<F
     })
 }
 
+/// Only a table as a whole can take in what is not declared.
+fn column_does_not_evolve(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    (spec.contract == ContractMode::Evolve).then(|| {
+        let message = format!("column `{name}` is declared and cannot evolve");
+        finding(
+            name,
+            message,
+            "use `discard` or `freeze` here; `contract = \"evolve\"` stands on the table",
+        )
+    })
+}
+
 /// An order of dates names another column of the same type.
 fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
     let other = spec.not_before.as_ref()?;
@@ -302,6 +326,21 @@ fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
             message,
             "`not_before` names another date, instant or month column of the same type",
         )
+    })
+}
+
+/// Files have a format, and databases no other than their own.
+fn has_format(name: &str, table: &TableSpec) -> Option<Finding> {
+    let is_database = matches!(table.fetch, Fetch::Postgres(_) | Fetch::Sqlite(_));
+    if !is_database && table.format.is_assumed() {
+        let message = format!("table `{name}` has no format");
+        let help = "say how its pages are written, for example `format.csv = { delimiter = \";\" }`";
+        return Some(finding(name, message, help));
+    }
+    let is_other = is_database && !matches!(table.format, Format::Arrow(_));
+    is_other.then(|| {
+        let message = format!("table `{name}` comes from a database and needs no format");
+        finding("format", message, "remove `format`")
     })
 }
 
@@ -346,6 +385,16 @@ mod tests {
             nota = { type = "text", keep = false }
         "#;
         assert_eq!(messages(toml), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_records_can_be_missing_from_a_delivery() {
+        let table = |head: &str| {
+            let rest = "fetch.files = { url = 't.csv' }\nformat.csv = {}\n[columns]\nid = { type = 'record' }\n";
+            messages(&format!("{head}\nsnapshot = true\n{rest}"))
+        };
+        assert_eq!(table("key = ['id']"), Vec::<String>::new());
+        assert_eq!(table(""), ["table `t` is delivered whole but has no key"]);
     }
 
     #[test]

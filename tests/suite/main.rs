@@ -8,6 +8,9 @@ mod commons;
 /// The lake, read with nothing of `antenne`.
 #[cfg(test)]
 mod lake;
+/// Servers that the tests start on this machine.
+#[cfg(test)]
+mod servers;
 
 /// An operator adds a platform.
 #[cfg(test)]
@@ -18,12 +21,22 @@ mod answer_queries;
 /// A contributor writes a model and sees on a few rows that it counts what it says.
 #[cfg(test)]
 mod build_the_models;
+/// An operator lives with sources that are late, wrong or changed.
+#[cfg(test)]
+mod correct_the_sources;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
+/// An operator fetches from servers that are slow, broken, changing or gone.
+#[cfg(test)]
+mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
+#[cfg(test)]
+mod fetch_from_databases;
+#[cfg(test)]
+mod fetch_over_sftp;
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;

@@ -17,9 +17,8 @@ use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::contain;
 use crate::canon::page;
 use crate::canon::pseudonym::PseudonymKey;
-use crate::spec::format::Format;
 use crate::spec::source::TableSpec;
-use crate::stages::acquire::count::{Count, count_records};
+use crate::stages::acquire::count::count_page;
 use crate::stages::conform::typed::{
     Absence, BLOCK, KeyRing, Limits, PageRef, TableIntake, TableRef, Tools,
 };
@@ -228,16 +227,9 @@ fn made_page(maker: &mut dyn Maker, draws: &mut Draws) -> MadePage {
     made
 }
 
-/// Rows of a page by the independent count, where there is one.
+/// Rows of a page by the independent count of its bytes, where there is one.
 fn counted(spec: &TableSpec, bytes: Vec<u8>) -> Option<u64> {
-    let opened = page::open(Box::new(Cursor::new(bytes)), spec.format.wrapping()).ok()?;
-    let plain = page::read_whole(opened.bytes, u64::MAX).ok()?;
-    // The server's own count in a document says nothing of a document that was changed.
-    let is_claim = matches!(spec.format, Format::Json(_));
-    match count_records(spec, &plain) {
-        Count::Verified(n_records) if !is_claim => Some(n_records),
-        Count::Verified(_) | Count::WholeTable(_) | Count::Unverified { .. } => None,
-    }
+    count_page(spec, Box::new(Cursor::new(bytes))).own.ok()
 }
 
 #[test]

@@ -15,30 +15,33 @@ use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 
+use crate::canon::cells::CellError;
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::page;
+use crate::context::Context;
 use crate::context::tables;
-use crate::context::{Context, Total};
 use crate::engine;
-use crate::lake::pages::Page;
-use crate::lake::{self, Scope, Snapshot, Statistics, TableCommit, Zone};
-use crate::spec::source::{SourceSpec, TableSpec};
+use crate::lake;
 
 mod books;
 pub(crate) mod formats;
+mod intake;
 mod mapping;
+pub mod rejects;
+mod rowwise;
+mod source_tables;
+mod state;
 pub(crate) mod typed;
 
 pub use books::{BookLine, Closed};
-use books::{Ledger, line_of};
+use books::{Ledger, commit_rejects};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
-use typed::{
-    Absence, Destination, HeldAs, KeyRing, Limits, PageRef, Settled, TableIntake, TableRef, Tools,
-};
+pub use source_tables::TableReport;
+use source_tables::{Pending, Reader};
 
 /// Version of what this stage writes; part of every fingerprint.
-const VERSION: &str = "conform-1";
+const VERSION: &str = "conform-2";
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +106,12 @@ pub enum Error {
     /// The books of rejects or counts could not be built.
     #[error("the books cannot be built")]
     Books(#[source] arrow::error::ArrowError),
+    /// The table of rejects cannot be read.
+    #[error("`conformed.rejects` cannot be read")]
+    Rejects(#[source] CellError),
+    /// The list of dropped rejects is damaged.
+    #[error("the list of dropped rejects `rejects/dropped.json` in the lake is damaged")]
+    Dropped(#[source] serde_json::Error),
     /// The lake failed.
     #[error("the lake failed while conforming")]
     Lake(#[source] lake::Error),
@@ -119,6 +128,8 @@ impl From<lake::Error> for Error {
 pub struct Report {
     /// Books of every source table.
     pub books: Vec<BookLine>,
+    /// What was read and written of each source table.
+    pub tables: Vec<TableReport>,
     /// What each mapping did.
     pub mappings: Vec<MappingReport>,
     /// Platforms that failed, with the reason; the others went on.
@@ -134,6 +145,7 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
     let (comuni, reference) = comune_index(cx)?;
     let mut ledger = Ledger::load(cx).await?;
     let mut report = Report::default();
+    let mut waiting = Vec::new();
     for platform in platforms {
         let Some(source) = cx.commons.sources.get(platform) else {
             continue;
@@ -145,14 +157,39 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
             reference: &reference,
         };
         let pages = pages.get(platform).map_or(&[][..], Vec::as_slice);
-        if let Err(error) = reader.read_tables(&source.spec, pages, &mut ledger).await {
-            report.failed.insert(platform.clone(), error);
+        match reader.read_tables(&source.spec, pages, &ledger).await {
+            Ok(tables) => {
+                for read in tables {
+                    let name = format!("{platform}__{}", read.report.table);
+                    ledger.record(&name, &read.fingerprint, read.line);
+                    report.tables.push(read.report);
+                    waiting.extend(read.pending);
+                }
+            }
+            Err(error) => {
+                report.failed.insert(platform.clone(), error);
+            }
         }
     }
+    make_visible(cx, waiting).await?;
     ledger.commit(cx).await?;
     report.mappings = mapping::map_all(cx, platforms, &mut report.failed).await?;
     report.books = ledger.into_lines();
     Ok(report)
+}
+
+/// Makes what was read visible: refused rows first, then each table with its note.
+async fn make_visible(cx: &Context, mut waiting: Vec<Pending>) -> Result<(), Error> {
+    let (mut scopes, mut dropped) = (Vec::new(), Vec::new());
+    for pending in &mut waiting {
+        scopes.extend(pending.rejects.take());
+        dropped.append(&mut pending.rejects_dropped);
+    }
+    commit_rejects(cx, scopes, dropped).await?;
+    for pending in waiting {
+        pending.commit(cx).await?;
+    }
+    Ok(())
 }
 
 /// The books as of the last run, without conforming anything.
@@ -202,196 +239,5 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     Ok((ComuneIndex::new(rows), fingerprint))
 }
 
-/// Reads the tables of one platform.
-struct Reader<'a> {
-    /// Context of the run.
-    cx: &'a Context,
-    /// The platform.
-    platform: &'a str,
-    /// Reference list of comuni.
-    comuni: &'a ComuneIndex,
-    /// Hash of that list.
-    reference: &'a str,
-}
-
-impl Reader<'_> {
-    /// Reads every table of the platform that is not up to date.
-    async fn read_tables(
-        &self,
-        source: &SourceSpec,
-        pages: &[Page],
-        ledger: &mut Ledger,
-    ) -> Result<(), Error> {
-        for (table, spec) in &source.tables {
-            let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
-            let name = format!("{}__{table}", self.platform);
-            let fingerprint = self.fingerprint(spec, &pages);
-            let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
-            let is_current = before.as_ref().is_some_and(|before| {
-                let mut parts = before.fingerprints.values();
-                parts.len() > 0 && parts.all(|known| *known == fingerprint)
-            });
-            if is_current && ledger.holds(&name, &fingerprint) {
-                continue;
-            }
-            let settled = self.read_table(&name, (table, spec), &pages).await?;
-            self.write_typed(&name, &settled, &fingerprint, before.as_ref())
-                .await?;
-            let line = line_of(self.platform, table, &pages, &settled.books);
-            ledger.record(&name, fingerprint, line, settled.rejects);
-        }
-        Ok(())
-    }
-
-    /// Hash of all a typed table is made from.
-    fn fingerprint(&self, spec: &TableSpec, pages: &[&Page]) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let settings = &self.cx.commons.settings.secrets;
-        // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
-        let key = self
-            .cx
-            .key
-            .key("fingerprint", self.platform, settings.epoch, "");
-        for part in [
-            VERSION,
-            self.reference,
-            &format!("{spec:?}"),
-            &format!("{key:?}"),
-        ] {
-            hasher.update(part.as_bytes());
-            hasher.update(b"\0");
-        }
-        for page in pages {
-            hasher
-                .update(format!("{} {} {:?}\n", page.url, page.sha256, page.n_records).as_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-
-    /// Reads one table by its contract.
-    async fn read_table<'t>(
-        &'t self,
-        name: &str,
-        (table, spec): (&'t str, &'t TableSpec),
-        pages: &[&Page],
-    ) -> Result<Settled<'t>, Error> {
-        let total = pages.iter().map(|page| page.n_bytes).sum();
-        self.cx.progress.begin("conform", name, Total::Bytes(total));
-        let declared = TableRef {
-            platform: self.platform,
-            name: table,
-            spec,
-        };
-        let keys = KeyRing {
-            key: &self.cx.key,
-            epoch: self.cx.commons.settings.secrets.epoch,
-        };
-        let built = |source| Error::Typed {
-            table: name.to_owned(),
-            source: Box::new(source),
-        };
-        let tools = Tools {
-            comuni: self.comuni,
-            keys,
-            limits: self.limits(),
-        };
-        let mut intake = TableIntake::new(declared, tools).map_err(built)?;
-        for (sequence, page) in pages.iter().enumerate() {
-            let kept = self
-                .cx
-                .lake
-                .page_stream(self.platform, table, &page.sha256)
-                .await?;
-            let opened = page::open(kept, spec.format.wrapping());
-            let opened = opened.map_err(|source| Error::Compressed {
-                table: name.to_owned(),
-                url: page.url.clone(),
-                source: Box::new(source),
-            })?;
-            let place = PageRef {
-                sha256: &page.sha256,
-                url: &page.url,
-                sequence: sequence as u64,
-                delivery: 1,
-            };
-            intake
-                .push_page(place, opened.bytes)
-                .map_err(|source| Error::Page {
-                    table: name.to_owned(),
-                    url: page.url.clone(),
-                    source: Box::new(source),
-                })?;
-            self.cx
-                .progress
-                .advance(page.n_records.unwrap_or_default(), page.n_bytes);
-        }
-        let settled = intake.settle(Absence::SaysNothing).map_err(built)?;
-        let summary = line_of(self.platform, table, pages, &settled.books).summary();
-        self.cx.progress.end(&summary);
-        Ok(settled)
-    }
-
-    /// Threads and memory of an intake.
-    fn limits(&self) -> Limits {
-        let settings = &self.cx.commons.settings.intake;
-        let here = self.cx.lake.local_folder();
-        Limits {
-            threads: usize::from(settings.threads.max(1)),
-            memory: settings.memory_mib << 20,
-            scratch: here
-                .unwrap_or_else(std::env::temp_dir)
-                .join(typed::SCRATCH_FOLDER),
-            block: typed::BLOCK,
-        }
-    }
-
-    /// Writes and commits a typed table.
-    async fn write_typed(
-        &self,
-        name: &str,
-        settled: &Settled<'_>,
-        fingerprint: &str,
-        before: Option<&Snapshot>,
-    ) -> Result<(), Error> {
-        let scope = |part: &str, _: HeldAs| Scope {
-            name: part.to_owned(),
-            fingerprint: fingerprint.to_owned(),
-        };
-        let history = format!("{name}__history");
-        let into = Destination {
-            zone: Zone::Source,
-            table: name,
-            history: &history,
-            scope: &scope,
-        };
-        let written = settled
-            .write(&self.cx.lake, &into)
-            .await
-            .map_err(|source| Error::Typed {
-                table: name.to_owned(),
-                source: Box::new(source),
-            })?;
-        let mut scopes = written.rows;
-        if scopes.is_empty() {
-            scopes.push(lake::WrittenScope {
-                scope: Scope::whole(fingerprint.to_owned()),
-                files: Vec::new(),
-            });
-        }
-        let known = before.into_iter().flat_map(|before| before.fingerprints.keys());
-        let dropped = known.filter(|known| !scopes.iter().any(|scope| scope.scope.name == **known));
-        let dropped = dropped.cloned().collect();
-        let commit = TableCommit {
-            zone: Zone::Source,
-            table: name,
-            run: self.cx.run,
-            schema: settled.schema(),
-            statistics: &Statistics::default(),
-            scopes,
-            dropped,
-            at_millis: self.cx.at_millis(),
-        };
-        self.cx.lake.commit(commit).await?;
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod increments;
