@@ -20,6 +20,7 @@ use crate::engine::{self, Engine};
 use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
 use crate::spec::limits::Timeliness;
+use crate::stages::conform::drift::Drift;
 use crate::stages::conform::{BookLine, Closed};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
@@ -244,6 +245,9 @@ pub struct RunReport {
     pub books: Vec<Book>,
     /// What failed, by platform or stage.
     pub failures: BTreeMap<String, String>,
+    /// Changes of columns that are known.
+    #[serde(default)]
+    pub drift: Vec<Drift>,
     /// How old each source is.
     #[serde(default)]
     pub freshness: Vec<SourceFreshness>,
@@ -345,6 +349,7 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
         stages: Vec::new(),
         books: Vec::new(),
         failures: BTreeMap::new(),
+        drift: Vec::new(),
         freshness: before.map(|before| before.freshness).unwrap_or_default(),
         release: None,
         page: None,
@@ -440,7 +445,7 @@ async fn carry_out_stage(
                     .iter()
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
-            report.failures.extend(over_the_limit(cx, &done.books));
+            report.drift = done.drift;
             json(serde_json::to_value(&done.mappings))
         }
         Stage::Derive => json(serde_json::to_value(
@@ -496,17 +501,6 @@ fn note_fetches<'a>(
             timeliness: Timeliness::Unknown,
         });
     }
-}
-
-/// Sources whose rejects pass their limit.
-fn over_the_limit(cx: &Context, books: &[BookLine]) -> BTreeMap<String, String> {
-    let over = |line: &BookLine| {
-        let source = cx.commons.sources.get(&line.name)?;
-        let said = source.spec.limits.exceeded(line.tally(), line.tally())?;
-        let name = format!("{}.{}", line.name, line.table);
-        Some((name, format!("{said}; see `antenne rejects list`")))
-    };
-    books.iter().filter_map(over).collect()
 }
 
 /// An error with everything that caused it, in one line.

@@ -290,7 +290,7 @@ fn a_platform_that_cannot_be_reached_fails_alone() {
 }
 
 #[test]
-fn rejects_above_the_limit_of_a_source_end_the_run_with_4() {
+fn rejects_above_the_limit_of_a_source_stop_it_and_end_the_run_with_4() {
     let commons = Commons::small();
     commons.edit(
         "pipelines/sources/mi_fido_di_noi.toml",
@@ -299,7 +299,8 @@ fn rejects_above_the_limit_of_a_source_end_the_run_with_4() {
     );
     let answer = commons.antenne(&["run"]).expect_code(4);
     assert!(
-        answer.said.contains("mi_fido_di_noi.movimenti")
+        answer.said.contains("failed: mi_fido_di_noi")
+            && answer.said.contains("`movimenti`")
             && answer.said.contains("max_rejected_pct"),
         "{}",
         answer.said

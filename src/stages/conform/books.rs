@@ -83,11 +83,7 @@ impl BookLine {
     /// All rows and how many were rejected.
     pub(crate) fn tally(&self) -> Tally {
         Tally {
-            n_rows: self.accepted
-                + self.rejected
-                + self.duplicate
-                + self.superseded
-                + self.erased,
+            n_rows: self.accepted + self.rejected + self.duplicate + self.superseded + self.erased,
             n_rejected: self.rejected,
         }
     }
@@ -204,6 +200,14 @@ impl Ledger {
         self.fingerprints
             .iter()
             .all(|known| known.get(scope).is_some_and(|found| found == fingerprint))
+    }
+
+    /// Rows of a table as of the last good run.
+    pub(super) fn tally_before(&self, scope: &str) -> Tally {
+        self.before
+            .get(scope)
+            .map(BookLine::tally)
+            .unwrap_or_default()
     }
 
     /// Takes the books of a table.

@@ -24,19 +24,29 @@ use crate::context::{Context, Total};
 use crate::engine;
 use crate::lake::pages::Page;
 use crate::lake::{self, WholeTable, Zone};
+use crate::spec::corrections::Correction;
 use crate::spec::source::{SourceSpec, TableSpec};
 
 mod books;
+pub(crate) mod corrections;
+pub mod drift;
+pub mod findings;
 pub(crate) mod formats;
 mod mapping;
 pub mod rejects;
 pub(crate) mod typed;
+mod verdict;
 
 pub use books::{BookLine, Closed};
 use books::{Ledger, line_of};
+use corrections::Corrections;
+use drift::{Drift, Judged, PageFields};
+use findings::{Findings, Notebook, Visible};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
+use rejects::Dropped;
 use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
+use verdict::{Attempt, Verdict};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";
@@ -65,6 +75,12 @@ pub enum Error {
         /// Why not.
         #[source]
         source: std::io::Error,
+    },
+    /// A source is over a limit, changed a frozen column, or has a stale correction.
+    #[error("nothing new of it becomes visible: {}", reasons.join("; "))]
+    Stopped {
+        /// Why, table by table.
+        reasons: Vec<String>,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
@@ -130,6 +146,8 @@ pub struct Report {
     pub mappings: Vec<MappingReport>,
     /// Platforms that failed, with the reason; the others went on.
     pub failed: BTreeMap<String, Error>,
+    /// Every change of columns that is known.
+    pub drift: Vec<Drift>,
 }
 
 /// Conforms the platforms named.
@@ -140,6 +158,8 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
     let pages = cx.lake.current_pages().await?;
     let (comuni, reference) = comune_index(cx)?;
     let mut ledger = Ledger::load(cx).await?;
+    let mut notebook = Notebook::load(cx).await?;
+    let dropped = rejects::dropped(cx).await?;
     let mut report = Report::default();
     for platform in platforms {
         let Some(source) = cx.commons.sources.get(platform) else {
@@ -150,13 +170,17 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
             platform,
             comuni: &comuni,
             reference: &reference,
+            dropped: &dropped,
         };
         let pages = pages.get(platform).map_or(&[][..], Vec::as_slice);
-        if let Err(error) = reader.read_tables(&source.spec, pages, &mut ledger).await {
+        let books = (&mut ledger, &mut notebook);
+        if let Err(error) = reader.read_tables(&source.spec, pages, books).await {
             report.failed.insert(platform.clone(), error);
         }
     }
     ledger.commit(cx).await?;
+    notebook.commit(cx).await?;
+    report.drift = notebook.into_drift();
     report.mappings = mapping::map_all(cx, platforms, &mut report.failed).await?;
     report.books = ledger.into_lines();
     Ok(report)
@@ -168,6 +192,14 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
 /// When the lake cannot be read.
 pub async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
     Ok(Ledger::load(cx).await?.into_lines())
+}
+
+/// Every change of columns that is known, without conforming anything.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn known_drift(cx: &Context) -> Result<Vec<Drift>, Error> {
+    Ok(Notebook::load(cx).await?.into_drift())
 }
 
 /// The reference list of comuni and the hash of its file.
@@ -219,36 +251,149 @@ struct Reader<'a> {
     comuni: &'a ComuneIndex,
     /// Hash of that list.
     reference: &'a str,
+    /// Rejects that the operator dropped.
+    dropped: &'a [Dropped],
+}
+
+/// A table that was read and judged, and of which nothing is visible yet.
+struct Judgment {
+    /// Platform and table, the name of its scopes.
+    name: String,
+    /// Hash of all it was made from.
+    fingerprint: String,
+    /// What was read.
+    conformed: Conformed,
+    /// Its books.
+    line: BookLine,
+    /// What follows.
+    verdict: Verdict,
 }
 
 impl Reader<'_> {
-    /// Reads every table of the platform that is not up to date.
+    /// Reads every table of the platform that is not up to date; none becomes visible unless all
+    /// may.
     async fn read_tables(
         &self,
         source: &SourceSpec,
         pages: &[Page],
-        ledger: &mut Ledger,
+        (ledger, notebook): (&mut Ledger, &mut Notebook),
     ) -> Result<(), Error> {
+        let mut judgments = Vec::new();
         for (table, spec) in &source.tables {
             let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
-            let name = format!("{}__{table}", self.platform);
-            let fingerprint = self.fingerprint(spec, &pages);
+            let read = self.read_if_changed((table, spec), &pages, (ledger, notebook));
+            judgments.extend(read.await?);
+        }
+        let reasons: Vec<String> = judgments
+            .iter()
+            .flat_map(|judgment| judgment.verdict.reasons.clone())
+            .collect();
+        let visible = if reasons.is_empty() {
+            Visible::Yes
+        } else {
+            Visible::No
+        };
+        for judgment in judgments {
+            let Judgment {
+                name,
+                fingerprint,
+                conformed,
+                line,
+                verdict,
+            } = judgment;
+            if visible == Visible::Yes {
+                self.write_typed(&name, conformed.batch, &fingerprint)
+                    .await?;
+                ledger.record(&name, fingerprint.clone(), line, conformed.rejects);
+            }
+            notebook.record(&name, &fingerprint, verdict.findings, visible);
+        }
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Stopped { reasons })
+        }
+    }
+
+    /// Reads and judges a table unless it is up to date; once more if columns came that are to be
+    /// kept.
+    async fn read_if_changed(
+        &self,
+        (table, declared): (&str, &TableSpec),
+        pages: &[&Page],
+        (ledger, notebook): (&Ledger, &Notebook),
+    ) -> Result<Option<Judgment>, Error> {
+        let name = format!("{}__{table}", self.platform);
+        let known = notebook.before(&name);
+        let mut spec = drift::evolved(declared, known.into_iter().flat_map(Findings::kept_fields));
+        loop {
+            let fingerprint = self.fingerprint((table, &spec), pages);
             let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
             let is_current = before.is_some_and(|before| before.is_made_from(&fingerprint));
-            if is_current && ledger.holds(&name, &fingerprint) {
+            let is_noted = ledger.holds(&name, &fingerprint) && notebook.holds(&name, &fingerprint);
+            if is_current && is_noted {
+                return Ok(None);
+            }
+            let corrections = self.corrections((table, &spec));
+            let (mut conformed, mut fields) = self
+                .read_table(&name, (table, &spec), pages, &corrections)
+                .await?;
+            let unknown = fields.iter().flat_map(|page| page.unknown.iter().cloned());
+            let wider = drift::evolved(&spec, unknown);
+            if wider.columns.len() > spec.columns.len() {
+                spec = wider;
                 continue;
             }
-            let conformed = self.read_table(&name, (table, spec), &pages).await?;
-            self.write_typed(&name, conformed.batch, &fingerprint)
-                .await?;
-            let line = line_of(self.platform, table, &pages, &conformed.books);
-            ledger.record(&name, fingerprint, line, conformed.rejects);
+            let kept = drift::kept(declared, &spec);
+            for page in &mut fields {
+                drift::as_declared(page, &kept);
+            }
+            let withheld = std::mem::take(&mut conformed.withheld);
+            let line = line_of(self.platform, table, pages, &conformed.books);
+            let source = self.cx.commons.sources.get(self.platform);
+            let limits = source.map(|source| source.spec.limits.clone());
+            let attempt = Attempt {
+                judged: Judged {
+                    platform: self.platform,
+                    table,
+                    spec: declared,
+                },
+                limits: &limits.unwrap_or_default(),
+                before: ledger.tally_before(&name),
+                now: line.tally(),
+                rejects: &conformed.rejects,
+                fields: &fields,
+                corrections: &corrections,
+                withheld: drift::by_field(withheld, &kept),
+            };
+            let verdict = attempt.judge(self.cx, pages, None).await?;
+            return Ok(Some(Judgment {
+                name,
+                fingerprint,
+                conformed,
+                line,
+                verdict,
+            }));
         }
-        Ok(())
+    }
+
+    /// The corrections of a table and the rejects of it that the operator dropped.
+    fn corrections(&self, (table, spec): (&str, &TableSpec)) -> Corrections {
+        let declared = self.cx.commons.corrections.get(self.platform);
+        let declared = declared
+            .into_iter()
+            .flat_map(|declared| declared.spec.of_table(table));
+        let is_here = |row: &&Dropped| row.platform == self.platform && row.table == table;
+        Corrections::new(spec, declared, self.dropped.iter().filter(is_here))
     }
 
     /// Hash of all a typed table is made from.
-    fn fingerprint(&self, spec: &TableSpec, pages: &[&Page]) -> String {
+    fn fingerprint(&self, (table, spec): (&str, &TableSpec), pages: &[&Page]) -> String {
+        let corrections = self.cx.commons.corrections.get(self.platform);
+        let corrections: Vec<&Correction> = corrections
+            .into_iter()
+            .flat_map(|declared| declared.spec.of_table(table))
+            .collect();
         let mut hasher = blake3::Hasher::new();
         let settings = &self.cx.commons.settings.secrets;
         // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
@@ -260,6 +405,7 @@ impl Reader<'_> {
             VERSION,
             self.reference,
             &format!("{spec:?}"),
+            &format!("{corrections:?}"),
             &format!("{key:?}"),
         ] {
             hasher.update(part.as_bytes());
@@ -278,7 +424,8 @@ impl Reader<'_> {
         name: &str,
         (table, spec): (&str, &TableSpec),
         pages: &[&Page],
-    ) -> Result<Conformed, Error> {
+        corrections: &Corrections,
+    ) -> Result<(Conformed, Vec<PageFields>), Error> {
         let total = pages.iter().map(|page| page.n_bytes).sum();
         self.cx.progress.begin("conform", name, Total::Bytes(total));
         let declared = TableRef {
@@ -296,6 +443,8 @@ impl Reader<'_> {
         };
         let mut table_conformer =
             TableConformer::new(declared, self.comuni, keys).map_err(built)?;
+        table_conformer.correct_by(corrections);
+        let mut fields = Vec::new();
         for (sequence, page) in pages.iter().enumerate() {
             let kept = self
                 .cx
@@ -312,13 +461,19 @@ impl Reader<'_> {
                 url: &page.url,
                 sequence: sequence as u64,
             };
-            table_conformer
+            let read = table_conformer
                 .push_page(place, &bytes)
                 .map_err(|source| Error::Page {
                     table: name.to_owned(),
                     url: page.url.clone(),
                     source: Box::new(source),
                 })?;
+            fields.push(PageFields {
+                url: page.url.clone(),
+                n_rows: read.n_rows,
+                missing: read.missing_fields,
+                unknown: read.unknown_fields,
+            });
             self.cx
                 .progress
                 .advance(page.n_records.unwrap_or_default(), page.n_bytes);
@@ -326,7 +481,7 @@ impl Reader<'_> {
         let conformed = table_conformer.finish().map_err(built)?;
         let summary = line_of(self.platform, table, pages, &conformed.books).summary();
         self.cx.progress.end(&summary);
-        Ok(conformed)
+        Ok((conformed, fields))
     }
 
     /// Writes and commits a typed table.

@@ -130,6 +130,8 @@ pub(crate) struct PageRead {
     pub(crate) n_rows: u64,
     /// Fields asked for that the header does not name; always empty for JSON.
     pub(crate) missing_fields: Vec<String>,
+    /// Fields of the header that were not asked for; always empty for JSON.
+    pub(crate) unknown_fields: Vec<String>,
 }
 
 /// Reads one page and hands the values of `fields` to `sink`, row by row.
@@ -156,9 +158,13 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
         .iter()
         .zip(&places)
         .filter(|(_, place)| place.is_none());
+    let names = header.iter().map(AsRef::as_ref);
+    let unknown =
+        names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
     let read = PageRead {
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),
+        unknown_fields: unknown.map(str::to_owned).collect(),
     };
     (places, read)
 }

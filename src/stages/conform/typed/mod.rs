@@ -20,6 +20,7 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema};
 use thiserror::Error;
 
+use super::corrections::{Corrections, RowPlace};
 use super::formats::{self, PageRead, RawRow, Record};
 use crate::canon::comune::ComuneIndex;
 use crate::canon::pseudonym::PseudonymKey;
@@ -131,6 +132,8 @@ pub(crate) struct Conformed {
     pub(crate) rejects: Vec<Reject>,
     /// What became of every row.
     pub(crate) books: Books,
+    /// Values left out of each column, where there were any.
+    pub(crate) withheld: Vec<(String, u64)>,
 }
 
 /// Takes the pages of one table and gives the table.
@@ -185,12 +188,17 @@ impl<'c> TableConformer<'c> {
         Ok(Self { plan, rows })
     }
 
+    /// Applies these corrections to the rows to come.
+    pub(crate) fn correct_by(&mut self, corrections: &'c Corrections) {
+        self.plan.corrections = (!corrections.is_empty()).then_some(corrections);
+    }
+
     /// Reads one page; a page that cannot be read leaves everything as it was.
     pub(crate) fn push_page(&mut self, page: PageRef<'_>, bytes: &[u8]) -> Result<PageRead, Error> {
         let (plan, rows) = (&self.plan, &mut self.rows);
         let (n_marks, n_rejects, books) = (rows.marks.len(), rows.rejects.len(), rows.books);
         let sha: Arc<str> = page.sha256.into();
-        let mut sink = |raw: RawRow<'_>| rows.take(plan, &raw, (page.sequence, &sha));
+        let mut sink = |raw: RawRow<'_>| rows.take(plan, &raw, (&page, &sha));
         let read = formats::read_page(&plan.table.spec.format, &plan.fields, bytes, &mut sink);
         read.map_err(|source| {
             rows.marks.truncate(n_marks);
@@ -206,7 +214,7 @@ impl<'c> TableConformer<'c> {
     /// Settles revisions, duplicates and deletions, and gives the table.
     pub(crate) fn finish(self) -> Result<Conformed, Error> {
         let Self { plan, rows } = self;
-        let table = plan.table.name;
+        let (table, withheld) = (plan.table.name, plan.withheld());
         if rows.is_full {
             return Err(Error::TooLarge {
                 table: table.to_owned(),
@@ -239,18 +247,25 @@ impl<'c> TableConformer<'c> {
             batch: RecordBatch::try_new(schema, arrays).map_err(assemble)?,
             rejects,
             books,
+            withheld,
         })
     }
 }
 
 impl Rows {
     /// Counts a row and puts it where it belongs.
-    fn take(&mut self, plan: &Plan<'_>, raw: &RawRow<'_>, page: (u64, &Arc<str>)) {
+    fn take(&mut self, plan: &Plan<'_>, raw: &RawRow<'_>, page: (&PageRef<'_>, &Arc<str>)) {
         self.books.n_rows += 1;
-        let (sequence, sha) = page;
+        let (page, sha) = page;
+        let sequence = page.sequence;
+        let at = RowPlace {
+            sha256: page.sha256,
+            url: page.url,
+            place: raw.place,
+        };
         let outcome = match &raw.record {
-            Record::Broken(rule) => Err((*rule, "")),
-            Record::Fields(values) => plan.read_row(values, &mut self.staging),
+            Record::Broken(rule) => Err((plan.judge_broken(at, rule), "")),
+            Record::Fields(values) => plan.judge_row(at, values, &mut self.staging),
         };
         match outcome {
             Ok(row) => {

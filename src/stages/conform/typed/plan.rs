@@ -1,10 +1,13 @@
 //! A contract made ready: patterns compiled, fields numbered, JSON paths grouped by their text.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::canon::comune::ComuneIndex;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
-use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Presence};
+use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, IdentifierPolicy, Presence};
+use crate::stages::conform::corrections::{Corrections, NoColumns, RawColumns, RowPlace, Ruling};
 use crate::stages::conform::formats::Value;
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 
@@ -49,6 +52,8 @@ pub(super) struct ColumnPlan<'c> {
     pub(super) serials: Serials,
     /// Column that must not be later.
     not_before: Option<usize>,
+    /// Values left out.
+    n_withheld: AtomicU64,
     /// Where the value comes from.
     input: Input,
 }
@@ -76,6 +81,8 @@ pub(super) struct Plan<'c> {
     pub(super) comuni: &'c ComuneIndex,
     /// Key of pseudonyms.
     pub(super) keys: KeyRing<'c>,
+    /// Corrections of the table, if there are any.
+    pub(super) corrections: Option<&'c Corrections>,
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
@@ -150,6 +157,7 @@ impl<'c> Plan<'c> {
                     }
                 },
                 not_before: column.not_before.as_ref().and_then(place),
+                n_withheld: AtomicU64::new(0),
                 input,
             });
         }
@@ -157,6 +165,7 @@ impl<'c> Plan<'c> {
             table,
             comuni,
             keys,
+            corrections: None,
             columns,
             fields,
             groups,
@@ -172,6 +181,56 @@ impl<'c> Plan<'c> {
             Identity::None
         } else {
             Identity::Keyed
+        }
+    }
+
+    /// Values left out of each column, where there were any.
+    pub(super) fn withheld(&self) -> Vec<(String, u64)> {
+        let columns = self.columns.iter();
+        let counted = columns.map(|column| {
+            let n_withheld = column.n_withheld.load(Ordering::Relaxed);
+            (column.name.to_owned(), n_withheld)
+        });
+        counted.filter(|(_, n_withheld)| *n_withheld > 0).collect()
+    }
+
+    /// Reads a row as it is corrected, or gives the first rule it breaks.
+    pub(super) fn judge_row(
+        &self,
+        at: RowPlace<'_>,
+        values: &[Value<'_>],
+        staging: &mut Staging,
+    ) -> Result<ReadRow, Breach<'c>> {
+        let Some(corrections) = self.corrections else {
+            return self.read_row(values, staging);
+        };
+        let raw = RawRowOf { plan: self, values };
+        match corrections.rule(at, &raw) {
+            Ruling::Keep => self.read_row(values, staging),
+            Ruling::Drop(rule) => Err((rule, "")),
+            Ruling::Override(overrides) => {
+                let mut values = values.to_vec();
+                for (column, text) in overrides {
+                    let field = self.columns.get(column).map(|column| column.input);
+                    if let Some(Input::Field(field)) = field
+                        && let Some(value) = values.get_mut(field)
+                    {
+                        *value = Value::Owned(text);
+                    }
+                }
+                self.read_row(&values, staging)
+            }
+        }
+    }
+
+    /// The rule by which a row that cannot be taken apart is rejected.
+    pub(super) fn judge_broken(&self, at: RowPlace<'_>, rule: &'static str) -> &'static str {
+        let ruling = self
+            .corrections
+            .map(|corrections| corrections.rule(at, &NoColumns));
+        match ruling {
+            Some(Ruling::Drop(rule)) => rule,
+            Some(Ruling::Keep | Ruling::Override(_)) | None => rule,
         }
     }
 
@@ -243,6 +302,10 @@ impl<'c> Plan<'c> {
                 Err(("missing_required", field))
             }
             Ok(cell) => Ok(cell),
+            Err(_) if column.spec.identifiers == IdentifierPolicy::Withhold => {
+                column.n_withheld.fetch_add(1, Ordering::Relaxed);
+                Ok(Cell::Null)
+            }
             Err(rule) => Err((rule, field)),
         }
     }
@@ -313,6 +376,34 @@ impl<'c> Plan<'c> {
             shape.is_ok().then_some(slots)
         };
         self.groups.iter().map(read).collect()
+    }
+}
+
+/// Raw values of a row, by column.
+struct RawRowOf<'r, 'c> {
+    /// The contract.
+    plan: &'r Plan<'c>,
+    /// Values of the fields.
+    values: &'r [Value<'r>],
+}
+
+impl RawColumns for RawRowOf<'_, '_> {
+    fn text(&self, column: usize) -> String {
+        let input = self.plan.columns.get(column).map(|column| column.input);
+        let Some(Input::Field(field)) = input else {
+            return String::new();
+        };
+        let mut scratch = String::new();
+        let value = self.values.get(field);
+        let text = value.map_or("", |value| value.text(&mut scratch));
+        text.trim().to_owned()
+    }
+
+    fn pseudonym(&self, column: usize) -> [u8; 16] {
+        let found = self.plan.columns.get(column);
+        found.map_or([0; 16], |found| {
+            self.plan.pseudonym_of(found, &self.text(column))
+        })
     }
 }
 

@@ -79,13 +79,16 @@ impl Plan<'_> {
 
     /// The pseudonym of an id.
     fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
+        Cell::Key(self.pseudonym_of(column, id))
+    }
+
+    /// The bytes of the pseudonym of an id.
+    pub(super) fn pseudonym_of(&self, column: &ColumnPlan<'_>, id: &str) -> [u8; 16] {
         let is_person = column.spec.kind == ColumnKind::Person;
         let epoch = if is_person { self.keys.epoch } else { 0 };
-        let key = self
-            .keys
+        self.keys
             .key
-            .key(&column.domain, self.table.platform, epoch, id);
-        Cell::Key(key)
+            .key(&column.domain, self.table.platform, epoch, id)
     }
 
     /// The Istat code of a comune, remembered for the next row.
@@ -213,7 +216,7 @@ fn free_text(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outc
 fn gate(column: &ColumnPlan<'_>, text: &str) -> Result<(), &'static str> {
     match column.spec.identifiers {
         IdentifierPolicy::Bodies => Ok(()),
-        IdentifierPolicy::Reject => match identifiers::find(text) {
+        IdentifierPolicy::Reject | IdentifierPolicy::Withhold => match identifiers::find(text) {
             Some(kind) => Err(kind.code()),
             None => Ok(()),
         },
