@@ -98,7 +98,28 @@ impl ComuneIndex {
     }
 
     /// Istat code of the comune that `text` names.
+    #[cfg(test)]
     pub(crate) fn find(&self, text: &str) -> Result<&str, Reason> {
+        self.place(text).map(|place| self.code_at(place))
+    }
+
+    /// Istat code of the comune at a place of the list; empty beyond its end.
+    pub(crate) fn code_at(&self, place: usize) -> &str {
+        self.rows.get(place).map_or("", |row| row.code.as_str())
+    }
+
+    /// Number of comuni in the list.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Place in the list of the comune with an Istat code, as the list writes it.
+    pub(crate) fn place_of_code(&self, code: &str) -> Option<usize> {
+        self.by_code.get(code).copied()
+    }
+
+    /// Place in the list of the comune that `text` names.
+    pub(crate) fn place(&self, text: &str) -> Result<usize, Reason> {
         let text = text.trim();
         let place = if text.bytes().all(|byte| byte.is_ascii_digit()) {
             self.by_code.get(&format!("{text:0>6}")).copied()
@@ -107,9 +128,7 @@ impl ComuneIndex {
         } else {
             Some(self.find_name(text)?)
         };
-        let row = place.and_then(|place| self.rows.get(place));
-        row.map(|row| row.code.as_str())
-            .ok_or(Reason::UnknownComune)
+        place.ok_or(Reason::UnknownComune)
     }
 
     /// Place of the comune with this name, abbreviated or not, in this provincia if one is given.

@@ -44,6 +44,16 @@ impl PseudonymKey {
         }
         key
     }
+
+    /// First 16 bytes of the keyed hash of bytes that are no id.
+    pub(crate) fn digest(&self, bytes: &[u8]) -> u128 {
+        let hash = blake3::keyed_hash(&self.0, bytes);
+        let mut first = [0; 16];
+        for (byte, hashed) in first.iter_mut().zip(hash.as_bytes()) {
+            *byte = *hashed;
+        }
+        u128::from_be_bytes(first)
+    }
 }
 
 #[cfg(test)]

@@ -17,11 +17,10 @@ use freshness::SourceFreshness;
 
 use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
-use crate::lake::{self, Lake};
+use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
-use crate::spec::limits::Timeliness;
 use crate::stages::conform::drift::Drift;
-use crate::stages::conform::{BookLine, Closed};
+use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
@@ -265,6 +264,8 @@ pub struct Setting {
     pub key: String,
     /// When the run starts.
     pub started_at: DateTime<Utc>,
+    /// Machine and process, for others that want the lake at the same time.
+    pub holder: String,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }
@@ -295,6 +296,7 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
         engine,
         run,
         started_at: setting.started_at,
+        holder: setting.holder,
         key,
         progress: setting.progress,
     })
@@ -319,9 +321,14 @@ fn report_path(run: u64) -> String {
 /// # Errors
 /// [`Error::Lake`] when it cannot be read.
 pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
+    report_of(cx, cx.run).await
+}
+
+/// The report of a run, if there is one.
+async fn report_of(cx: &Context, run: u64) -> Result<Option<RunReport>, Error> {
     let bytes = cx
         .lake
-        .read(&report_path(cx.run))
+        .read(&report_path(run))
         .await
         .map_err(Error::Lake)?;
     bytes
@@ -329,15 +336,26 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
         .transpose()
 }
 
-/// Carries out a plan; the report is also in the lake.
+/// Carries out a plan; the report is also in the lake. Only one run at a time has a lake.
 ///
 /// # Errors
-/// The first stage that fails as a whole or refuses; the report says so too.
+/// The first stage that fails as a whole or refuses; the report says so too. Another run that
+/// goes on in the lake.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
-    let before = last_report(cx).await.ok().flatten();
     let mut cx = cx.clone();
     cx.run += 1;
+    let lock = cx.lock().await.map_err(Error::Lake)?;
+    // A run that ended between opening the lake and taking the lock has used its number.
+    cx.run = last_run(&cx.lake).await? + 1;
+    let report = run_locked(&cx, plan, &lock).await;
+    lock.release().await.map_err(Error::Lake)?;
+    report
+}
+
+/// Carries out a plan in a lake that is ours.
+async fn run_locked(cx: &Context, plan: &Plan, lock: &RunLock) -> Result<RunReport, Error> {
     let clock = Instant::now();
+    let before = report_of(cx, cx.run.saturating_sub(1)).await.ok().flatten();
     let mut report = RunReport {
         format: REPORT.to_owned(),
         run: cx.run,
@@ -354,8 +372,8 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
         release: None,
         page: None,
     };
-    write(&cx, &report).await?;
-    let result = carry_out(&cx, plan, &mut report).await;
+    write(cx, &report).await?;
+    let result = carry_out(cx, plan, lock, &mut report).await;
     let elapsed = TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
     report.ended_at = cx.started_at.checked_add_signed(elapsed);
     report.ending = match &result {
@@ -367,7 +385,7 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     if let Err(error) = &result {
         report.failures.insert("run".to_owned(), with_causes(error));
     }
-    write(&cx, &report).await?;
+    write(cx, &report).await?;
     result.map(|()| report)
 }
 
@@ -381,8 +399,14 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
 }
 
 /// Runs the stages in order.
-async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+async fn carry_out(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    report: &mut RunReport,
+) -> Result<(), Error> {
     for stage in &plan.stages {
+        lock.check().map_err(Error::Lake)?;
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
@@ -425,10 +449,10 @@ async fn carry_out_stage(
     let json = |value: serde_json::Result<serde_json::Value>| value.map_err(Error::Report);
     match stage {
         Stage::Acquire => {
-            let (valid, expired) = with_agreement(cx, &plan.platforms);
+            let (valid, expired) = freshness::with_agreement(cx, &plan.platforms);
             report.failures.extend(expired);
             let done = acquire::acquire(cx, &valid).await.map_err(Error::Acquire)?;
-            note_fetches(cx, report, done.sources.keys());
+            freshness::note_fetches(cx, &mut report.freshness, done.sources.keys());
             report.failures.extend(
                 done.failed
                     .iter()
@@ -446,7 +470,10 @@ async fn carry_out_stage(
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
             report.drift = done.drift;
-            json(serde_json::to_value(&done.mappings))
+            json(serde_json::to_value(ConformDetail {
+                tables: &done.tables,
+                mappings: &done.mappings,
+            }))
         }
         Stage::Derive => json(serde_json::to_value(
             derive::derive(cx).await.map_err(Error::Derive)?,
@@ -466,41 +493,13 @@ async fn carry_out_stage(
     }
 }
 
-/// The platforms whose agreement is valid today, and what is said of the others.
-fn with_agreement(cx: &Context, platforms: &[String]) -> (Vec<String>, BTreeMap<String, String>) {
-    let mut valid = Vec::new();
-    let mut expired = BTreeMap::new();
-    for platform in platforms {
-        let source = cx.commons.sources.get(platform);
-        let last = source.and_then(|source| source.spec.agreement.expired_on(cx.today()));
-        match last {
-            None => valid.push(platform.clone()),
-            Some(last) => {
-                let said = format!(
-                    "its agreement expired on {last}, so nothing more is fetched; renew it and set `agreement.expires_on` in `pipelines/sources/{platform}.toml`"
-                );
-                expired.insert(platform.clone(), said);
-            }
-        }
-    }
-    (valid, expired)
-}
-
-/// Notes that these platforms answered.
-fn note_fetches<'a>(
-    cx: &Context,
-    report: &mut RunReport,
-    answered: impl Iterator<Item = &'a String>,
-) {
-    for platform in answered {
-        report.freshness.retain(|one| one.name != *platform);
-        report.freshness.push(SourceFreshness {
-            name: platform.clone(),
-            newest_record: None,
-            fetched_at: Some(cx.started_at),
-            timeliness: Timeliness::Unknown,
-        });
-    }
+/// What `conform` did, for the report.
+#[derive(Serialize)]
+struct ConformDetail<'a> {
+    /// Source tables: pages and parts that were read and written, with their bytes.
+    tables: &'a [TableReport],
+    /// Mappings, likewise.
+    mappings: &'a [MappingReport],
 }
 
 /// An error with everything that caused it, in one line.

@@ -66,8 +66,56 @@ pub struct TableSpec {
     /// What happens to columns of the source that are not declared.
     #[serde(default)]
     pub contract: ContractMode,
+    /// Date under which a record is filed for ever; the table is then kept in parts by month or
+    /// year, and a run touches only those that its new rows belong to.
+    ///
+    /// A record is then identified by its key *and* that month or year: the same key filed under
+    /// two months is two records. Without it the table is one part.
+    pub filed_by: Option<FiledBy>,
+    /// Whether every delivery is the whole table, so that a record missing from the latest one is
+    /// erased. A delivery is one page; deliveries stand in the order of their addresses, so these
+    /// carry a date that sorts, such as `enti-2024-03-01.csv`.
+    #[serde(default)]
+    pub snapshot: Delivery,
     /// Columns by name, in any order.
     pub columns: BTreeMap<String, ColumnSpec>,
+}
+
+/// What a page of a table holds. Written `snapshot = true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Delivery {
+    /// Some of its records.
+    #[default]
+    Some,
+    /// All of them.
+    Whole,
+}
+
+impl From<bool> for Delivery {
+    fn from(snapshot: bool) -> Self {
+        if snapshot { Self::Whole } else { Self::Some }
+    }
+}
+
+/// How the records of a table are filed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FiledBy {
+    /// A required date, instant (in UTC) or month that never changes.
+    pub column: String,
+    /// How much time a part covers.
+    pub every: Every,
+}
+
+/// How much time a part of a table covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// A month: parts are called `2024-03`.
+    Month,
+    /// A year: parts are called `2024`.
+    Year,
 }
 
 /// Contract of one column.
@@ -112,6 +160,9 @@ pub struct ColumnSpec {
     /// rows and reports it, `freeze` stops the source.
     #[serde(default)]
     pub contract: ContractMode,
+    /// Whether the value is stored; one that is not is still judged by the whole contract.
+    #[serde(default)]
+    pub keep: Keeping,
 }
 
 /// What happens when a source changes its columns.
@@ -126,6 +177,23 @@ pub enum ContractMode {
     Evolve,
     /// The source is stopped, and the change is named.
     Freeze,
+}
+
+/// Whether the values of a column are stored. Written `true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Keeping {
+    /// They are columns of the typed table.
+    #[default]
+    Stored,
+    /// They are read, judged and left out.
+    Judged,
+}
+
+impl From<bool> for Keeping {
+    fn from(keep: bool) -> Self {
+        if keep { Self::Stored } else { Self::Judged }
+    }
 }
 
 /// Whether a value must be there. Written `true` or `false`.
@@ -228,6 +296,7 @@ impl ColumnSpec {
             namespace: None,
             identifiers,
             contract: ContractMode::Discard,
+            keep: Keeping::Stored,
         }
     }
 }

@@ -372,6 +372,12 @@ pub(crate) fn month_of(days: i32) -> i32 {
     days - i32::try_from(day - 1).unwrap_or(0)
 }
 
+/// Months since the start of the year 0 of a day given in days since 1970.
+pub(crate) fn month_number(days: i32) -> i32 {
+    let (year, month, _) = civil_from_days(i64::from(days));
+    i32::try_from(year * 12 + month - 1).unwrap_or(0)
+}
+
 /// Reads an instant in ISO 8601: date, `T` or a space, time with or without seconds, offset or
 /// none (UTC).
 pub(crate) fn iso_micros(text: &str) -> Result<i64, Reason> {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::rejects::{DROPPED_BY_OPERATOR, Dropped};
 use crate::spec::corrections::{Correction, CorrectionAction, FieldValue, Locator};
 use crate::spec::source::TableSpec;
@@ -71,7 +73,7 @@ pub(crate) struct Flag {
 }
 
 /// What a correction found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {
     /// Name of the correction.
     pub(crate) name: String,
@@ -84,7 +86,8 @@ pub(crate) struct Found {
 }
 
 /// When a correction is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum OverWhen {
     /// One row is fixed: it is about one record.
     Any,
@@ -157,6 +160,8 @@ pub(crate) struct Corrections {
     by_row: Vec<usize>,
     /// Rows marked.
     flags: Mutex<Vec<Flag>>,
+    /// Values left out, by column.
+    withheld: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Corrections {
@@ -294,6 +299,20 @@ impl Corrections {
             place: at.place,
             correction: entry.name.clone(),
         });
+    }
+
+    /// Counts a value that the identifier gate refused and that was left out for it.
+    pub(crate) fn note_withheld(&self, column: &str) {
+        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        *withheld.entry(column.to_owned()).or_default() += 1;
+    }
+
+    /// Values left out of each column, where there were any.
+    pub(crate) fn withheld(&self) -> BTreeMap<String, u64> {
+        self.withheld
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Every row marked, in the order of page and place.

@@ -491,16 +491,16 @@ pub(super) fn kept(declared: &TableSpec, evolved: &TableSpec) -> Vec<(String, St
 
 /// Values left out, by field instead of by column.
 pub(super) fn by_field(
-    withheld: Vec<(String, u64)>,
+    withheld: &BTreeMap<String, u64>,
     kept: &[(String, String)],
 ) -> Vec<(String, u64)> {
     let field_of = |column: &str| {
         let found = kept.iter().find(|(name, _)| name == column);
         found.map(|(_, field)| field.clone())
     };
-    let counted = withheld.into_iter();
+    let counted = withheld.iter();
     counted
-        .filter_map(|(column, n_withheld)| Some((field_of(&column)?, n_withheld)))
+        .filter_map(|(column, n_withheld)| Some((field_of(column)?, *n_withheld)))
         .collect()
 }
 

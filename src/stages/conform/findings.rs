@@ -1,9 +1,9 @@
 //! What was found of a source beyond its rows: drift, what its corrections found, rows flagged,
 //! and the rejects of an attempt that was stopped.
 //!
-//! Two tables keep it: `conformed.flags`, a row for each row that came in with a mark, and
-//! `conformed.findings`, a row for each other thing. They are written after the tables they speak
-//! of, `findings` last; a table whose findings are missing is read again.
+//! Two tables show it: `conformed.flags`, a row for each row that came in with a mark, and
+//! `conformed.findings`, a row for each other thing. What concerns all pages of a table is noted in
+//! the commit of the table itself, so that new pages can join it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +11,16 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use futures::stream;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::books::{commit, write};
 use super::corrections::{Flag, Found, OverWhen};
 use super::drift::{Change, Drift, Outcome};
+use super::source_tables::fingerprint_of;
 use super::typed::Reject;
 use crate::context::Context;
-use crate::lake::{Lake, Scope, Snapshot, Statistics, TableCommit, Target, Zone};
+use crate::lake::{Lake, Scope, Snapshot, WrittenScope, Zone, scope};
 
 /// Name of the table of findings.
 pub(super) const FINDINGS: &str = "findings";
@@ -56,15 +58,17 @@ const TEXTS: [&str; 10] = [
 const NUMBERS: [&str; 4] = ["place", "n_rows", "n_fixed", "n_withheld"];
 
 /// What was found of one table.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Findings {
     /// Changes of its columns.
     pub(super) drift: Vec<Drift>,
     /// What its corrections found.
     pub(super) found: Vec<Found>,
-    /// Rows that came in with a mark.
+    /// Rows that came in with a mark, in the pages that were read.
+    #[serde(skip)]
     pub(super) flags: Vec<Flag>,
     /// Rows rejected in an attempt that was stopped.
+    #[serde(skip)]
     pub(super) stopped: Vec<Reject>,
     /// Rows that a correction or the operator dropped.
     pub(super) n_dropped: u64,
@@ -79,37 +83,20 @@ struct Line {
     numbers: [Option<u64>; NUMBERS.len()],
 }
 
-/// What this run found of one table.
-#[derive(Debug)]
-struct Entry {
-    /// Hash of what it was made from.
-    fingerprint: String,
-    /// What was found.
-    findings: Findings,
-    /// Whether the table became visible.
-    visible: Visible,
-}
-
-/// Whether a table became visible; the flags of one that did not stay as they were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Visible {
-    /// It did.
-    Yes,
-    /// Its source was stopped.
-    No,
-}
-
 /// Findings of every table: those of earlier runs and those of this one.
+///
+/// They say again what the commit of each table notes, so that they can be queried; only of a
+/// source that was stopped is there nothing else.
 #[derive(Debug)]
 pub(super) struct Notebook {
     /// Earlier findings by scope.
     before: BTreeMap<String, Findings>,
     /// Fingerprints of the earlier findings by scope.
     fingerprints: BTreeMap<String, String>,
-    /// The table of flags as it is.
-    flags: Option<Snapshot>,
-    /// What this run found, by scope.
-    now: BTreeMap<String, Entry>,
+    /// Scopes of marked rows.
+    flags: Vec<String>,
+    /// What this run found, by scope, with its fingerprint.
+    now: BTreeMap<String, (String, Findings)>,
 }
 
 impl Notebook {
@@ -118,89 +105,97 @@ impl Notebook {
         let snapshot = cx.lake.snapshot(Zone::Conformed, FINDINGS).await?;
         let mut before: BTreeMap<String, Findings> = BTreeMap::new();
         if let Some(snapshot) = &snapshot {
-            for batch in cx
-                .lake
-                .read_all(Zone::Conformed, FINDINGS, snapshot)
-                .await?
-            {
-                for line in lines_in(&batch) {
-                    before.entry(line.scope()).or_default().take(&line);
-                }
+            let rows = cx.lake.read_all(Zone::Conformed, FINDINGS, snapshot);
+            for line in rows.await?.iter().flat_map(lines_in) {
+                before.entry(line.scope()).or_default().take(&line);
             }
         }
+        let fingerprints = |snapshot: Option<Snapshot>| {
+            snapshot
+                .map(|snapshot| snapshot.fingerprints)
+                .unwrap_or_default()
+        };
+        let flags = cx.lake.snapshot(Zone::Conformed, FLAGS).await?;
         Ok(Self {
             before,
-            fingerprints: snapshot
-                .map(|snapshot| snapshot.fingerprints)
-                .unwrap_or_default(),
-            flags: cx.lake.snapshot(Zone::Conformed, FLAGS).await?,
+            fingerprints: fingerprints(snapshot),
+            flags: fingerprints(flags).into_keys().collect(),
             now: BTreeMap::new(),
         })
     }
 
-    /// Whether the findings of a scope were made from what has this fingerprint.
-    pub(super) fn holds(&self, scope: &str, fingerprint: &str) -> bool {
-        self.fingerprints
-            .get(scope)
-            .is_some_and(|found| found == fingerprint)
+    /// Scopes of the marked rows of a table.
+    pub(super) fn flags_of(&self, table: &str) -> Vec<String> {
+        let its = self.flags.iter();
+        its.filter(|name| scope::owner(name) == table)
+            .cloned()
+            .collect()
     }
 
-    /// The earlier findings of a scope.
-    pub(super) fn before(&self, scope: &str) -> Option<&Findings> {
-        self.before.get(scope)
-    }
-
-    /// Takes the findings of a table.
-    pub(super) fn record(
-        &mut self,
-        scope: &str,
-        fingerprint: &str,
-        findings: Findings,
-        visible: Visible,
-    ) {
-        let entry = Entry {
-            fingerprint: fingerprint.to_owned(),
-            findings,
-            visible,
-        };
-        self.now.insert(scope.to_owned(), entry);
+    /// Takes the findings of a table, unless they are there.
+    pub(super) fn record(&mut self, table: &str, findings: Findings) {
+        let rejects: Vec<_> = findings
+            .stopped
+            .iter()
+            .map(|one| (&one.page_sha, one.place))
+            .collect();
+        let content = format!(
+            "{:?} {:?} {:?} {rejects:?}",
+            findings.drift, findings.found, findings.n_dropped
+        );
+        let fingerprint = fingerprint_of(&[table, &content]);
+        if self.fingerprints.get(table) != Some(&fingerprint) {
+            self.now.insert(table.to_owned(), (fingerprint, findings));
+        }
     }
 
     /// Makes the findings of this run visible.
     pub(super) async fn commit(&self, cx: &Context) -> Result<(), Error> {
-        let of_scope = |scope: &str| {
-            let (platform, table) = scope.split_once("__").unwrap_or((scope, ""));
-            (platform.to_owned(), table.to_owned())
-        };
-        let mut flags = Vec::new();
-        let mut findings = Vec::new();
-        for (scope, entry) in &self.now {
-            let table = of_scope(scope);
-            let scope = |batch| (scope.clone(), entry.fingerprint.clone(), batch);
-            if entry.visible == Visible::Yes {
-                flags.push(scope(flags_batch(&table, &entry.findings.flags)?));
-            }
-            findings.push(scope(lines_batch(&entry.findings.lines(&table))?));
+        let mut written = Vec::new();
+        for (table, (fingerprint, findings)) in &self.now {
+            let of = table.split_once("__").unwrap_or((table, ""));
+            let scope = Scope {
+                name: table.clone(),
+                fingerprint: fingerprint.clone(),
+            };
+            let batch = lines_batch(&findings.lines(of))?;
+            written.push(write(cx, FINDINGS, scope, batch).await?);
         }
-        let has_flags = flags.iter().any(|(_, _, batch)| batch.num_rows() > 0);
-        if has_flags || (self.flags.is_some() && !flags.is_empty()) {
-            write(cx, FLAGS, flags_schema(), flags).await?;
-        }
-        if findings.is_empty() {
-            return Ok(());
-        }
-        write(cx, FINDINGS, findings_schema(), findings).await
+        commit(cx, FINDINGS, findings_schema(), (written, Vec::new())).await
     }
 
     /// Every change of columns that is known, by table.
     pub(super) fn into_drift(self) -> Vec<Drift> {
         let mut all = self.before;
-        for (scope, entry) in self.now {
-            all.insert(scope, entry.findings);
+        for (scope, (_fingerprint, findings)) in self.now {
+            all.insert(scope, findings);
         }
         let found = all.into_values();
         found.flat_map(|findings| findings.drift).collect()
     }
+}
+
+/// Writes the marked rows of a table aside, if there are any.
+pub(super) async fn write_flags(
+    cx: &Context,
+    (platform, table): (&str, &str),
+    scope: Scope,
+    findings: &Findings,
+) -> Result<Option<WrittenScope>, Error> {
+    if findings.flags.is_empty() {
+        return Ok(None);
+    }
+    let batch = flags_batch((platform, table), &findings.flags)?;
+    write(cx, FLAGS, scope, batch).await.map(Some)
+}
+
+/// Makes marked rows visible, and takes out scopes that are no more.
+pub(super) async fn commit_flags(
+    cx: &Context,
+    scopes: Vec<WrittenScope>,
+    dropped: Vec<String>,
+) -> Result<(), Error> {
+    commit(cx, FLAGS, flags_schema(), (scopes, dropped)).await
 }
 
 /// A correction that no longer finds what it corrects.
@@ -237,40 +232,6 @@ pub async fn stale_corrections(lake: &Lake) -> Result<Vec<Stale>, Error> {
         }
     }
     Ok(stale)
-}
-
-/// Writes scopes and makes them visible.
-async fn write(
-    cx: &Context,
-    table: &str,
-    schema: SchemaRef,
-    scopes: Vec<(String, String, RecordBatch)>,
-) -> Result<(), Error> {
-    let statistics = Statistics::default();
-    let target = Target {
-        zone: Zone::Conformed,
-        table,
-        schema: Arc::clone(&schema),
-        statistics: &statistics,
-    };
-    let mut written = Vec::new();
-    for (name, fingerprint, batch) in scopes {
-        let scope = Scope { name, fingerprint };
-        let rows = stream::iter([Ok::<_, Error>(batch)]);
-        written.push(cx.lake.write_scope(&target, scope, rows).await?);
-    }
-    let commit = TableCommit {
-        zone: Zone::Conformed,
-        table,
-        run: cx.run,
-        schema,
-        statistics: &statistics,
-        scopes: written,
-        dropped: Vec::new(),
-        at_millis: cx.at_millis(),
-    };
-    cx.lake.commit(commit).await?;
-    Ok(())
 }
 
 impl Findings {
@@ -312,7 +273,7 @@ impl Findings {
     }
 
     /// The findings as rows.
-    fn lines(&self, (platform, table): &(String, String)) -> Vec<Line> {
+    fn lines(&self, (platform, table): (&str, &str)) -> Vec<Line> {
         let of = |kind: &str, name: &str| {
             let mut line = Line::default();
             line.set("platform", platform);
@@ -479,7 +440,7 @@ fn flags_schema() -> SchemaRef {
 }
 
 /// Rows of the table of flags.
-fn flags_batch((platform, table): &(String, String), flags: &[Flag]) -> Result<RecordBatch, Error> {
+fn flags_batch((platform, table): (&str, &str), flags: &[Flag]) -> Result<RecordBatch, Error> {
     let same = |value: &str| Arc::new(StringArray::from(vec![value; flags.len()]));
     let texts =
         |value: fn(&Flag) -> &str| Arc::new(StringArray::from_iter_values(flags.iter().map(value)));
@@ -527,7 +488,7 @@ mod tests {
             found: vec![found.clone()],
             ..Findings::default()
         };
-        let batch = lines_batch(&findings.lines(&("p".to_owned(), "t".to_owned()))).unwrap();
+        let batch = lines_batch(&findings.lines(("p", "t"))).unwrap();
         let mut read = Findings::default();
         for line in lines_in(&batch) {
             assert_eq!(line.scope(), "p__t");

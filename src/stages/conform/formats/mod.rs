@@ -30,6 +30,12 @@ pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
 /// Why a whole page cannot be read.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The bytes of the page cannot be had, or cannot be unpacked.
+    #[error("the bytes of the page cannot be read to their end")]
+    Bytes {
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The encoding has no such label.
     #[error("encoding `{label}` is not known")]
     UnknownEncoding {
@@ -130,7 +136,7 @@ pub(crate) struct PageRead {
     pub(crate) n_rows: u64,
     /// Fields asked for that the header does not name; always empty for JSON.
     pub(crate) missing_fields: Vec<String>,
-    /// Fields of the header that were not asked for; always empty for JSON.
+    /// Fields of the header, or of the first objects, that nobody asked for.
     pub(crate) unknown_fields: Vec<String>,
 }
 
@@ -158,15 +164,19 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
         .iter()
         .zip(&places)
         .filter(|(_, place)| place.is_none());
-    let names = header.iter().map(AsRef::as_ref);
-    let unknown =
-        names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
     let read = PageRead {
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),
-        unknown_fields: unknown.map(str::to_owned).collect(),
+        unknown_fields: unknown_fields(fields, header),
     };
     (places, read)
+}
+
+/// Names of a header that are not asked for, in their order there.
+fn unknown_fields<S: AsRef<str>>(fields: &[String], header: &[S]) -> Vec<String> {
+    let names = header.iter().map(AsRef::as_ref);
+    let unknown = names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
+    unknown.map(str::to_owned).collect()
 }
 
 /// Bytes without the byte order mark of UTF-8.

@@ -1,17 +1,21 @@
 //! A contract made ready: patterns compiled, fields numbered, JSON paths grouped by their text.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::canon::comune::ComuneIndex;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
-use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, IdentifierPolicy, Presence};
-use crate::stages::conform::corrections::{Corrections, NoColumns, RawColumns, RowPlace, Ruling};
+use crate::spec::source::{
+    ColumnKind, ColumnSpec, DecimalMark, IdentifierPolicy, Keeping, Presence,
+};
+use crate::stages::conform::corrections::{
+    Corrections, NoColumns, RawColumns, RowPlace, Ruling,
+};
 use crate::stages::conform::formats::Value;
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 
-use super::cells::{Cell, Staging};
+use super::cells::{Cell, Content, Staging};
+use super::codes::Codes;
+use super::parts::{Filing, PartNumber};
 use super::settle::Identity;
 use super::{Error, KeyRing, TableRef};
 
@@ -50,10 +54,10 @@ pub(super) struct ColumnPlan<'c> {
     pub(super) domain: String,
     /// Whether a bare number may be a date.
     pub(super) serials: Serials,
+    /// Codes of the source and what they become.
+    pub(super) codes: Codes,
     /// Column that must not be later.
     not_before: Option<usize>,
-    /// Values left out.
-    n_withheld: AtomicU64,
     /// Where the value comes from.
     input: Input,
 }
@@ -81,7 +85,7 @@ pub(super) struct Plan<'c> {
     pub(super) comuni: &'c ComuneIndex,
     /// Key of pseudonyms.
     pub(super) keys: KeyRing<'c>,
-    /// Corrections of the table, if there are any.
+    /// Corrections of the table.
     pub(super) corrections: Option<&'c Corrections>,
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
@@ -95,6 +99,10 @@ pub(super) struct Plan<'c> {
     revision: Option<usize>,
     /// Column of the tombstone mark.
     deleted: Option<usize>,
+    /// Column that files a record, and how.
+    pub(super) filing: Option<Filing>,
+    /// Secret seed of the content hash.
+    seed: u64,
 }
 
 /// A row that met its contract.
@@ -102,10 +110,12 @@ pub(super) struct Plan<'c> {
 pub(super) struct ReadRow {
     /// Key of its record.
     pub(super) key: u128,
+    /// Part it is filed in.
+    pub(super) part: PartNumber,
     /// Its revision.
     pub(super) revision: i64,
-    /// Hash of its content.
-    pub(super) content: u128,
+    /// Hash of its stored content.
+    pub(super) content: u64,
     /// Whether it stands for its record or for the deletion of it.
     pub(super) standing: Standing,
 }
@@ -135,31 +145,8 @@ impl<'c> Plan<'c> {
         let key: Vec<usize> = spec.key.iter().filter_map(place).collect();
         let (fields, groups, inputs) = inputs(&table);
         let mut columns = Vec::new();
-        for ((name, column), input) in spec.columns.iter().zip(inputs) {
-            columns.push(ColumnPlan {
-                name,
-                spec: column,
-                presence: if spec.key.contains(name) {
-                    Presence::Required
-                } else {
-                    column.required
-                },
-                pattern: pattern(&table, name, column)?,
-                mark: match column.decimal {
-                    DecimalMark::Point => Mark::Point,
-                    DecimalMark::Comma => Mark::Comma,
-                },
-                domain: domain(column),
-                serials: match spec.format {
-                    Format::Sheet(_) => Serials::Days,
-                    Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) => {
-                        Serials::Refused
-                    }
-                },
-                not_before: column.not_before.as_ref().and_then(place),
-                n_withheld: AtomicU64::new(0),
-                input,
-            });
+        for (name, input) in spec.columns.keys().zip(inputs) {
+            columns.push(column_plan(&table, name, input)?);
         }
         Ok(Self {
             table,
@@ -172,7 +159,15 @@ impl<'c> Plan<'c> {
             key,
             revision: spec.revision.as_ref().and_then(place),
             deleted: spec.deleted.as_ref().and_then(place),
+            filing: filing(&table)?,
+            seed: seed(keys),
         })
+    }
+
+    /// Columns that are stored, in the order of their names.
+    pub(super) fn stored(&self) -> impl Iterator<Item = (usize, &ColumnPlan<'c>)> {
+        let columns = self.columns.iter().enumerate();
+        columns.filter(|(_, column)| column.spec.keep == Keeping::Stored)
     }
 
     /// Whether rows are records.
@@ -184,14 +179,20 @@ impl<'c> Plan<'c> {
         }
     }
 
-    /// Values left out of each column, where there were any.
-    pub(super) fn withheld(&self) -> Vec<(String, u64)> {
-        let columns = self.columns.iter();
-        let counted = columns.map(|column| {
-            let n_withheld = column.n_withheld.load(Ordering::Relaxed);
-            (column.name.to_owned(), n_withheld)
-        });
-        counted.filter(|(_, n_withheld)| *n_withheld > 0).collect()
+    /// Counts a value that was left out.
+    fn note_withheld(&self, column: &str) {
+        if let Some(corrections) = self.corrections {
+            corrections.note_withheld(column);
+        }
+    }
+
+    /// The rule by which a row that cannot be taken apart is rejected.
+    pub(super) fn judge_broken(&self, at: RowPlace<'_>, rule: &'static str) -> &'static str {
+        let corrections = self.corrections.filter(|all| !all.is_empty());
+        match corrections.map(|corrections| corrections.rule(at, &NoColumns)) {
+            Some(Ruling::Drop(rule)) => rule,
+            Some(Ruling::Keep | Ruling::Override(_)) | None => rule,
+        }
     }
 
     /// Reads a row as it is corrected, or gives the first rule it breaks.
@@ -201,7 +202,7 @@ impl<'c> Plan<'c> {
         values: &[Value<'_>],
         staging: &mut Staging,
     ) -> Result<ReadRow, Breach<'c>> {
-        let Some(corrections) = self.corrections else {
+        let Some(corrections) = self.corrections.filter(|all| !all.is_empty()) else {
             return self.read_row(values, staging);
         };
         let raw = RawRowOf { plan: self, values };
@@ -220,17 +221,6 @@ impl<'c> Plan<'c> {
                 }
                 self.read_row(&values, staging)
             }
-        }
-    }
-
-    /// The rule by which a row that cannot be taken apart is rejected.
-    pub(super) fn judge_broken(&self, at: RowPlace<'_>, rule: &'static str) -> &'static str {
-        let ruling = self
-            .corrections
-            .map(|corrections| corrections.rule(at, &NoColumns));
-        match ruling {
-            Some(Ruling::Drop(rule)) => rule,
-            Some(Ruling::Keep | Ruling::Override(_)) | None => rule,
         }
     }
 
@@ -258,7 +248,7 @@ impl<'c> Plan<'c> {
             staging.cells.push(cell);
         }
         self.check_order(&staging.cells)?;
-        Ok(self.identify(staging, standing))
+        self.identify(staging, standing)
     }
 
     /// Whether a row stands for its record or for the deletion of it.
@@ -277,7 +267,10 @@ impl<'c> Plan<'c> {
 
     /// Whether a tombstone has this column.
     fn identifies(&self, place: usize) -> bool {
-        self.key.contains(&place) || self.revision == Some(place) || self.deleted == Some(place)
+        self.key.contains(&place)
+            || self.revision == Some(place)
+            || self.deleted == Some(place)
+            || self.filing.is_some_and(|filing| filing.column == place)
     }
 
     /// Reads one cell and checks that a required value is there.
@@ -303,7 +296,7 @@ impl<'c> Plan<'c> {
             }
             Ok(cell) => Ok(cell),
             Err(_) if column.spec.identifiers == IdentifierPolicy::Withhold => {
-                column.n_withheld.fetch_add(1, Ordering::Relaxed);
+                self.note_withheld(field);
                 Ok(Cell::Null)
             }
             Err(rule) => Err((rule, field)),
@@ -324,27 +317,43 @@ impl<'c> Plan<'c> {
     }
 
     /// Hashes the staged row into its identity.
-    fn identify(&self, staging: &mut Staging, standing: Standing) -> ReadRow {
-        let revision = self.revision.and_then(|place| staging.cells.get(place));
-        let revision = match revision {
+    fn identify(&self, staging: &mut Staging, standing: Standing) -> Result<ReadRow, Breach<'c>> {
+        let part = self.part_of(&staging.cells)?;
+        let mut content = Content::new(self.seed);
+        for (cell, column) in staging.cells.iter().zip(&self.columns) {
+            if column.spec.keep == Keeping::Stored {
+                content.add(cell, &staging.texts);
+            }
+        }
+        Ok(ReadRow {
+            key: self.key_of(staging) ^ part.salt(),
+            part,
+            revision: self.revision_of(&staging.cells),
+            content: content.value(),
+            standing,
+        })
+    }
+
+    /// The part a row is filed in.
+    fn part_of(&self, cells: &[Cell]) -> Result<PartNumber, Breach<'c>> {
+        let Some(filing) = self.filing else {
+            return Ok(PartNumber::WHOLE);
+        };
+        let cell = cells.get(filing.column).unwrap_or(&Cell::Null);
+        let name = self.columns.get(filing.column).map_or("", |column| column.name);
+        filing.part_of(cell).ok_or(("missing_required", name))
+    }
+
+    /// The revision of a row; all rows have the same where none is declared.
+    pub(super) fn revision_of(&self, cells: &[Cell]) -> i64 {
+        match self.revision.and_then(|place| cells.get(place)) {
             Some(Cell::Integer(revision)) => *revision,
             _ => i64::MIN,
-        };
-        staging.bytes.clear();
-        for cell in &staging.cells {
-            cell.write(&staging.texts, &mut staging.bytes);
-        }
-        let content = staging.hash();
-        ReadRow {
-            key: self.hash_key(staging),
-            revision,
-            content,
-            standing,
         }
     }
 
-    /// The key of the staged row: a pseudonym as it is, anything else hashed.
-    fn hash_key(&self, staging: &mut Staging) -> u128 {
+    /// The key of the staged row: a pseudonym as it is, anything else hashed with the secret key.
+    pub(super) fn key_of(&self, staging: &mut Staging) -> u128 {
         if let [place] = self.key.as_slice()
             && let Some(Cell::Key(key)) = staging.cells.get(*place)
         {
@@ -352,11 +361,37 @@ impl<'c> Plan<'c> {
         }
         staging.bytes.clear();
         for place in &self.key {
-            if let Some(cell) = staging.cells.get(*place) {
-                cell.write(&staging.texts, &mut staging.bytes);
+            if let (Some(cell), Some(column)) = (staging.cells.get(*place), self.columns.get(*place))
+            {
+                self.write_key(column, cell, &staging.texts, &mut staging.bytes);
             }
         }
-        staging.hash()
+        self.keys.key.digest(&staging.bytes)
+    }
+
+    /// Writes a cell of a key so that two cells write alike only if they are alike, in every run.
+    fn write_key(&self, column: &ColumnPlan<'_>, cell: &Cell, texts: &str, bytes: &mut Vec<u8>) {
+        let mut put = |tag: u8, value: &[u8]| {
+            bytes.push(tag);
+            bytes.extend_from_slice(&value.len().to_le_bytes());
+            bytes.extend_from_slice(value);
+        };
+        match cell {
+            Cell::Null => put(0, &[]),
+            Cell::Text(from, to) => put(1, texts.as_bytes().get(*from..*to).unwrap_or_default()),
+            Cell::Code(place) => put(1, column.codes.text(*place).as_bytes()),
+            Cell::Comune(place) => put(1, self.comuni.code_at(usize::from(*place)).as_bytes()),
+            Cell::Integer(number) => put(2, &number.to_le_bytes()),
+            Cell::Cents(cents) => put(3, &cents.to_le_bytes()),
+            Cell::Number(number) => put(4, &number.to_bits().to_le_bytes()),
+            Cell::Flag(flag) => put(5, &[u8::from(*flag)]),
+            Cell::Key(key) => put(6, key),
+        }
+    }
+
+    /// Identity of a row that the lake already holds, its cells staged.
+    pub(super) fn identify_held(&self, staging: &mut Staging) -> Option<ReadRow> {
+        self.identify(staging, Standing::Live).ok()
     }
 
     /// Values inside the fields that hold JSON.
@@ -377,6 +412,77 @@ impl<'c> Plan<'c> {
         };
         self.groups.iter().map(read).collect()
     }
+}
+
+/// One column's contract made ready.
+fn column_plan<'c>(
+    table: &TableRef<'c>,
+    name: &'c str,
+    input: Input,
+) -> Result<ColumnPlan<'c>, Error> {
+    let spec = table.spec;
+    let wrong = |message: String| Error::Contract {
+        table: table.name.to_owned(),
+        column: name.to_owned(),
+        message,
+    };
+    let column = spec
+        .columns
+        .get(name)
+        .ok_or_else(|| wrong("is not declared".to_owned()))?;
+    let is_key = spec.key.iter().any(|key| key == name);
+    let place = |name: &String| spec.columns.keys().position(|known| known == name);
+    Ok(ColumnPlan {
+        name,
+        spec: column,
+        presence: if is_key {
+            Presence::Required
+        } else {
+            column.required
+        },
+        pattern: pattern(table, name, column)?,
+        mark: match column.decimal {
+            DecimalMark::Point => Mark::Point,
+            DecimalMark::Comma => Mark::Comma,
+        },
+        domain: domain(column),
+        serials: match spec.format {
+            Format::Sheet(_) => Serials::Days,
+            Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) => {
+                Serials::Refused
+            }
+        },
+        codes: Codes::new(&column.codes)
+            .ok_or_else(|| wrong("has more codes than a column holds (65 536)".to_owned()))?,
+        not_before: column.not_before.as_ref().and_then(place),
+        input,
+    })
+}
+
+/// The column that files the records of a table.
+fn filing(table: &TableRef<'_>) -> Result<Option<Filing>, Error> {
+    let Some(filed_by) = &table.spec.filed_by else {
+        return Ok(None);
+    };
+    let found = table.spec.columns.iter().enumerate();
+    let mut found = found.filter(|(_, (name, _))| **name == filed_by.column);
+    let (column, (_, spec)) = found.next().ok_or_else(|| Error::Contract {
+        table: table.name.to_owned(),
+        column: filed_by.column.clone(),
+        message: "files the records and is not declared".to_owned(),
+    })?;
+    Ok(Some(Filing {
+        column,
+        kind: spec.kind,
+        every: filed_by.every,
+    }))
+}
+
+/// A seed that nobody without the key of pseudonyms knows, the same in every run.
+fn seed(keys: KeyRing<'_>) -> u64 {
+    let digest = keys.key.digest(b"content of records").to_le_bytes();
+    let (words, _) = digest.as_chunks::<8>();
+    words.first().copied().map_or(0, u64::from_le_bytes)
 }
 
 /// Raw values of a row, by column.
