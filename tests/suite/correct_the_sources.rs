@@ -697,3 +697,84 @@ fn a_correction_that_names_an_id_or_nothing_is_a_mistake() {
         answer.said
     );
 }
+
+#[test]
+fn what_was_found_in_earlier_pages_is_still_known_after_new_ones_join() {
+    let commons = commons_with(&page(4, &[ODD]));
+    let address = "sample-data/vicini/favori-1.csv";
+    let at = |place: u64| format!("find.place = {{ page = \"{address}\", place = {place} }}");
+    let declared = [
+        correction("drop-2", &format!("{}\naction = \"drop\"", at(2))),
+        correction("doubtful", &format!("{}\naction = \"flag\"", at(4))),
+    ];
+    commons.write(CORRECTIONS, declared.concat());
+    commons.write("sample-data/vicini/favori-2.csv", wider_page());
+    commons.edit(
+        PIPELINE,
+        "key = [\"id\"]",
+        "contract = \"evolve\"\nkey = [\"id\"]",
+    );
+    assert_eq!(pulled(&commons), [0, 0]);
+    let flags = "select correction, place from conformed.flags";
+    let marked = "correction,place\ndoubtful,4\n";
+    assert_eq!(private(&commons, flags), marked);
+    let late = page(0, &["L1;1;2020-04-11;2020-04-12T08:00:00Z;N9;1.5;ciao"]);
+    commons.write("sample-data/vicini/favori-3.csv", late);
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let report = commons.antenne(&conform).expect_code(0).json();
+    let tables = &report["stages"][0]["detail"]["tables"];
+    assert_eq!(tables[0]["n_pages_read"], 1, "{tables}");
+    assert_eq!(private(&commons, flags), marked);
+    let changes = drift_of(&report);
+    let kept = changes.iter().filter(|drift| drift[3] == "kept");
+    assert_eq!(kept.count(), 1, "{changes:?}");
+    assert_eq!(report["drift"][0]["n_withheld"], 1);
+    let kept = "select count(x_canale_nuovo) as kept, count(*) as n from source.vicini__favori";
+    assert_eq!(private(&commons, kept), "kept,n\n1,7\n");
+    let books = &commons.books()["vicini.favori"];
+    assert_eq!(
+        [&books["rejected"], &books["closed"]],
+        [&Value::from(1), &Value::from(true)]
+    );
+}
+
+#[test]
+fn rejects_of_several_increments_come_in_exactly_once() {
+    let commons = commons_with(&page(3, &FAULTS));
+    assert_eq!(pulled(&commons), [0, 0]);
+    for number in 2..5 {
+        let fault = FAULTS[1].replacen("X2", &format!("Y{number}"), 1);
+        let text = page(
+            0,
+            &[&fault, "F0;2;2020-01-11;2020-02-12T08:00:00Z;N0;2.5;ciao"],
+        );
+        commons.write(&format!("sample-data/vicini/favori-{number}.csv"), text);
+        assert_eq!(pulled(&commons), [0, 0]);
+    }
+    let count = "select count(*) as n, count(distinct id) as ids from source.vicini__favori";
+    assert_eq!(private(&commons, count), "n,ids\n3,3\n");
+    commons.edit(
+        PIPELINE,
+        "nota = { type = \"text\" }",
+        "nota = { type = \"text\", identifiers = \"bodies\" }",
+    );
+    let replay = ["rejects", "replay", "--format", "json"];
+    let replayed = commons.antenne(&replay).expect_code(0).json();
+    assert_eq!(
+        [
+            &replayed[0]["n_before"],
+            &replayed[0]["n_came_in"],
+            &replayed[0]["n_newly_rejected"]
+        ],
+        [6, 4, 0],
+        "{replayed}"
+    );
+    assert_eq!(private(&commons, count), "n,ids\n7,7\n");
+    commons.antenne(&replay).expect_code(0);
+    assert_eq!(pulled(&commons), [0, 0]);
+    assert_eq!(private(&commons, count), "n,ids\n7,7\n");
+    assert_eq!(commons.books()["vicini.favori"]["closed"], true);
+}

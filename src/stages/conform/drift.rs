@@ -182,12 +182,11 @@ impl Judged<'_> {
                 let entry = found.entry((field, Change::NewColumn.word()));
                 entry.or_insert_with(of_field).n_rows += page.n_rows;
             }
-            for field in &page.missing {
-                for (column, spec) in self.columns_from(field) {
-                    let of_column = || self.missing_column(column, spec, page);
-                    let entry = found.entry((column, Change::MissingColumn.word()));
-                    entry.or_insert_with(of_column).n_rows += page.n_rows;
-                }
+            let missing = page.missing.iter();
+            for (column, spec) in missing.flat_map(|field| self.columns_from(field)) {
+                let of_column = || self.missing_column(column, spec, page);
+                let entry = found.entry((column, Change::MissingColumn.word()));
+                entry.or_insert_with(of_column).n_rows += page.n_rows;
             }
         }
         found.into_values().collect()

@@ -210,18 +210,29 @@ impl<'c> Plan<'c> {
             Ruling::Keep => self.read_row(values, staging),
             Ruling::Drop(rule) => Err((rule, "")),
             Ruling::Override(overrides) => {
-                let mut values = values.to_vec();
-                for (column, text) in overrides {
-                    let field = self.columns.get(column).map(|column| column.input);
-                    if let Some(Input::Field(field)) = field
-                        && let Some(value) = values.get_mut(field)
-                    {
-                        *value = Value::Owned(text);
-                    }
-                }
-                self.read_row(&values, staging)
+                self.read_row(&self.overridden(values, overrides), staging)
             }
         }
+    }
+
+    /// The values of a row with some of them replaced, by column.
+    fn overridden<'v>(
+        &self,
+        values: &[Value<'v>],
+        overrides: Vec<(usize, String)>,
+    ) -> Vec<Value<'v>> {
+        let mut values = values.to_vec();
+        for (column, text) in overrides {
+            let input = self.columns.get(column).map(|column| column.input);
+            let field = match input {
+                Some(Input::Field(field)) => values.get_mut(field),
+                Some(Input::Json(..)) | None => None,
+            };
+            if let Some(value) = field {
+                *value = Value::Owned(text);
+            }
+        }
+        values
     }
 
     /// Reads a row into the staging space, or gives the first rule it breaks.
