@@ -162,17 +162,14 @@ impl Context {
                 opened.put(table, provider, fingerprint)?;
                 continue;
             }
-            match self.lake_snapshot(table).await? {
-                Some(snapshot) => {
-                    let provider = self.lake_provider(table, &snapshot)?;
-                    opened.put(table, provider, snapshot.fingerprint())?;
-                    opened.snapshots.insert(table.clone(), snapshot);
-                }
-                None => {
-                    let canonical = Table::named(name).ok_or_else(|| missing(table))?;
-                    let empty = Arc::new(EmptyTable::new(canonical.schema()));
-                    opened.put(table, empty, String::new())?;
-                }
+            if let Some(snapshot) = self.lake_snapshot(table).await? {
+                let provider = self.lake_provider(table, &snapshot)?;
+                opened.put(table, provider, snapshot.fingerprint())?;
+                opened.snapshots.insert(table.clone(), snapshot);
+            } else {
+                let canonical = Table::named(name).ok_or_else(|| missing(table))?;
+                let empty = Arc::new(EmptyTable::new(canonical.schema()));
+                opened.put(table, empty, String::new())?;
             }
         }
         Ok(opened)

@@ -159,7 +159,7 @@ struct Taking<'a> {
     n_bytes_read: u64,
 }
 
-impl<'a> Taking<'a> {
+impl Taking<'_> {
     /// Reads the new pages.
     async fn push_pages(&mut self) -> Result<(), Error> {
         let job = self.job;

@@ -286,3 +286,6 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     });
     Ok((ComuneIndex::new(rows), fingerprint))
 }
+
+#[cfg(test)]
+mod increments;
