@@ -3,9 +3,10 @@
 pub mod cells;
 pub(crate) mod comune;
 pub(crate) mod digits;
-pub(crate) mod gzip;
 pub(crate) mod identifiers;
 pub(crate) mod meanings;
+pub(crate) mod page;
 pub(crate) mod pseudonym;
 pub(crate) mod tables;
 pub(crate) mod text;
+pub(crate) mod workbook;

@@ -23,6 +23,7 @@ mod check;
 mod docs;
 mod init;
 mod output;
+mod preset;
 mod progress;
 mod query;
 mod rejects;
@@ -107,6 +108,8 @@ enum Verb {
     Sample(sample::SampleArguments),
     /// Writes a small new commons that runs.
     Init(init::InitArguments),
+    /// Ready contracts for formats that the field already exchanges: HSDS, 360Giving.
+    Preset(preset::PresetArguments),
     /// Prints the JSON Schemas of the declarations and reports.
     Schemas(schemas::SchemasArguments),
     /// Prints the data dictionary of the commons, in Italian and English.
@@ -230,6 +233,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Init(arguments) => init::init(shared, &arguments),
+        Verb::Preset(arguments) => preset::preset(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
         Verb::Docs(arguments) => docs::docs(shared, &arguments),
         Verb::Completions(arguments) => {

@@ -108,9 +108,11 @@ pub enum Error {
         #[source]
         source: Box<object_store::Error>,
     },
-    /// A local file of a table could not be written or sent.
-    #[error("cannot write `{path}`: check the room and the rights there")]
+    /// A local file could not be read, written or sent.
+    #[error("cannot {act} `{path}`: check the file, its rights and the room there")]
     File {
+        /// What was tried.
+        act: &'static str,
         /// The file.
         path: String,
         /// Why not.

@@ -1,6 +1,7 @@
 //! Pages as fetched: kept byte for byte under their own hash, and the list of the current ones.
 
 use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, StringArray};
@@ -73,6 +74,26 @@ impl Lake {
                 source: "the list of pages names it".into(),
             }),
         })
+    }
+
+    /// The bytes of a kept page as a stream: from its file in a local lake.
+    pub(crate) async fn page_stream(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+    ) -> Result<Box<dyn Read + Send>, Error> {
+        let Some(folder) = self.local_folder() else {
+            let page = self.page(platform, table, sha256).await?;
+            return Ok(Box::new(Cursor::new(page)));
+        };
+        let path = folder.join(path_of(platform, table, sha256));
+        let file = std::fs::File::open(&path).map_err(|source| Error::File {
+            act: "read",
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(Box::new(file))
     }
 
     /// Current pages by platform, in the order of table and address.

@@ -179,6 +179,7 @@ fn plans(folder: &LocalPath, scopes: &[Groups]) -> Vec<Plan> {
 /// The error of a local file.
 fn local_error(path: &LocalPath, source: io::Error) -> Error {
     Error::File {
+        act: "write",
         path: path.display().to_string(),
         source,
     }

@@ -7,6 +7,7 @@ pub mod corrections;
 pub mod diagnostic;
 pub mod fetch;
 pub mod format;
+mod format_check;
 pub mod limits;
 pub mod model;
 pub mod reference;

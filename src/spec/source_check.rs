@@ -21,7 +21,7 @@ pub(crate) struct Finding {
 }
 
 /// Makes a finding.
-fn finding(needle: &str, message: String, help: &str) -> Finding {
+pub(super) fn finding(needle: &str, message: String, help: &str) -> Finding {
     Finding {
         needle: needle.to_owned(),
         message,
@@ -184,7 +184,7 @@ fn is_gated(kind: ColumnKind) -> bool {
 
 /// Dates of untyped formats have a pattern.
 fn date_has_format(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
-    let is_typed = matches!(table.format, Format::Parquet(_) | Format::Sheet(_));
+    let is_typed = table.format.has_types();
     let lacks = spec.kind == ColumnKind::Date && spec.format.is_none() && !is_typed;
     lacks.then(|| {
         let message = format!("date `{name}` has no format");
@@ -328,33 +328,9 @@ fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
 /// The format's own settings make sense.
 fn check_format(table: &TableSpec) -> Vec<Finding> {
     match &table.format {
-        Format::Csv(csv) if !csv.delimiter.is_ascii() => {
-            let message = format!("delimiter `{}` is not an ASCII character", csv.delimiter);
-            vec![finding("delimiter", message, "use `,`, `;`, `|` or a tab")]
-        }
-        Format::Csv(csv) if encoding_rs::Encoding::for_label(csv.encoding.as_bytes()).is_none() => {
-            let message = format!("encoding `{}` is not known", csv.encoding);
-            vec![finding(
-                &csv.encoding,
-                message,
-                "use a WHATWG label such as `utf-8` or `windows-1252`",
-            )]
-        }
-        Format::Sheet(sheet)
-            if sheet.header_row == 0 || !(1..=sheet.header_row).contains(&sheet.header_rows) =>
-        {
-            let message = "the header does not fit above its last row".to_owned();
-            vec![finding(
-                "header_row",
-                message,
-                "rows are counted from 1, and `header_rows` upwards from `header_row`",
-            )]
-        }
-        Format::Csv(_)
-        | Format::Json(_)
-        | Format::Ndjson(_)
-        | Format::Parquet(_)
-        | Format::Sheet(_) => Vec::new(),
+        Format::Csv(csv) => super::format_check::check_csv(csv),
+        Format::Sheet(sheet) => super::format_check::check_sheet(sheet),
+        Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) | Format::Arrow(_) => Vec::new(),
     }
 }
 

@@ -6,14 +6,20 @@
 //! can be had the answer is [`Count::Unverified`], never a guess.
 
 use std::fmt;
-use std::io::{BufRead, Cursor};
+use std::io::BufRead;
 
 use ::parquet::file::metadata::ParquetMetaDataReader;
-use calamine::{Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
+use arrow::ipc::root_as_message;
+use bytes::Bytes;
+use calamine::Data;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::spec::format::{CountOf, CsvFormat, Format, JsonFormat, SheetFormat};
+use super::delimited::count_csv;
+use crate::canon::workbook::header::{self, HeaderPlace};
+use crate::canon::workbook::{Sheet, Workbook};
+use crate::spec::format::{CountOf, Format, JsonFormat, SheetFormat};
+use crate::spec::source::{ColumnSpec, TableSpec};
 
 /// Records of one page or table, as counted independently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,79 +36,19 @@ pub(crate) enum Count {
 }
 
 /// No count, for the given reason.
-fn unverified(why: impl Into<String>) -> Count {
+pub(crate) fn unverified(why: impl Into<String>) -> Count {
     Count::Unverified { why: why.into() }
 }
 
-/// Records of a page.
-pub(crate) fn count_records(format: &Format, bytes: &[u8]) -> Count {
-    match format {
+/// Records of a page, whose bytes are as its format reads them.
+pub(crate) fn count_records(table: &TableSpec, bytes: &[u8]) -> Count {
+    match &table.format {
         Format::Csv(options) => count_csv(options, bytes),
         Format::Json(options) => count_json(options, bytes),
         Format::Ndjson(_) => Count::Verified(count_lines(bytes)),
         Format::Parquet(_) => count_parquet(bytes),
-        Format::Sheet(options) => count_sheet(options, bytes),
-    }
-}
-
-/// Where a scan of delimited text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scan {
-    /// At the start of a record.
-    Record,
-    /// At the start of a field.
-    Field,
-    /// In a field without quotes.
-    Plain,
-    /// In a field with quotes.
-    Quoted,
-    /// After a quote in a field with quotes: the end of it, or half of a doubled quote.
-    Closing,
-}
-
-/// Records of delimited text: line ends outside quotes, without the header and blank lines.
-fn count_csv(options: &CsvFormat, bytes: &[u8]) -> Count {
-    let encoding = encoding_rs::Encoding::for_label(options.encoding.as_bytes());
-    let decoded;
-    let bytes = match encoding {
-        None => return unverified("the encoding is not known"),
-        Some(encoding) if encoding.is_ascii_compatible() => bytes,
-        Some(encoding) => {
-            decoded = encoding.decode(bytes).0.into_owned();
-            decoded.as_bytes()
-        }
-    };
-    let Ok(delimiter) = u8::try_from(options.delimiter) else {
-        return unverified("the delimiter is not an ASCII character");
-    };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut n_records: u64 = 0;
-    let mut scan = Scan::Record;
-    for byte in bytes {
-        let next = next_scan(scan, *byte, delimiter);
-        if next == Scan::Record && scan != Scan::Record {
-            n_records += 1;
-        }
-        scan = next;
-    }
-    match scan {
-        Scan::Quoted => return unverified("a quote is opened and never closed"),
-        Scan::Record => {}
-        Scan::Field | Scan::Plain | Scan::Closing => n_records += 1,
-    }
-    Count::Verified(n_records.saturating_sub(1))
-}
-
-/// Where a scan stands after one more byte.
-fn next_scan(scan: Scan, byte: u8, delimiter: u8) -> Scan {
-    let is_line_end = byte == b'\n' || byte == b'\r';
-    match scan {
-        Scan::Quoted if byte == b'"' => Scan::Closing,
-        Scan::Quoted => Scan::Quoted,
-        Scan::Closing | Scan::Record | Scan::Field if byte == b'"' => Scan::Quoted,
-        _ if is_line_end => Scan::Record,
-        _ if byte == delimiter => Scan::Field,
-        Scan::Closing | Scan::Record | Scan::Field | Scan::Plain => Scan::Plain,
+        Format::Arrow(_) => count_arrow(bytes),
+        Format::Sheet(options) => count_sheet(table, options, bytes),
     }
 }
 
@@ -179,7 +125,7 @@ impl<'de> Visitor<'de> for CountAt<'_> {
 
 /// Rows that the footer gives.
 fn count_parquet(bytes: &[u8]) -> Count {
-    let page = bytes::Bytes::copy_from_slice(bytes);
+    let page = Bytes::copy_from_slice(bytes);
     let footer = ParquetMetaDataReader::new().parse_and_finish(&page);
     let n_rows = footer.ok().map(|footer| footer.file_metadata().num_rows());
     match n_rows.and_then(|n_rows| u64::try_from(n_rows).ok()) {
@@ -188,37 +134,76 @@ fn count_parquet(bytes: &[u8]) -> Count {
     }
 }
 
+/// Rows of the batches, by the messages that announce them; their columns are not looked at.
+fn count_arrow(bytes: &[u8]) -> Count {
+    let whole = arrow_rows(bytes);
+    whole.map_or_else(
+        || unverified("the page is no whole Arrow file or stream"),
+        Count::Verified,
+    )
+}
+
+/// Sum of the lengths of all batches; `None` where a message cannot be read.
+fn arrow_rows(bytes: &[u8]) -> Option<u64> {
+    const CONTINUED: [u8; 4] = [0xff; 4];
+    // The file format is the stream format behind a name, some zeros, and before a footer.
+    let file = bytes.strip_prefix(b"ARROW1");
+    let mut rest = file.map_or(bytes, |file| {
+        let n_zeros = file.iter().take_while(|byte| **byte == 0).count();
+        file.get(n_zeros..).unwrap_or_default()
+    });
+    let mut n_rows = 0_u64;
+    loop {
+        rest = rest.strip_prefix(&CONTINUED)?;
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
+        if length == 0 {
+            return Some(n_rows);
+        }
+        let message = root_as_message(after.get(..length)?).ok()?;
+        if let Some(batch) = message.header_as_record_batch() {
+            n_rows = n_rows.checked_add(u64::try_from(batch.length()).ok()?)?;
+        }
+        let body = usize::try_from(message.bodyLength()).ok()?;
+        rest = after.get(length..)?.get(body..)?;
+    }
+}
+
 /// The count written in the workbook, or the rows with a value below the header.
-fn count_sheet(options: &SheetFormat, bytes: &[u8]) -> Count {
-    let Ok(mut book) = open_workbook_auto_from_rs(Cursor::new(bytes)) else {
-        return unverified("the page is not a workbook");
+fn count_sheet(table: &TableSpec, options: &SheetFormat, bytes: &[u8]) -> Count {
+    let book = match Workbook::open(Bytes::copy_from_slice(bytes)) {
+        Ok(book) => book,
+        Err(source) => return unverified(source.to_string()),
     };
     if let Some(cell) = &options.count {
-        return written_count(&mut book, options, cell);
+        return written_count(&book, options, cell);
     }
-    let Ok(cells) = book.worksheet_range(&options.sheet) else {
-        return unverified(format!("the workbook has no sheet `{}`", options.sheet));
+    let sheet = match book.sheet(&options.sheet) {
+        Ok(sheet) => sheet,
+        Err(source) => return unverified(source.to_string()),
     };
-    let above = cells.start().map_or(0, |(row, _)| row);
-    let n_above = usize::try_from(options.header_row.saturating_sub(above)).unwrap_or(usize::MAX);
-    let below = cells.rows().skip(n_above);
-    let n_rows = below.filter(|row| row.iter().any(has_value)).count();
+    let from =
+        |(name, column): (&String, &ColumnSpec)| column.from.as_ref().unwrap_or(name).clone();
+    let mut fields: Vec<String> = table.columns.iter().map(from).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let place = HeaderPlace {
+        last: options.header_row,
+        n_rows: options.header_rows,
+    };
+    let header = match header::find(&sheet, place, &fields) {
+        Ok(header) => header,
+        Err(source) => return unverified(source.to_string()),
+    };
+    let below = sheet.rows.iter().filter(|row| row.number >= header.below);
+    let n_rows = below.filter(|row| !row.is_blank()).count();
     u64::try_from(n_rows).map_or_else(|_| unverified("too many rows"), Count::Verified)
 }
 
-/// Whether a cell holds something.
-fn has_value(cell: &Data) -> bool {
-    match cell {
-        Data::Empty => false,
-        Data::String(text) => !text.trim().is_empty(),
-        _ => true,
-    }
-}
-
 /// The count that a cell gives.
-fn written_count(book: &mut Sheets<Cursor<&[u8]>>, options: &SheetFormat, cell: &str) -> Count {
+fn written_count(book: &Workbook, options: &SheetFormat, cell: &str) -> Count {
     let (sheet, place) = cell.rsplit_once('!').unwrap_or((&options.sheet, cell));
-    let Ok(cells) = book.worksheet_range(sheet) else {
+    let Ok(cells) = book.sheet(sheet) else {
         return unverified(format!("the workbook has no sheet `{sheet}`"));
     };
     let count = cell_place(place).and_then(|place| whole_number(&cells, place));
@@ -243,8 +228,8 @@ fn cell_place(cell: &str) -> Option<(u32, u32)> {
 }
 
 /// The whole number in a cell.
-fn whole_number(cells: &Range<Data>, place: (u32, u32)) -> Option<u64> {
-    match cells.get_value(place)? {
+fn whole_number(cells: &Sheet, (row, column): (u32, u32)) -> Option<u64> {
+    match cells.get(row, column)? {
         Data::Int(number) => u64::try_from(*number).ok(),
         // A whole float writes itself with digits only; anything else does not parse.
         Data::Float(number) => number.to_string().parse().ok(),
@@ -257,69 +242,59 @@ fn whole_number(cells: &Range<Data>, place: (u32, u32)) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Counts `;` text.
-    fn csv(text: &str) -> Count {
-        let options = CsvFormat {
-            delimiter: ';',
-            ..CsvFormat::default()
-        };
-        count_records(&Format::Csv(options), text.as_bytes())
-    }
-
-    #[test]
-    fn lines_of_delimited_text_are_counted_outside_quotes() {
-        for (text, n_records) in [
-            ("", 0),
-            ("a;b", 0),
-            ("a;b\r\n", 0),
-            ("a;b\r\n1;2\r\n3;4\r\n", 2),
-            ("a;b\n1;2\n3;4", 2),
-            ("a;b\n\n1;2\n\n", 1),
-            ("a;b\n\"x\ny\";2\n3;4\n", 2),
-            ("a;b\n\"x\"\"\ny\";2\n", 1),
-            ("a;b\n5\" pipe;2\n3;4\n", 2),
-        ] {
-            assert_eq!(csv(text), Count::Verified(n_records), "{text:?}");
-        }
-        assert!(matches!(csv("a;b\n\"x;2\n3;4\n"), Count::Unverified { .. }));
+    /// Counts a page in a format written in TOML.
+    fn count(format: &str, bytes: &[u8]) -> Count {
+        let table = format!(
+            "fetch.files = {{ url = 'x' }}\nformat.{format}\n[columns]\nid = {{ type = 'record' }}"
+        );
+        count_records(&toml::from_str(&table).unwrap(), bytes)
     }
 
     #[test]
     fn lines_of_json_are_counted_without_blank_ones() {
-        let count = count_records(
-            &Format::Ndjson(crate::spec::format::NdjsonFormat {}),
-            b"{}\n\n{}\r\n  \n{",
-        );
-        assert_eq!(count, Count::Verified(3));
+        let found = count("ndjson = {}", b"{}\n\n{}\r\n  \n{");
+        assert_eq!(found, Count::Verified(3));
     }
 
     #[test]
     fn the_count_of_the_server_is_taken_as_given() {
-        let options = |count: Option<&str>, count_of| {
-            Format::Json(JsonFormat {
-                records: "items".to_owned(),
-                count: count.map(str::to_owned),
-                count_of,
-            })
-        };
         let page = br#"{"items":[{}],"meta":{"total":7}}"#;
-        let path = Some("meta.total");
-        assert_eq!(
-            count_records(&options(path, CountOf::Page), page),
-            Count::Verified(7)
-        );
-        assert_eq!(
-            count_records(&options(path, CountOf::Table), page),
-            Count::WholeTable(7)
-        );
-        assert!(matches!(
-            count_records(&options(None, CountOf::Page), page),
-            Count::Unverified { .. }
-        ));
-        assert!(matches!(
-            count_records(&options(path, CountOf::Page), b"{"),
-            Count::Unverified { .. }
-        ));
+        let of_page = "json = { records = 'items', count = 'meta.total' }";
+        let of_table = "json = { records = 'items', count = 'meta.total', count_of = 'table' }";
+        assert_eq!(count(of_page, page), Count::Verified(7));
+        assert_eq!(count(of_table, page), Count::WholeTable(7));
+        for (format, page) in [("json = {}", page.as_slice()), (of_page, b"{")] {
+            assert!(matches!(count(format, page), Count::Unverified { .. }));
+        }
+    }
+
+    #[test]
+    fn batches_of_arrow_are_counted_by_their_messages() {
+        let ids: arrow::array::ArrayRef =
+            std::sync::Arc::new(arrow::array::Int32Array::from(vec![1, 2, 3]));
+        let batch = arrow::array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
+        let mut stream = Vec::new();
+        let mut writer =
+            arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.write(&batch.slice(0, 1)).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let mut file = Vec::new();
+        let mut writer =
+            arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        assert_eq!(count("arrow = {}", &stream), Count::Verified(4));
+        assert_eq!(count("arrow = {}", &file), Count::Verified(3));
+        for length in 0..stream.len() - 1 {
+            let cut = stream.get(..length).unwrap();
+            assert!(
+                matches!(count("arrow = {}", cut), Count::Unverified { .. }),
+                "{length}"
+            );
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::canon::digits::hexadecimal;
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::context::{Context, Total};
 use crate::lake;
 use crate::lake::pages::{Held, Page};
@@ -31,10 +31,14 @@ use crate::spec::format::CountOf;
 use crate::spec::source::TableSpec;
 
 mod count;
+mod delimited;
 mod listing;
 
-use count::{Count, count_records};
+use count::{Count, count_records, unverified};
 use listing::{Object, Store};
+
+/// The most bytes of a page that are held in memory to be counted.
+const MAX_COUNTED: u64 = 4 << 30;
 
 /// What went wrong with a source.
 #[derive(Debug, thiserror::Error)]
@@ -219,12 +223,14 @@ async fn fetch(
     })
 }
 
-/// Counts the records of a page, inflated if it came as gzip.
+/// Counts the records of a page, taken out of its envelope.
 fn counted(spec: &TableSpec, bytes: &bytes::Bytes) -> Count {
-    match gzip::plain(bytes) {
-        Ok(plain) => count_records(&spec.format, &plain),
-        Err(source) => Count::Unverified {
-            why: format!("the gzip page is damaged: {source}"),
+    let kept = Box::new(std::io::Cursor::new(bytes.clone()));
+    match page::open(kept, spec.format.wrapping()) {
+        Ok(opened) => match page::read_whole(opened.bytes, MAX_COUNTED) {
+            Ok(plain) => count_records(spec, &plain),
+            Err(source) => unverified(format!("the page is cut or damaged: {source}")),
         },
+        Err(source) => unverified(format!("the page cannot be opened: {source}")),
     }
 }

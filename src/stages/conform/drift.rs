@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::formats::{self, RawRow, Record};
+use super::formats::{self, Kinds, RawRow, Record};
 use super::typed::Reject;
 use crate::canon::identifiers;
 use crate::canon::text::{boolean, integer};
@@ -373,7 +373,11 @@ fn kind_seen(
         }
     };
     // A page that cannot be read any more shows no type.
-    let _read = formats::read_page(&table.format, &[field], bytes, &mut sink);
+    let kinds = Kinds {
+        fields: &[field],
+        kinds: &[spec.kind],
+    };
+    let _read = formats::read_page(&table.format, kinds, bytes, &mut sink);
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     most.map(|(kind, _)| kind.to_owned())
 }

@@ -1,7 +1,7 @@
 //! Takes pages into what the lake holds of a table, and writes the parts they touch.
 
 use std::collections::BTreeSet;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array};
@@ -14,10 +14,10 @@ use super::drift::{self, PageFields};
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
-    Absence, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject, SCRATCH_FOLDER,
+    Absence, BLOCK, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject, SCRATCH_FOLDER,
     Settled, TableIntake, TableRef, Tombstone, Tools, Written,
 };
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::lake::pages::Page;
 use crate::lake::scope::Aside;
 use crate::lake::{File, Scope, Snapshot, Statistics, Target, WHOLE, WrittenScope, Zone};
@@ -126,6 +126,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
             threads: usize::from(settings.intake.threads.max(1)),
             memory: settings.intake.memory_mib.saturating_mul(1 << 20),
             scratch: here.unwrap_or_else(std::env::temp_dir).join(SCRATCH_FOLDER),
+            block: BLOCK,
         },
     }
 }
@@ -190,18 +191,19 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// Opens a kept page.
+    /// Opens a kept page, unwrapped.
     async fn open_page(&self, page: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
         let kept = lake
-            .page(self.reader.platform, self.job.table, &page.sha256)
+            .page_stream(self.reader.platform, self.job.table, &page.sha256)
             .await?;
-        let plain = gzip::plain(&kept).map_err(|source| Error::Compressed {
+        let opened = page::open(kept, self.job.spec.format.wrapping());
+        let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
             url: page.url.clone(),
-            source,
+            source: Box::new(source),
         })?;
-        Ok(Box::new(Cursor::new(plain)))
+        Ok(opened.bytes)
     }
 
     /// Parts that must be settled anew: those of the new rows; of a table whose deliveries are

@@ -12,15 +12,18 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use arrow::array::AsArray;
 
 use crate::canon::cells::CellError;
 use crate::canon::comune::{ComuneIndex, ComuneRow};
+use crate::canon::page;
 use crate::context::Context;
 use crate::context::tables;
 use crate::engine;
 use crate::lake::{self, WrittenScope};
+use crate::spec::source::TableSpec;
 
 mod books;
 pub(crate) mod corrections;
@@ -48,6 +51,9 @@ use source_tables::{Pending, Reader};
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-2";
 
+/// Most bytes of a page that are looked at a second time.
+const MAX_READ: u64 = 4 << 30;
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -62,8 +68,8 @@ pub enum Error {
         #[source]
         source: Box<typed::Error>,
     },
-    /// A compressed page is damaged.
-    #[error("source table `{table}`: page `{url}` cannot be inflated")]
+    /// A page cannot be taken out of its envelope.
+    #[error("source table `{table}`: page `{url}` cannot be opened")]
     Compressed {
         /// Platform and table.
         table: String,
@@ -71,7 +77,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: Box<page::Error>,
     },
     /// A source is over a limit, changed a frozen column, or has a stale correction.
     #[error("nothing new of it becomes visible: {}", reasons.join("; "))]
@@ -285,6 +291,13 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
         codice_catastale: catastale.value(row).to_owned(),
     });
     Ok((ComuneIndex::new(rows), fingerprint))
+}
+
+/// A page as its format reads it, for a second look at some of its rows.
+fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+    let read = page::read_whole(opened.bytes, MAX_READ);
+    read.map_err(|source| page::Error::Read { source })
 }
 
 #[cfg(test)]

@@ -15,9 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::findings::{FINDINGS, STOPPED_REJECT};
-use super::formats::{self, RawRow, Record};
+use super::formats::{self, Kinds, RawRow, Record};
 use crate::canon::cells::{CellError, count_at, counts, texts};
-use crate::canon::gzip;
 use crate::context::Context;
 use crate::lake::Zone;
 use crate::spec::source::TableSpec;
@@ -285,10 +284,10 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
     let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
+    let bytes = super::plain(spec, kept).map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
-        source,
+        source: Box::new(source),
     })?;
     Ok(if reject.field.is_empty() {
         line_at(&bytes, reject.place)
@@ -318,7 +317,11 @@ fn value_at(spec: &TableSpec, column: &str, bytes: &[u8], place: u64) -> Option<
         }
     };
     // A page that cannot be read any more has nothing to show.
-    let _read = formats::read_page(&spec.format, &[field], bytes, &mut sink);
+    let kinds = Kinds {
+        fields: &[field],
+        kinds: &[declared.kind],
+    };
+    let _read = formats::read_page(&spec.format, kinds, bytes, &mut sink);
     found
 }
 

@@ -13,7 +13,6 @@ use super::drift::{Drift, Judged, Outcome, PageFields};
 use super::findings::Findings;
 use super::rejects::DROPPED_BY_OPERATOR;
 use super::typed::Reject;
-use crate::canon::gzip;
 use crate::context::Context;
 use crate::lake::pages::Page;
 use crate::spec::limits::{Limits, Tally};
@@ -106,12 +105,11 @@ impl Attempt<'_> {
             platform, table, ..
         } = self.judged;
         let kept = cx.lake.page(platform, table, &page.sha256).await?;
-        let plain = gzip::plain(&kept).map_err(|source| Error::Compressed {
+        super::plain(self.judged.spec, kept).map_err(|source| Error::Compressed {
             table: format!("{platform}__{table}"),
             url: page.url.clone(),
-            source,
-        })?;
-        Ok(plain.to_vec())
+            source: Box::new(source),
+        })
     }
 
     /// Why the source is stopped for this table, if it is.

@@ -36,7 +36,8 @@ use arrow::array::RecordBatch;
 use thiserror::Error;
 
 use super::corrections::Corrections;
-use super::formats::{self, PageRead, RawRow};
+pub(crate) use super::formats::blocks::BLOCK;
+use super::formats::{self, PageRead};
 use crate::canon::comune::ComuneIndex;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::lake;
@@ -46,6 +47,7 @@ mod block;
 mod cells;
 mod codes;
 mod held;
+mod pages;
 mod parts;
 mod plan;
 mod read;
@@ -55,8 +57,8 @@ mod settled;
 mod store;
 mod threads;
 
-use block::{BlockBuilder, Deletion};
-use cells::Staging;
+use block::Deletion;
+use pages::PageReader;
 use plan::Plan;
 use scratch::Scratch;
 pub(crate) use settle::{Absence, Books, HeldAs, Moves};
@@ -169,6 +171,8 @@ pub(crate) struct Limits {
     pub(crate) memory: u64,
     /// Folder of the scratch file; made when it is needed.
     pub(crate) scratch: PathBuf,
+    /// Bytes of a page that a thread takes at once: [`BLOCK`] but in tests.
+    pub(crate) block: usize,
 }
 
 impl Limits {
@@ -275,49 +279,18 @@ impl<'c> TableIntake<'c> {
         bytes: Box<dyn Read + Send>,
     ) -> Result<PageRead, Error> {
         let level = self.store.level();
-        let read = self.read_page(page, bytes);
+        let reader = PageReader {
+            plan: &self.plan,
+            limits: &self.limits,
+            room: &self.room,
+            page,
+            sha: page.sha256.into(),
+        };
+        let read = reader.read(bytes, &mut self.store);
         if read.is_err() {
             self.store.fall_back(level);
         }
         read
-    }
-
-    /// Reads one page into the store.
-    fn read_page(
-        &mut self,
-        page: PageRef<'_>,
-        mut bytes: Box<dyn Read + Send>,
-    ) -> Result<PageRead, Error> {
-        let unreadable = |source| Error::ReadPage {
-            url: page.url.to_owned(),
-            source: Box::new(source),
-        };
-        let mut content = Vec::new();
-        bytes
-            .read_to_end(&mut content)
-            .map_err(|source| unreadable(formats::Error::Bytes { source }))?;
-        let sha: Arc<str> = page.sha256.into();
-        let mut staging = Staging::default();
-        let mut block = BlockBuilder::new(&self.plan, page, &sha);
-        let mut n_blocks = 0;
-        let mut failure = None;
-        let mut sink = |raw: RawRow<'_>| {
-            block.take(&raw, &mut staging);
-            if block.is_full() {
-                let full = std::mem::replace(&mut block, BlockBuilder::new(&self.plan, page, &sha));
-                let added = add_block(&self.plan, (&self.room, &mut self.store), (page, n_blocks), full);
-                failure = failure.take().or(added.err());
-                n_blocks += 1;
-            }
-        };
-        let format = &self.plan.table.spec.format;
-        let read = formats::read_page(format, &self.plan.fields, &content, &mut sink);
-        let read = read.map_err(unreadable)?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        add_block(&self.plan, (&self.room, &mut self.store), (page, n_blocks), block)?;
-        Ok(read)
     }
 
     /// Parts that the rows read so far belong to, in their order.
@@ -412,31 +385,6 @@ impl<'c> TableIntake<'c> {
             part: name.to_owned(),
         })
     }
-}
-
-/// Puts a block of a page into the store.
-fn add_block(
-    plan: &Plan<'_>,
-    (room, store): (&Room, &mut Store),
-    (page, block_number): (PageRef<'_>, u64),
-    block: BlockBuilder<'_, '_>,
-) -> Result<(), Error> {
-    let block = block.finish().map_err(|source| Error::Assemble {
-        table: plan.table.name.to_owned(),
-        source,
-    })?;
-    let arrival = Arrival {
-        page: Some(page.sequence),
-        block: block_number,
-    };
-    let facts = ChunkFacts {
-        origin: Origin::New {
-            delivery: page.delivery,
-        },
-        earlier: None,
-    };
-    store.add(room.place(arrival, block)?, &facts);
-    Ok(())
 }
 
 #[cfg(test)]

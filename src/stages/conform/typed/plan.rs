@@ -10,7 +10,7 @@ use crate::spec::source::{
 use crate::stages::conform::corrections::{
     Corrections, NoColumns, RawColumns, RowPlace, Ruling,
 };
-use crate::stages::conform::formats::Value;
+use crate::stages::conform::formats::{Kinds, Value};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 
 use super::cells::{Cell, Content, Staging};
@@ -91,6 +91,8 @@ pub(super) struct Plan<'c> {
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
     pub(super) fields: Vec<String>,
+    /// Type of the first column that each is for.
+    kinds: Vec<ColumnKind>,
     /// Fields that hold JSON.
     groups: Vec<JsonGroup>,
     /// Columns of the key.
@@ -103,6 +105,8 @@ pub(super) struct Plan<'c> {
     pub(super) filing: Option<Filing>,
     /// Secret seed of the content hash.
     seed: u64,
+    /// Places of the columns that are stored.
+    stored: Vec<usize>,
 }
 
 /// A row that met its contract.
@@ -148,12 +152,16 @@ impl<'c> Plan<'c> {
         for (name, input) in spec.columns.keys().zip(inputs) {
             columns.push(column_plan(&table, name, input)?);
         }
+        let numbered = spec.columns.values().enumerate();
+        let stored = numbered.filter(|(_, column)| column.keep == Keeping::Stored);
         Ok(Self {
+            stored: stored.map(|(place, _)| place).collect(),
             table,
             comuni,
             keys,
             corrections: None,
             columns,
+            kinds: field_kinds(&table, &fields),
             fields,
             groups,
             key,
@@ -166,8 +174,8 @@ impl<'c> Plan<'c> {
 
     /// Columns that are stored, in the order of their names.
     pub(super) fn stored(&self) -> impl Iterator<Item = (usize, &ColumnPlan<'c>)> {
-        let columns = self.columns.iter().enumerate();
-        columns.filter(|(_, column)| column.spec.keep == Keeping::Stored)
+        let places = self.stored.iter();
+        places.filter_map(|place| Some((*place, self.columns.get(*place)?)))
     }
 
     /// Whether rows are records.
@@ -262,6 +270,14 @@ impl<'c> Plan<'c> {
         self.identify(staging, standing)
     }
 
+    /// Fields to ask the page for, and what they are for.
+    pub(super) fn kinds(&self) -> Kinds<'_> {
+        Kinds {
+            fields: &self.fields,
+            kinds: &self.kinds,
+        }
+    }
+
     /// Whether a row stands for its record or for the deletion of it.
     fn standing(&self, row: RawCells<'_>, staging: &mut Staging) -> Result<Standing, Breach<'c>> {
         let deleted = self.deleted.and_then(|place| self.columns.get(place));
@@ -331,8 +347,8 @@ impl<'c> Plan<'c> {
     fn identify(&self, staging: &mut Staging, standing: Standing) -> Result<ReadRow, Breach<'c>> {
         let part = self.part_of(&staging.cells)?;
         let mut content = Content::new(self.seed);
-        for (cell, column) in staging.cells.iter().zip(&self.columns) {
-            if column.spec.keep == Keeping::Stored {
+        for place in &self.stored {
+            if let Some(cell) = staging.cells.get(*place) {
                 content.add(cell, &staging.texts);
             }
         }
@@ -459,9 +475,11 @@ fn column_plan<'c>(
         domain: domain(column),
         serials: match spec.format {
             Format::Sheet(_) => Serials::Days,
-            Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) => {
-                Serials::Refused
-            }
+            Format::Csv(_)
+            | Format::Json(_)
+            | Format::Ndjson(_)
+            | Format::Parquet(_)
+            | Format::Arrow(_) => Serials::Refused,
         },
         codes: Codes::new(&column.codes)
             .ok_or_else(|| wrong("has more codes than a column holds (65 536)".to_owned()))?,
@@ -552,6 +570,18 @@ fn inputs(table: &TableRef<'_>) -> (Vec<String>, Vec<JsonGroup>, Vec<Input>) {
         n_paths: paths.len(),
     });
     (fields, groups.collect(), inputs)
+}
+
+/// Type of the first column that takes each field as it is; what is inside a JSON text has none.
+fn field_kinds(table: &TableRef<'_>, fields: &[String]) -> Vec<ColumnKind> {
+    let kind = |field: &String| {
+        let takes = |(name, column): &(&String, &ColumnSpec)| {
+            column.json.is_none() && column.from.as_ref().unwrap_or(name) == field
+        };
+        let column = table.spec.columns.iter().find(takes);
+        column.map_or(ColumnKind::Text, |(_, column)| column.kind)
+    };
+    fields.iter().map(kind).collect()
 }
 
 /// Place of a field, added if it is new.

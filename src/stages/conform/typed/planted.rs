@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::canon::comune::ComuneRow;
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::sample::{SamplePlan, TableTruth, Truth, generate};
 use crate::spec::fetch::Fetch;
 use crate::spec::source::SourceSpec;
@@ -64,19 +64,20 @@ fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
             threads: 2,
             memory: 64 << 20,
             scratch: std::env::temp_dir(),
+            block: BLOCK,
         },
     };
     let mut intake = TableIntake::new(table, tools).unwrap();
     for (sequence, file) in (0..).zip(files(folder, table.spec)) {
-        let bytes = gzip::plain(&fs::read(&file).unwrap().into()).unwrap();
+        let kept = Box::new(std::io::Cursor::new(fs::read(&file).unwrap()));
+        let opened = page::open(kept, table.spec.format.wrapping()).unwrap();
         let page = PageRef {
             sha256: "00",
             url: "pagina",
             sequence,
             delivery: 1,
         };
-        let bytes = Box::new(std::io::Cursor::new(bytes));
-        let read = intake.push_page(page, bytes).unwrap();
+        let read = intake.push_page(page, opened.bytes).unwrap();
         assert_eq!(
             read.missing_fields,
             Vec::<String>::new(),

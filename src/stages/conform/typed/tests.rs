@@ -31,6 +31,7 @@ fn tools<'c>(comuni: &'c ComuneIndex, key: &'c PseudonymKey) -> Tools<'c> {
             threads: 2,
             memory: 64 << 20,
             scratch: std::env::temp_dir(),
+            block: BLOCK,
         },
     }
 }
