@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
 
+mod backfill;
 mod check;
 mod docs;
 mod init;
@@ -31,7 +32,9 @@ mod report;
 mod run_verb;
 mod sample;
 mod schemas;
+mod secrets;
 mod serve;
+mod state;
 mod status;
 
 pub use schemas::schema_texts;
@@ -84,6 +87,10 @@ enum Verb {
     Run(run_verb::RunArguments),
     /// Fetches what the platforms hold.
     Acquire(run_verb::StageArguments),
+    /// Fetches a part of the past once more, without moving where the next fetch begins.
+    Backfill(backfill::BackfillArguments),
+    /// Shows where the next fetch of each table begins, or lets it begin anew.
+    State(state::StateArguments),
     /// Brings it to the canonical tables, or rejects it with a reason.
     Conform(run_verb::StageArguments),
     /// Runs the SQL models.
@@ -221,6 +228,8 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
     match command.verb {
         Verb::Run(arguments) => run_verb::run(shared, &arguments).await,
         Verb::Acquire(arguments) => run_verb::stage(shared, Stage::Acquire, &arguments).await,
+        Verb::Backfill(arguments) => backfill::backfill(shared, &arguments).await,
+        Verb::State(arguments) => state::state(shared, &arguments).await,
         Verb::Conform(arguments) => run_verb::stage(shared, Stage::Conform, &arguments).await,
         Verb::Derive(arguments) => run_verb::stage(shared, Stage::Derive, &arguments).await,
         Verb::Detect(arguments) => run_verb::stage(shared, Stage::Detect, &arguments).await,
@@ -267,8 +276,9 @@ fn start_log(talk: Talk) {
 /// Opens the commons for work.
 async fn open(shared: &Shared) -> Result<Context, Error> {
     let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
-    let key = secret(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
+    let key = secrets::read(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
     let setting = Setting {
+        secrets: secrets::read_all(&shared.commons, &commons),
         commons,
         key,
         started_at: Utc::now(),
@@ -286,20 +296,4 @@ fn holder() -> String {
         "" => format!("process {process}"),
         host => format!("{host}, process {process}"),
     }
-}
-
-/// Reads a secret by its reference, `env:NAME` or `file:PATH`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only the command line reads the environment"
-)]
-fn secret(root: &Path, reference: &str) -> Result<String, Error> {
-    let unreadable = || Error::Secret {
-        reference: reference.to_owned(),
-    };
-    if let Some(name) = reference.strip_prefix("env:") {
-        return std::env::var(name).map_err(|_absent| unreadable());
-    }
-    let path = reference.strip_prefix("file:").ok_or_else(unreadable)?;
-    std::fs::read_to_string(root.join(path)).map_err(|_unreadable| unreadable())
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
-use crate::run::{self, Ending, Plan, Stage};
+use crate::run::{self, Aim, Ending, Plan, Stage};
 use crate::stages::conform::rejects::{self, Filter, RejectGroup, RejectPlace};
 
 /// Arguments of `rejects`.
@@ -275,6 +275,7 @@ async fn replay(cx: &Context, arguments: &ReplayArguments) -> Result<Exit, Error
     let plan = Plan {
         stages: vec![Stage::Conform],
         platforms: platforms.iter().cloned().collect(),
+        aim: Aim::default(),
     };
     let done = run::run(cx, &plan).await.map_err(Error::run)?;
     for (what, why) in &done.failures {

@@ -7,6 +7,7 @@ use schemars::Schema;
 
 use super::{Error, Exit, output};
 use crate::run::RunReport;
+use crate::run::state::TableState;
 use crate::run::status::Status;
 use crate::sample::Score;
 use crate::spec::corrections::CorrectionsSpec;
@@ -25,7 +26,7 @@ pub(super) struct SchemasArguments {
 }
 
 /// Every schema by file name.
-fn schemas_by_name() -> [(&'static str, Schema); 9] {
+fn schemas_by_name() -> [(&'static str, Schema); 10] {
     [
         ("antenne.schema.json", schemars::schema_for!(Settings)),
         ("source.schema.json", schemars::schema_for!(SourceSpec)),
@@ -44,6 +45,10 @@ fn schemas_by_name() -> [(&'static str, Schema); 9] {
         ),
         ("run-report.schema.json", schemars::schema_for!(RunReport)),
         ("status.schema.json", schemars::schema_for!(Status)),
+        (
+            "state.schema.json",
+            schemars::schema_for!(Vec<TableState>),
+        ),
         ("sample-score.schema.json", schemars::schema_for!(Score)),
     ]
 }

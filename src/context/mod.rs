@@ -16,6 +16,7 @@ use crate::canon::pseudonym::PseudonymKey;
 use crate::engine::Engine;
 use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
+use crate::spec::secret::Secrets;
 
 /// What every stage is handed.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Context {
     pub holder: String,
     /// Key of the pseudonyms.
     pub(crate) key: PseudonymKey,
+    /// Secrets that the pipelines name.
+    pub(crate) secrets: Arc<Secrets>,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }

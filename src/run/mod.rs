@@ -19,12 +19,15 @@ use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
 use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
+use crate::spec::secret::Secrets;
+use crate::stages::acquire::Backfill;
 use crate::stages::conform::drift::Drift;
 use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
 pub mod freshness;
+pub mod state;
 pub mod status;
 
 /// Folder of the run reports in the lake.
@@ -132,6 +135,20 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Platforms for `acquire` and `conform`.
     pub platforms: Vec<String>,
+    /// What is fetched of them.
+    pub aim: Aim,
+}
+
+/// What a run fetches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// What is new since the cursors.
+    #[default]
+    News,
+    /// A window; no cursor moves.
+    Window(Backfill),
+    /// Nothing: the cursors of this table, or of all, are forgotten.
+    Forget(Option<String>),
 }
 
 /// How a run ended.
@@ -262,6 +279,8 @@ pub struct Setting {
     pub commons: Commons,
     /// Text of the pseudonym key.
     pub key: String,
+    /// Secrets that the commons names, as far as they could be read.
+    pub secrets: Secrets,
     /// When the run starts.
     pub started_at: DateTime<Utc>,
     /// Machine and process, for others that want the lake at the same time.
@@ -285,8 +304,9 @@ impl std::fmt::Debug for Setting {
 /// [`Error::Secret`] when the key is not 64 hexadecimal digits.
 pub async fn open(setting: Setting) -> Result<Context, Error> {
     let key = parse_key(&setting.key).map_err(Error::Secret)?;
-    let lake = Lake::open(&setting.commons.root, &setting.commons.settings.lake.url)
-        .map_err(Error::Lake)?;
+    let settings = &setting.commons.settings.lake;
+    let lake = Lake::open(&setting.commons.root, settings, &setting.secrets);
+    let lake = lake.map_err(Error::Lake)?;
     let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
     engine.attach(&lake);
     let run = last_run(&lake).await?;
@@ -298,6 +318,7 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
         started_at: setting.started_at,
         holder: setting.holder,
         key,
+        secrets: Arc::new(setting.secrets),
         progress: setting.progress,
     })
 }
@@ -321,14 +342,9 @@ fn report_path(run: u64) -> String {
 /// # Errors
 /// [`Error::Lake`] when it cannot be read.
 pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
-    report_of(cx, cx.run).await
-}
-
-/// The report of a run, if there is one.
-async fn report_of(cx: &Context, run: u64) -> Result<Option<RunReport>, Error> {
     let bytes = cx
         .lake
-        .read(&report_path(run))
+        .read(&report_path(cx.run))
         .await
         .map_err(Error::Lake)?;
     bytes
@@ -346,16 +362,22 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     cx.run += 1;
     let lock = cx.lock().await.map_err(Error::Lake)?;
     // A run that ended between opening the lake and taking the lock has used its number.
-    cx.run = last_run(&cx.lake).await? + 1;
-    let report = run_locked(&cx, plan, &lock).await;
+    cx.run = last_run(&cx.lake).await?;
+    let before = last_report(&cx).await.ok().flatten();
+    cx.run += 1;
+    let report = run_locked(&cx, plan, &lock, before).await;
     lock.release().await.map_err(Error::Lake)?;
     report
 }
 
 /// Carries out a plan in a lake that is ours.
-async fn run_locked(cx: &Context, plan: &Plan, lock: &RunLock) -> Result<RunReport, Error> {
+async fn run_locked(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    before: Option<RunReport>,
+) -> Result<RunReport, Error> {
     let clock = Instant::now();
-    let before = report_of(cx, cx.run.saturating_sub(1)).await.ok().flatten();
     let mut report = RunReport {
         format: REPORT.to_owned(),
         run: cx.run,
@@ -383,7 +405,8 @@ async fn run_locked(cx: &Context, plan: &Plan, lock: &RunLock) -> Result<RunRepo
         Err(_) => Ending::Failed,
     };
     if let Err(error) = &result {
-        report.failures.insert("run".to_owned(), with_causes(error));
+        let said = cx.secrets.hidden_in(&with_causes(error));
+        report.failures.insert("run".to_owned(), said);
     }
     write(cx, &report).await?;
     result.map(|()| report)
@@ -405,6 +428,10 @@ async fn carry_out(
     lock: &RunLock,
     report: &mut RunReport,
 ) -> Result<(), Error> {
+    if let Aim::Forget(table) = &plan.aim {
+        let forgotten = acquire::forget(cx, &plan.platforms, table.as_deref()).await;
+        forgotten.map_err(Error::Acquire)?;
+    }
     for stage in &plan.stages {
         lock.check().map_err(Error::Lake)?;
         let clock = Instant::now();
@@ -451,12 +478,16 @@ async fn carry_out_stage(
         Stage::Acquire => {
             let (valid, expired) = freshness::with_agreement(cx, &plan.platforms);
             report.failures.extend(expired);
-            let done = acquire::acquire(cx, &valid).await.map_err(Error::Acquire)?;
+            let done = match &plan.aim {
+                Aim::Window(backfill) => acquire::backfill(cx, &valid, backfill).await,
+                Aim::News | Aim::Forget(_) => acquire::acquire(cx, &valid).await,
+            };
+            let done = done.map_err(Error::Acquire)?;
             freshness::note_fetches(cx, &mut report.freshness, done.sources.keys());
             report.failures.extend(
                 done.failed
                     .iter()
-                    .map(|(platform, error)| (platform.clone(), with_causes(error))),
+                    .map(|(platform, error)| (platform.clone(), cx.secrets.hidden_in(&with_causes(error)))),
             );
             json(serde_json::to_value(&done.sources))
         }

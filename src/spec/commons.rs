@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use super::agreement::WaivedRule;
 use super::corrections::CorrectionsSpec;
 use super::diagnostic::{Diagnostic, SourceText};
+use super::fetch::check_options;
 use super::model::{Model, circle_through, in_order};
 use super::reference::ReferenceSpec;
 use super::release::ReleaseSpec;
@@ -146,9 +147,10 @@ impl Draft {
             mistakes: Vec::new(),
             unread: BTreeSet::new(),
         };
-        let settings = reader
-            .toml::<Settings>(&settings_path)?
-            .map(|found| found.spec);
+        let settings = reader.toml::<Settings>(&settings_path)?;
+        let of_lake = settings.as_ref().map(lake_mistakes);
+        reader.mistakes.extend(of_lake.unwrap_or_default());
+        let settings = settings.map(|found| found.spec);
         let sources = reader.folder::<SourceSpec>("pipelines/sources", "source")?;
         let corrections =
             reader.folder::<CorrectionsSpec>("pipelines/corrections", "correction")?;
@@ -302,10 +304,25 @@ fn files_with_extension(
     Ok(found)
 }
 
+/// Mistakes of the lake's address and options.
+fn lake_mistakes(settings: &Declared<Settings>) -> Vec<Diagnostic> {
+    let lake = &settings.spec.lake;
+    let found = check_options(&lake.url, &lake.options, &lake.secrets).into_iter();
+    let text = &settings.text;
+    found
+        .map(|found| text.diagnostic_below("lake", &found.needle, found.message, Some(&found.help)))
+        .collect()
+}
+
 /// Mistakes of the sources beyond their syntax.
 fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
     for source in sources.values() {
+        let of_servers = source.spec.server.check(source.spec.tables.iter());
+        mistakes.extend(of_servers.into_iter().map(|(header, found)| {
+            let text = &source.text;
+            text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))
+        }));
         let terms = source.spec.agreement.mistakes().into_iter();
         let terms = terms.map(|found| ("agreement", found));
         let days = source.spec.freshness.mistake();

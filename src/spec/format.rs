@@ -27,6 +27,19 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of a table for which none is declared: that of the pages of a database.
+    pub(crate) fn assumed() -> Self {
+        Self::Arrow(ArrowFormat {
+            entry: None,
+            origin: Origin::Assumed,
+        })
+    }
+
+    /// Whether nobody declared the format.
+    pub(crate) fn is_assumed(&self) -> bool {
+        matches!(self, Self::Arrow(arrow) if arrow.origin == Origin::Assumed)
+    }
+
     /// How the bytes of a page may be wrapped.
     pub(crate) fn wrapping(&self) -> Wrapping<'_> {
         let (entry, content) = match self {
@@ -258,6 +271,19 @@ pub struct ParquetFormat {
 pub struct ArrowFormat {
     /// File inside a zip archive that holds several.
     pub entry: Option<String>,
+    /// Whether the format was declared, or is that of a database.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
+}
+
+/// Where a format comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Someone declared it.
+    #[default]
+    Declared,
+    /// Nobody did; tables of databases need none.
+    Assumed,
 }
 
 /// A workbook kept by hand.

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::agreement::Agreement;
-use super::fetch::Fetch;
+use super::fetch::{Fetch, Servers};
 use super::format::Format;
 use super::limits::{Freshness, Limits};
 use super::text::Bilingual;
@@ -43,6 +43,9 @@ pub struct SourceSpec {
     /// When silence of the platform becomes worth a word.
     #[serde(default)]
     pub freshness: Freshness,
+    /// Database and file servers that the tables are fetched from.
+    #[serde(default)]
+    pub server: Servers,
     /// Tables by name.
     pub tables: BTreeMap<String, TableSpec>,
 }
@@ -53,7 +56,8 @@ pub struct SourceSpec {
 pub struct TableSpec {
     /// Where its pages are.
     pub fetch: Fetch,
-    /// How its pages are written.
+    /// How its pages are written; tables of databases need none.
+    #[serde(default = "Format::assumed")]
     pub format: Format,
     /// Columns that identify a record; empty where rows are facts of their own.
     #[serde(default)]
@@ -63,20 +67,21 @@ pub struct TableSpec {
     pub revision: Option<String>,
     /// Boolean column that marks a row as the deletion of its record.
     pub deleted: Option<String>,
-    /// What happens to columns of the source that are not declared.
-    #[serde(default)]
-    pub contract: ContractMode,
     /// Date under which a record is filed for ever; the table is then kept in parts by month or
     /// year, and a run touches only those that its new rows belong to.
     ///
     /// A record is then identified by its key *and* that month or year: the same key filed under
-    /// two months is two records. Without it the table is one part.
+    /// two months is two records, unless `moves` says that a correction may change the date.
+    /// Without it the table is one part.
     pub filed_by: Option<FiledBy>,
     /// Whether every delivery is the whole table, so that a record missing from the latest one is
     /// erased. A delivery is one page; deliveries stand in the order of their addresses, so these
     /// carry a date that sorts, such as `enti-2024-03-01.csv`.
     #[serde(default)]
     pub snapshot: Delivery,
+    /// What happens to columns of the source that are not declared.
+    #[serde(default)]
+    pub contract: ContractMode,
     /// Columns by name, in any order.
     pub columns: BTreeMap<String, ColumnSpec>,
 }
@@ -106,6 +111,10 @@ pub struct FiledBy {
     pub column: String,
     /// How much time a part covers.
     pub every: Every,
+    /// Whether a correction may change the date: then the key alone identifies a record, which
+    /// moves to another part with it, and a run with new rows reads the whole table.
+    #[serde(default)]
+    pub moves: bool,
 }
 
 /// How much time a part of a table covers.
@@ -156,27 +165,13 @@ pub struct ColumnSpec {
     /// What happens to a text that holds a direct identifier.
     #[serde(default)]
     pub identifiers: IdentifierPolicy,
+    /// Whether the value is stored; one that is not is still judged by the whole contract.
+    #[serde(default)]
+    pub keep: Keeping,
     /// What happens when the column disappears or its values stop fitting: `discard` rejects the
     /// rows and reports it, `freeze` stops the source.
     #[serde(default)]
     pub contract: ContractMode,
-    /// Whether the value is stored; one that is not is still judged by the whole contract.
-    #[serde(default)]
-    pub keep: Keeping,
-}
-
-/// What happens when a source changes its columns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ContractMode {
-    /// A column that is not declared is left out, and reported; the default.
-    #[default]
-    Discard,
-    /// A column that is not declared is kept as the text `x_<name>` of the source table, through
-    /// the identifier gate, and reported.
-    Evolve,
-    /// The source is stopped, and the change is named.
-    Freeze,
 }
 
 /// Whether the values of a column are stored. Written `true` or `false`.
@@ -194,6 +189,20 @@ impl From<bool> for Keeping {
     fn from(keep: bool) -> Self {
         if keep { Self::Stored } else { Self::Judged }
     }
+}
+
+/// What happens when a source changes its columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContractMode {
+    /// A column that is not declared is left out, and reported; the default.
+    #[default]
+    Discard,
+    /// A column that is not declared is kept as the text `x_<name>` of the source table, through
+    /// the identifier gate, and reported.
+    Evolve,
+    /// The source is stopped, and the change is named.
+    Freeze,
 }
 
 /// Whether a value must be there. Written `true` or `false`.

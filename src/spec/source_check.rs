@@ -4,6 +4,7 @@
 
 use crate::canon::text::moment::Pattern;
 
+use super::fetch::Fetch;
 use super::format::Format;
 use super::source::{
     ColumnKind, ColumnSpec, ContractMode, Delivery, IdentifierPolicy, Keeping, Presence, TableSpec,
@@ -21,7 +22,7 @@ pub(crate) struct Finding {
 }
 
 /// Makes a finding.
-pub(super) fn finding(needle: &str, message: String, help: &str) -> Finding {
+pub(crate) fn finding(needle: &str, message: String, help: &str) -> Finding {
     Finding {
         needle: needle.to_owned(),
         message,
@@ -55,7 +56,9 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
                 .filter_map(|rule| rule(column, spec, table)),
         );
     }
+    findings.extend(has_format(name, table));
     findings.extend(check_format(table));
+    findings.extend(table.fetch.check(table));
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";
@@ -184,7 +187,8 @@ fn is_gated(kind: ColumnKind) -> bool {
 
 /// Dates of untyped formats have a pattern.
 fn date_has_format(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
-    let is_typed = table.format.has_types();
+    // SQLite knows no dates: they are texts.
+    let is_typed = table.format.has_types() && !matches!(table.fetch, Fetch::Sqlite(_));
     let lacks = spec.kind == ColumnKind::Date && spec.format.is_none() && !is_typed;
     lacks.then(|| {
         let message = format!("date `{name}` has no format");
@@ -322,6 +326,21 @@ fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
             message,
             "`not_before` names another date, instant or month column of the same type",
         )
+    })
+}
+
+/// Files have a format, and databases no other than their own.
+fn has_format(name: &str, table: &TableSpec) -> Option<Finding> {
+    let is_database = matches!(table.fetch, Fetch::Postgres(_) | Fetch::Sqlite(_));
+    if !is_database && table.format.is_assumed() {
+        let message = format!("table `{name}` has no format");
+        let help = "say how its pages are written, for example `format.csv = { delimiter = \";\" }`";
+        return Some(finding(name, message, help));
+    }
+    let is_other = is_database && !matches!(table.format, Format::Arrow(_));
+    is_other.then(|| {
+        let message = format!("table `{name}` comes from a database and needs no format");
+        finding("format", message, "remove `format`")
     })
 }
 

@@ -6,6 +6,7 @@
 use crate::lake::Lake;
 use crate::spec::commons::Draft;
 use crate::spec::diagnostic::Diagnostic;
+use crate::spec::secret::Secrets;
 use crate::stages::conform::findings::{Stale, stale_corrections};
 
 /// A mistake for each stale correction that is still declared.
@@ -17,7 +18,7 @@ pub(super) async fn check(draft: &Draft) -> Vec<Diagnostic> {
     if draft.corrections.is_empty() || url.contains("://") || !draft.root.join(url).is_dir() {
         return Vec::new();
     }
-    let Ok(lake) = Lake::open(&draft.root, url) else {
+    let Ok(lake) = Lake::open(&draft.root, &settings.lake, &Secrets::default()) else {
         return Vec::new();
     };
     // A lake that cannot be read is told by the run, which needs it.

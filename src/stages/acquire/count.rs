@@ -6,22 +6,75 @@
 //! can be had the answer is [`Count::Unverified`], never a guess.
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::{self, BufReader, Read};
 
 use ::parquet::file::metadata::ParquetMetaDataReader;
 use arrow::ipc::root_as_message;
 use bytes::Bytes;
 use calamine::Data;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::delimited::count_csv;
+use super::delimited::LineCount;
+use crate::canon::page::{self, Bytestream};
 use crate::canon::workbook::header::{self, HeaderPlace};
 use crate::canon::workbook::{Sheet, Workbook};
-use crate::spec::format::{CountOf, Format, JsonFormat, SheetFormat};
+use crate::spec::format::{CountOf, CsvFormat, Format, JsonFormat, SheetFormat};
 use crate::spec::source::{ColumnSpec, TableSpec};
 
-/// Records of one page or table, as counted independently.
+/// Records of one page, as counted independently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// What the platform itself says in the page, where the contract names the place.
+    pub(crate) claim: Option<Claim>,
+    /// What is counted in the bytes, or why nothing can be.
+    pub(crate) own: Result<u64, String>,
+    /// Members of the array of records. To count these is what the readers do, so on its own it
+    /// proves nothing; it tells which page a claim about several pages is made of.
+    pub(crate) members: Option<u64>,
+}
+
+impl Counted {
+    /// Nothing is known, for the given reason.
+    pub(crate) fn unknown(why: impl Into<String>) -> Self {
+        Self::counted(Err(why.into()))
+    }
+
+    /// What was counted in the bytes.
+    fn counted(own: Result<u64, String>) -> Self {
+        Self {
+            claim: None,
+            own,
+            members: None,
+        }
+    }
+
+    /// Records that are in the page, by whatever is known of it.
+    pub(crate) fn seen(&self) -> Option<u64> {
+        self.own.as_ref().ok().copied().or(self.members)
+    }
+
+    /// What the books are checked against: the claim where there is one, else what was counted.
+    pub(crate) fn best(&self) -> Count {
+        match (self.claim, &self.own) {
+            (Some(Claim::Page(n_records)), _) => Count::Verified(n_records),
+            (Some(Claim::Table(n_records)), _) => Count::WholeTable(n_records),
+            (None, Ok(n_records)) => Count::Verified(*n_records),
+            (None, Err(why)) => unverified(why),
+        }
+    }
+}
+
+/// A count that the platform gives, independent of what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Records of the page.
+    Page(u64),
+    /// Records of all pages that one fetch gives, as every page says.
+    Table(u64),
+}
+
+/// Records of one page or table, as the books take them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Count {
     /// Records of the page.
@@ -35,91 +88,227 @@ pub(crate) enum Count {
     },
 }
 
+impl Count {
+    /// The number, or why there is none.
+    fn into_result(self) -> Result<u64, String> {
+        match self {
+            Self::Verified(n_records) | Self::WholeTable(n_records) => Ok(n_records),
+            Self::Unverified { why } => Err(why),
+        }
+    }
+}
+
 /// No count, for the given reason.
 pub(crate) fn unverified(why: impl Into<String>) -> Count {
     Count::Unverified { why: why.into() }
 }
 
-/// Records of a page, whose bytes are as its format reads them.
-pub(crate) fn count_records(table: &TableSpec, bytes: &[u8]) -> Count {
-    match &table.format {
-        Format::Csv(options) => count_csv(options, bytes),
-        Format::Json(options) => count_json(options, bytes),
-        Format::Ndjson(_) => Count::Verified(count_lines(bytes)),
+/// Bytes that are looked at together.
+const PIECE: usize = 64 << 10;
+
+/// The most bytes of a page that are held in memory, for the formats that cannot be counted piece
+/// by piece.
+const MAX_COUNTED: u64 = 4 << 30;
+
+/// Counts the records of a page as it comes, in its envelope.
+pub(crate) fn count_page(table: &TableSpec, page: Bytestream) -> Counted {
+    let opened = match page::open(page, table.format.wrapping()) {
+        Ok(opened) => opened.bytes,
+        Err(source) => return Counted::unknown(format!("the page cannot be opened: {source}")),
+    };
+    let damaged = |source: io::Error| {
+        Counted::unknown(format!("the page is cut or damaged: {}", source.kind()))
+    };
+    let counted = match &table.format {
+        Format::Csv(options) => count_csv(options, opened),
+        Format::Ndjson(_) => count_lines(opened),
+        Format::Json(options) => Ok(count_json(options, opened)),
+        Format::Parquet(_) | Format::Arrow(_) | Format::Sheet(_) => {
+            page::read_whole(opened, MAX_COUNTED).map(|bytes| count_bytes(table, &bytes))
+        }
+    };
+    counted.unwrap_or_else(damaged)
+}
+
+/// Records of a page that was read whole.
+fn count_bytes(table: &TableSpec, bytes: &[u8]) -> Counted {
+    let count = match &table.format {
         Format::Parquet(_) => count_parquet(bytes),
         Format::Arrow(_) => count_arrow(bytes),
         Format::Sheet(options) => count_sheet(table, options, bytes),
+        Format::Csv(_) | Format::Ndjson(_) | Format::Json(_) => unverified("not counted whole"),
+    };
+    Counted::counted(count.into_result())
+}
+
+/// Hands a page on piece by piece.
+fn each_piece(mut page: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let n_bytes = page.read(&mut buffer)?;
+        if n_bytes == 0 {
+            return Ok(());
+        }
+        take(buffer.get(..n_bytes).unwrap_or_default());
     }
+}
+
+/// Records of delimited text.
+fn count_csv(options: &CsvFormat, page: Bytestream) -> io::Result<Counted> {
+    let Some(mut lines) = LineCount::new(options) else {
+        return Ok(Counted::unknown("a mark is not an ASCII character"));
+    };
+    each_piece(page, |piece| lines.feed(piece))?;
+    Ok(Counted::counted(lines.finish().into_result()))
 }
 
 /// Lines that are not blank.
-fn count_lines(bytes: &[u8]) -> u64 {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut rest = bytes;
-    let mut n_lines = 0;
-    while !rest.is_empty() {
-        let before = rest;
-        // Reading from memory cannot fail.
-        let length = rest.skip_until(b'\n').unwrap_or(before.len());
-        let line = before.get(..length).unwrap_or_default();
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            n_lines += 1;
+fn count_lines(page: Bytestream) -> io::Result<Counted> {
+    let mut n_lines = 0_u64;
+    let mut has_text = false;
+    each_piece(page, |piece| {
+        let mut rest = piece;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at(end);
+            n_lines += u64::from(has_text || !is_blank(line));
+            has_text = false;
+            rest = after.get(1..).unwrap_or_default();
         }
-    }
-    n_lines
+        has_text = has_text || !is_blank(rest);
+    })?;
+    Ok(Counted::counted(Ok(n_lines + u64::from(has_text))))
 }
 
-/// The server's own count.
-fn count_json(options: &JsonFormat, bytes: &[u8]) -> Count {
-    let Some(path) = &options.count else {
-        return unverified("the platform gives no count");
+/// Whether there is nothing but white space; most lines show that they are not with one byte.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+/// The platform's own count, and the members of the array of records.
+fn count_json(options: &JsonFormat, page: Bytestream) -> Counted {
+    let steps = |path: &str| -> Vec<String> {
+        let steps = path.split('.').filter(|step| !step.is_empty());
+        steps.map(str::to_owned).collect()
     };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let steps: Vec<&str> = path.split('.').collect();
-    let mut page = serde_json::Deserializer::from_slice(bytes);
-    let count = CountAt(&steps).deserialize(&mut page);
-    let Ok(count) = count.and_then(|count| page.end().map(|()| count)) else {
-        return unverified("the page is not a whole JSON document");
+    let (count, records) = (options.count.as_deref().map(steps), steps(&options.records));
+    let mut found = Found::default();
+    let mut document = serde_json::Deserializer::from_reader(BufReader::with_capacity(PIECE, page));
+    let places = Places {
+        count: count.as_deref(),
+        records: Some(&records),
+        found: &mut found,
     };
-    match (count, options.count_of) {
-        (None, _) => unverified(format!("the page has no count at `{path}`")),
-        (Some(n_records), CountOf::Page) => Count::Verified(n_records),
-        (Some(n_records), CountOf::Table) => Count::WholeTable(n_records),
+    let read = places.deserialize(&mut document);
+    if read.and_then(|()| document.end()).is_err() {
+        return Counted::unknown("the page is not a whole JSON document");
+    }
+    let claim = found.count.map(|n_records| match options.count_of {
+        CountOf::Page => Claim::Page(n_records),
+        CountOf::Table => Claim::Table(n_records),
+    });
+    let why = match &options.count {
+        None => "the platform gives no count".to_owned(),
+        Some(path) => format!("the page has no count at `{path}`"),
+    };
+    Counted {
+        claim,
+        own: Err(why),
+        members: found.members,
     }
 }
 
-/// The whole number at the end of some steps; everything else is passed over.
-struct CountAt<'p>(&'p [&'p str]);
+/// What a JSON page holds at the places looked at.
+#[derive(Debug, Default)]
+struct Found {
+    /// The platform's own count.
+    count: Option<u64>,
+    /// Members of the array of records.
+    members: Option<u64>,
+}
 
-impl<'de> DeserializeSeed<'de> for CountAt<'_> {
-    type Value = Option<u64>;
+/// Steps that are left to the places looked at; everything else is passed over.
+struct Places<'p> {
+    /// To the count.
+    count: Option<&'p [String]>,
+    /// To the array of records.
+    records: Option<&'p [String]>,
+    /// What was found.
+    found: &'p mut Found,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Option<u64>, D::Error> {
-        if self.0.is_empty() {
-            return Ok(serde_json::Value::deserialize(page)?.as_u64());
+impl<'de> DeserializeSeed<'de> for Places<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<(), D::Error> {
+        if self.count.is_none() && self.records.is_none() {
+            return IgnoredAny::deserialize(page).map(|_passed| ());
         }
-        page.deserialize_map(self)
+        page.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for CountAt<'_> {
-    type Value = Option<u64>;
+impl<'de> Visitor<'de> for Places<'_> {
+    type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object with a count")
+        formatter.write_str("a JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
-        let mut count = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            match self.0 {
-                [step, rest @ ..] if *step == name => count = map.next_value_seed(CountAt(rest))?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+            map.next_value_seed(Places {
+                count: after(self.count, &name),
+                records: after(self.records, &name),
+                found: &mut *self.found,
+            })?;
         }
-        Ok(count)
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut n_members = 0;
+        while members.next_element::<IgnoredAny>()?.is_some() {
+            n_members += 1;
+        }
+        if self.records.is_some_and(<[String]>::is_empty) {
+            self.found.members = Some(n_members);
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        if self.count.is_some_and(<[String]>::is_empty) {
+            self.found.count = Some(number);
+        }
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _number: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _number: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _flag: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _text: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// Steps that are left after a field of this name.
+fn after<'p>(steps: Option<&'p [String]>, name: &str) -> Option<&'p [String]> {
+    match steps? {
+        [step, rest @ ..] if step == name => Some(rest),
+        _ => None,
     }
 }
 
@@ -247,7 +436,8 @@ mod tests {
         let table = format!(
             "fetch.files = {{ url = 'x' }}\nformat.{format}\n[columns]\nid = {{ type = 'record' }}"
         );
-        count_records(&toml::from_str(&table).unwrap(), bytes)
+        let page = Box::new(io::Cursor::new(bytes.to_vec()));
+        count_page(&toml::from_str(&table).unwrap(), page).best()
     }
 
     #[test]

@@ -74,15 +74,6 @@ impl LineCount {
     }
 }
 
-/// Records of a page.
-pub(super) fn count_csv(options: &CsvFormat, bytes: &[u8]) -> Count {
-    let Some(mut count) = LineCount::new(options) else {
-        return unverified("a mark is not an ASCII character");
-    };
-    count.feed(bytes);
-    count.finish()
-}
-
 /// Where a scan stands after one more byte.
 fn next_scan(scan: Scan, byte: u8, marks: CsvMarks) -> Scan {
     let is_line_end = byte == b'\n' || byte == b'\r';
@@ -108,7 +99,9 @@ mod tests {
     /// Counts text by settings written in TOML.
     fn count(toml: &str, text: &str) -> Count {
         let options: CsvFormat = toml::from_str(toml).unwrap();
-        count_csv(&options, text.as_bytes())
+        let mut count = LineCount::new(&options).unwrap();
+        text.as_bytes().chunks(3).for_each(|piece| count.feed(piece));
+        count.finish()
     }
 
     #[test]

@@ -651,6 +651,10 @@ mod tests {
             n_records: None,
             count_of: crate::spec::format::CountOf::Page,
             note: None,
+            role: crate::lake::pages::Role::Whole,
+            from: None,
+            to: None,
+            run: 1,
         };
         let bytes = b"id,ore,Data\na,\"1,5\",2026-01-01\nb,2.5,2026-01-01\nc,3.5,2026-01-01\n";
         let found = judged.other_type(&suspects[0], &page, bytes).unwrap();

@@ -19,12 +19,13 @@ use super::*;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::context::Silent;
 use crate::engine::Engine;
-use crate::lake::pages::Page;
+use crate::lake::pages::{Holding, Page, Role};
 use crate::lake::scope::Aside;
 use crate::lake::{File, Lake, Zone};
 use crate::spec::commons::Commons;
 use crate::spec::format::CountOf;
 use crate::spec::limits::Limits;
+use crate::spec::secret::Secrets;
 
 /// The trial platform.
 const PLATFORM: &str = "prova";
@@ -123,7 +124,7 @@ impl Trial {
             "comune_code,name,provincia_code,codice_catastale\n098031,Lodi,LO,E648\n",
         );
         let commons = Commons::load(folder.path()).unwrap();
-        let lake = Lake::open(folder.path(), "lake").unwrap();
+        let lake = Lake::open(folder.path(), &commons.settings.lake, &Secrets::default()).unwrap();
         let engine = Engine::new(&commons.settings.engine).unwrap();
         Self {
             cx: Context {
@@ -134,6 +135,7 @@ impl Trial {
                 started_at: DateTime::UNIX_EPOCH,
                 holder: "prova".to_owned(),
                 key: PseudonymKey::new([7; 32]),
+                secrets: Arc::default(),
                 progress: Arc::new(Silent),
             },
             _folder: folder,
@@ -147,9 +149,7 @@ impl Trial {
             let number = self.pages.len() / TABLES.len();
             let sha256 = format!("{number:064x}");
             for (table, _) in TABLES {
-                let bytes = Bytes::from(text.clone());
-                let kept = self.cx.lake.keep_page(PLATFORM, table, &sha256, bytes);
-                kept.await.unwrap();
+                keep(&self.cx.lake, table, &sha256, text).await;
                 self.pages.push(Page {
                     table: table.to_owned(),
                     url: format!("{table}-{number:03}.csv"),
@@ -159,17 +159,30 @@ impl Trial {
                     n_records: Some(text.lines().count() as u64 - 1),
                     count_of: CountOf::Page,
                     note: None,
+                    role: Role::Whole,
+                    from: None,
+                    to: None,
+                    run: 1,
                 });
             }
         }
     }
 
+    /// Makes the pages that are there the current ones.
+    async fn commit_pages(&self) {
+        let holding = Holding {
+            pages: self.pages.clone(),
+            cursors: BTreeMap::new(),
+        };
+        let holdings = BTreeMap::from([(PLATFORM.to_owned(), holding)]);
+        let committed = self.cx.lake.commit_pages(&holdings, self.cx.run, 0);
+        committed.await.unwrap();
+    }
+
     /// Conforms what is there.
     async fn conform(&mut self) -> Report {
         self.cx.run += 1;
-        let pages = BTreeMap::from([(PLATFORM.to_owned(), self.pages.clone())]);
-        let committed = self.cx.lake.commit_pages(&pages, self.cx.run, 0);
-        committed.await.unwrap();
+        self.commit_pages().await;
         let report = conform(&self.cx, &[PLATFORM.to_owned()]).await.unwrap();
         assert!(report.failed.is_empty(), "{:?}", report.failed);
         for line in &report.books {
@@ -221,6 +234,13 @@ impl Trial {
         rows.sort();
         rows
     }
+}
+
+/// Keeps a page.
+async fn keep(lake: &Lake, table: &str, sha256: &str, text: &str) {
+    let mut page = lake.arriving(PLATFORM, table);
+    page.push(Bytes::from(text.to_owned())).await.unwrap();
+    page.keep(sha256).await.unwrap();
 }
 
 /// Rows as text, one cell beside the other.
@@ -324,9 +344,7 @@ async fn a_page_that_changes_or_comes_in_between_makes_the_table_anew() {
     trial.conform().await;
     let changed = page(&[(1, 1, 0, 9, 2)]);
     for (table, _) in TABLES {
-        let bytes = Bytes::from(changed.clone());
-        let kept = trial.cx.lake.keep_page(PLATFORM, table, "changed", bytes);
-        kept.await.unwrap();
+        keep(&trial.cx.lake, table, "changed", &changed).await;
     }
     for page in trial.pages.iter_mut().take(TABLES.len()) {
         page.sha256 = "changed".to_owned();
@@ -414,9 +432,7 @@ async fn rows_refused_by_a_run_that_was_killed_are_refused_once() {
         .await;
     // What a run does until it is killed before its tables are visible.
     trial.cx.run += 1;
-    let pages = BTreeMap::from([(PLATFORM.to_owned(), trial.pages.clone())]);
-    let committed = trial.cx.lake.commit_pages(&pages, trial.cx.run, 0);
-    committed.await.unwrap();
+    trial.commit_pages().await;
     refuse_only(&trial).await;
     assert_ne!(trial.content().await["rejects"], twin["rejects"]);
     assert_eq!(trial.content().await["archivio"], twin["archivio"]);

@@ -8,14 +8,16 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use futures::stream;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use super::Error;
 use super::drift::{self, PageFields};
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
-    Absence, BLOCK, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject, SCRATCH_FOLDER,
-    Settled, TableIntake, TableRef, Tombstone, Tools, Written,
+    Absence, BLOCK, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject,
+    SCRATCH_FOLDER, Settled, TableIntake, TableRef, Tombstone, Tools, Written,
 };
 use crate::canon::page;
 use crate::lake::pages::Page;
@@ -131,6 +133,14 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
     }
 }
 
+/// Does work that takes long, while the runtime's other work goes on on other threads.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        _ => work(),
+    }
+}
+
 /// The error of a table that cannot be built.
 fn typed_error(job: Job<'_>, source: super::typed::Error) -> Error {
     Error::Typed {
@@ -172,7 +182,8 @@ impl Taking<'_> {
                 sequence: sequence as u64,
                 delivery: if is_whole(job) { delivery } else { 1 },
             };
-            let read = self.intake.push_page(place, bytes);
+            let intake = &mut self.intake;
+            let read = blocking(|| intake.push_page(place, bytes));
             let read = read.map_err(|source| Error::Page {
                 table: job.name.to_owned(),
                 url: page.url.clone(),
@@ -191,16 +202,14 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// Opens a kept page, unwrapped.
-    async fn open_page(&self, page: &Page) -> Result<Box<dyn Read + Send>, Error> {
+    /// Opens a kept page.
+    async fn open_page(&self, from: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
-        let kept = lake
-            .page_stream(self.reader.platform, self.job.table, &page.sha256)
-            .await?;
-        let opened = page::open(kept, self.job.spec.format.wrapping());
+        let kept = lake.page_reader(self.reader.platform, self.job.table, &from.sha256);
+        let opened = page::open(kept.await?, self.job.spec.format.wrapping());
         let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
-            url: page.url.clone(),
+            url: from.url.clone(),
             source: Box::new(source),
         })?;
         Ok(opened.bytes)
@@ -289,7 +298,8 @@ impl Taking<'_> {
         } else {
             Absence::SaysNothing
         };
-        let settled = self.intake.settle(absence);
+        let intake = self.intake;
+        let settled = blocking(|| intake.settle(absence));
         let settled = settled.map_err(|source| typed_error(job, source))?;
         let naming = Naming { job, state };
         let mut written = write(reader, &settled, &naming).await?;

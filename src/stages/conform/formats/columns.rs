@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, ListArray,
+    RecordBatch,
     StringArray, TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
@@ -11,7 +12,7 @@ use arrow::datatypes::{
     DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
-use super::{Error, PageRead, RawRow, Record, Sink, Value};
+use super::{Error, LIST_SEPARATOR, PageRead, RawRow, Record, Sink, Value};
 
 /// Hands over the rows of every batch.
 pub(super) fn read_batches(
@@ -65,6 +66,12 @@ struct Column {
 
 /// A column brought to one of the types a view knows.
 fn plain_column(name: &str, column: &ArrayRef) -> Result<Column, Error> {
+    if let Some(members) = column.as_list_opt::<i32>() {
+        return Ok(Column {
+            given: Arc::clone(column),
+            plain: Arc::new(joined(members)),
+        });
+    }
     let wanted = match column.data_type() {
         DataType::Int8
         | DataType::Int16
@@ -85,6 +92,18 @@ fn plain_column(name: &str, column: &ArrayRef) -> Result<Column, Error> {
     })?;
     let given = Arc::clone(column);
     Ok(Column { given, plain })
+}
+
+/// The members of each list as one text; null where a list holds anything but texts.
+fn joined(lists: &ListArray) -> StringArray {
+    let lists = lists.iter();
+    lists
+        .map(|list| {
+            let list = list?;
+            let members: Vec<&str> = list.as_string_opt::<i32>()?.iter().flatten().collect();
+            Some(members.join(LIST_SEPARATOR.to_string().as_str()))
+        })
+        .collect()
 }
 
 /// A column with its type known.

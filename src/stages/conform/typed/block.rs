@@ -183,6 +183,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         self.marks.push(Mark {
             key: row.key,
             revision: row.revision,
+            order: self.marks.len() as u64,
             place: match row.standing {
                 Standing::Live => place,
                 Standing::Tombstone => place.tombstone(),

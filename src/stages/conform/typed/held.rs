@@ -242,6 +242,7 @@ fn marks_of(plan: &Plan<'_>, rows: &RecordBatch) -> Vec<Mark> {
         marks.extend(read.map(|read| Mark {
             key: read.key,
             revision: read.revision,
+            order: row as u64,
             place: Place::new(0, u32::try_from(row).unwrap_or(u32::MAX)),
             content: read.content,
         }));

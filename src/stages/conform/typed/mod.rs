@@ -20,7 +20,8 @@
 //!    nothing more is needed; for one that only grows, [`TableIntake::hold`] takes what the lake
 //!    has of these parts (its rows *and* its history, all of both) and
 //!    [`TableIntake::hold_tombstones`] the deletions known of them. Then the accounts are the same
-//!    as if all pages had been read in one run.
+//!    as if all pages had been read in one run. Where a declaration says that records move from
+//!    part to part, or that absence erases, that means all parts.
 //! 3. [`TableIntake::settle`] decides about revisions, duplicates and deletions. The books speak of
 //!    the rows that were read; what changes for held rows is told apart, as [`Moves`].
 //! 4. [`Settled::write`] writes every part as files that no commit names yet: the table, and the
@@ -314,9 +315,14 @@ impl<'c> TableIntake<'c> {
         let number = self.part(part)?;
         for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
             let (block, earlier) = held::held_block(&self.plan, number, batch)?;
+            // Earlier revisions arrived before those that took their place.
+            let first = match held_as {
+                HeldAs::History => 0,
+                HeldAs::Current => 1 << 32,
+            };
             let arrival = Arrival {
                 page: None,
-                block: self.n_held,
+                block: first + self.n_held,
             };
             self.n_held += 1;
             let placed = self.room.place(arrival, block)?;

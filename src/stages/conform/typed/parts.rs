@@ -23,6 +23,8 @@ pub(super) struct Filing {
     pub(super) kind: ColumnKind,
     /// How much time a part covers.
     pub(super) every: Every,
+    /// Whether a record may change its part, so that its key alone identifies it.
+    pub(super) moves: bool,
 }
 
 /// A part by its number: months or years since the year 0, or nothing.
@@ -34,7 +36,7 @@ impl PartNumber {
     pub(super) const WHOLE: Self = Self(0);
 
     /// What tells records of the same key in different parts from each other.
-    pub(super) fn salt(self) -> u128 {
+    fn salt(self) -> u128 {
         u128::from(self.0.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
     }
 }
@@ -55,6 +57,11 @@ impl Filing {
             Every::Month => month,
             Every::Year => month.div_euclid(12),
         }))
+    }
+
+    /// What tells records of the same key in different parts from each other, if that is to be.
+    pub(super) fn salt(&self, part: PartNumber) -> u128 {
+        if self.moves { 0 } else { part.salt() }
     }
 
     /// Name of a part.
@@ -105,6 +112,7 @@ mod tests {
                 column: 0,
                 kind,
                 every,
+                moves: false,
             };
             let part = filing.part_of(&Cell::Integer(moment)).unwrap();
             let name = name_of(Some(filing), part);

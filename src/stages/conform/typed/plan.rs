@@ -353,7 +353,7 @@ impl<'c> Plan<'c> {
             }
         }
         Ok(ReadRow {
-            key: self.key_of(staging) ^ part.salt(),
+            key: self.key_of(staging) ^ self.filing.map_or(0, |filing| filing.salt(part)),
             part,
             revision: self.revision_of(&staging.cells),
             content: content.value(),
@@ -504,6 +504,7 @@ fn filing(table: &TableRef<'_>) -> Result<Option<Filing>, Error> {
         column,
         kind: spec.kind,
         every: filed_by.every,
+        moves: filed_by.moves,
     }))
 }
 

@@ -37,7 +37,9 @@ fn comuni() -> ComuneIndex {
 
 /// Files of a table below `folder`, in the order of their names.
 fn files(folder: &Path, spec: &TableSpec) -> Vec<PathBuf> {
-    let Fetch::Files(files) = &spec.fetch;
+    let Fetch::Files(files) = &spec.fetch else {
+        panic!("the sample consists of files");
+    };
     let path = folder.join(files.url.strip_prefix("sample-data/").unwrap());
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     let (start, end) = name.split_once('*').unwrap_or((&name, ""));

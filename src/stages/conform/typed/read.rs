@@ -93,6 +93,12 @@ impl Plan<'_> {
 
     /// The place of a comune in the list, remembered for the next row.
     fn comune(&self, text: &str, staging: &mut Staging) -> Outcome {
+        if text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let place = self.comuni.place(text).map_err(Reason::code)?;
+            return u16::try_from(place)
+                .map(Cell::Comune)
+                .map_err(|_| Reason::UnknownComune.code());
+        }
         if let Some(found) = staging.comuni.get(text) {
             return found.map(Cell::Comune).map_err(Reason::code);
         }

@@ -134,15 +134,16 @@ pub(super) struct Mark {
     pub(super) key: u128,
     /// Its revision.
     pub(super) revision: i64,
+    /// When it arrived: the block, and its number among the rows of the block that met the contract.
+    pub(super) order: u64,
     /// Where it lies.
     pub(super) place: Place,
     /// Hash of its content.
     pub(super) content: u64,
 }
 
-/// Where a row lies: its chunk, its row there, and whether it is a tombstone. Places of one part
-/// stand in the order of arrival once chunks are numbered in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a row lies: its chunk, its row there, and whether it is a tombstone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place(u64);
 
 impl Place {
@@ -249,7 +250,7 @@ impl<'s> Settling<'s> {
 
     /// Settles rows in any order.
     pub(super) fn settle(&mut self, marks: &mut [Mark]) {
-        marks.sort_unstable_by_key(|mark| (mark.key, mark.revision, mark.place));
+        marks.sort_unstable_by_key(|mark| (mark.key, mark.revision, mark.order));
         for record in marks.chunk_by(|one, next| one.key == next.key) {
             match record {
                 [mark] if !mark.place.is_tombstone() => self.settle_single(*mark),
@@ -275,10 +276,10 @@ impl<'s> Settling<'s> {
     /// Settles the rows of one record, which stand in the order of their revisions.
     fn settle_record(&mut self, record: &[Mark]) {
         let tombstones = record.iter().filter(|mark| mark.place.is_tombstone());
-        let end = tombstones.map(|mark| mark.place).min();
+        let end = tombstones.map(|mark| mark.order).min();
         let mut rows = Vec::with_capacity(record.len());
         for mark in record {
-            if end.is_some_and(|end| mark.place >= end) {
+            if end.is_some_and(|end| mark.order >= end) {
                 self.decide(*mark, Fate::Erased);
             } else {
                 rows.push(*mark);
@@ -392,6 +393,7 @@ mod tests {
         Mark {
             key,
             revision,
+            order: u64::from(row),
             place: Place::new(0, row),
             content,
         }
@@ -401,6 +403,7 @@ mod tests {
     fn later(chunk: u32, mark: Mark) -> Mark {
         Mark {
             place: mark.place.in_chunk(chunk),
+            order: u64::from(chunk) << 32 | mark.order,
             ..mark
         }
     }

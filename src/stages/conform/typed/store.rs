@@ -18,7 +18,7 @@ use super::settle::{Books, ChunkFacts, HeldAs, Mark, Origin, Place};
 use super::{Error, Reject};
 
 /// Bytes of an identity in the scratch file.
-const MARK_BYTES: usize = 40;
+const MARK_BYTES: usize = 48;
 
 /// Where a block came in: the page and the block in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +56,8 @@ struct Chunk {
 /// Identities of the rows of a block.
 #[derive(Debug)]
 struct Marks {
+    /// When the block came in.
+    arrival: Arrival,
     /// Number of the block's first chunk.
     first_chunk: u32,
     /// Where each bucket ends.
@@ -214,6 +216,7 @@ impl Store {
         let BlockMarks { marks, ends } = placed.marks;
         if !ends.is_empty() {
             self.marks.push(Marks {
+                arrival: placed.arrival,
                 first_chunk,
                 ends,
                 rows: placed.away.map_or(Ok(marks), Err),
@@ -260,7 +263,8 @@ impl Store {
     }
 
     /// Numbers the chunks in the order of their arrival.
-    pub(super) fn arrange(self, room: Room) -> Arranged {
+    pub(super) fn arrange(mut self, room: Room) -> Arranged {
+        self.marks.sort_by_key(|marks| marks.arrival);
         let mut order: Vec<usize> = (0..self.chunks.len()).collect();
         order.sort_by_key(|index| {
             let chunk = self.chunks.get(*index);
@@ -320,7 +324,7 @@ pub(super) struct Arranged {
     chunks: Vec<Chunk>,
     /// Numbers of the chunks as they were handed over.
     numbers: Vec<u32>,
-    /// Identities by block.
+    /// Identities by block, in the order of arrival.
     marks: Vec<Marks>,
     /// Deletions known before.
     known: Vec<Deletion>,
@@ -332,7 +336,7 @@ impl Arranged {
     /// Identities of a bucket, with the numbers of their chunks.
     pub(super) fn bucket(&self, bucket: usize) -> Result<Vec<Mark>, Error> {
         let mut found = Vec::new();
-        for marks in &self.marks {
+        for (block, marks) in (1_u64..).zip(&self.marks) {
             let end = |bucket: usize| marks.ends.get(bucket).copied().unwrap_or(0);
             let from = bucket.checked_sub(1).map_or(0, end);
             let (from, to) = (from as usize, end(bucket) as usize);
@@ -340,6 +344,7 @@ impl Arranged {
                 let old = mark.place.chunk() + marks.first_chunk as usize;
                 Mark {
                     place: mark.place.in_chunk(self.numbers.get(old).copied().unwrap_or(0)),
+                    order: block << 32 | mark.order,
                     ..mark
                 }
             };
@@ -366,6 +371,7 @@ impl Arranged {
         let marks = numbered.map(|(row, deletion)| Mark {
             key: deletion.key,
             revision: deletion.revision,
+            order: 0,
             place: Place::new(0, row).tombstone(),
             content: 0,
         });
@@ -405,6 +411,7 @@ fn written(marks: &[Mark]) -> Vec<u8> {
     for mark in marks {
         bytes.extend_from_slice(&mark.key.to_le_bytes());
         bytes.extend_from_slice(&mark.revision.to_le_bytes());
+        bytes.extend_from_slice(&mark.order.to_le_bytes());
         bytes.extend_from_slice(&mark.place.number().to_le_bytes());
         bytes.extend_from_slice(&mark.content.to_le_bytes());
     }
@@ -420,8 +427,9 @@ fn read_marks(bytes: &[u8]) -> impl Iterator<Item = Mark> {
         Mark {
             key: u128::from(number(0)) | u128::from(number(1)) << 64,
             revision: number(2).cast_signed(),
-            place: Place::from_number(number(3)),
-            content: number(4),
+            order: number(3),
+            place: Place::from_number(number(4)),
+            content: number(5),
         }
     })
 }
@@ -435,6 +443,7 @@ mod tests {
         let mark = Mark {
             key: u128::MAX - 5,
             revision: -3,
+            order: 5,
             place: Place::new(7, 9).tombstone(),
             content: 11,
         };
@@ -443,5 +452,6 @@ mod tests {
         let read = read_marks(&bytes).next().unwrap();
         assert_eq!((read.key, read.revision), (mark.key, mark.revision));
         assert_eq!((read.place, read.content), (mark.place, mark.content));
+        assert_eq!(read.order, mark.order);
     }
 }
