@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::lake::{Lake, Scope, Zone};
+use crate::spec::secret::Secrets;
+use crate::spec::settings::LakeSettings;
 
 /// A contract with revisions, deletions and parts by month.
 const FILED: &str = r#"
@@ -94,7 +96,7 @@ fn settled<'c>(
 /// Every file that a settled table is written as, by path.
 fn files(settled: &Settled<'_>) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
-    let lake = Lake::open(folder.path(), "lake").unwrap();
+    let lake = Lake::open(folder.path(), &LakeSettings::default(), &Secrets::default()).unwrap();
     let scope = |part: &str, _: HeldAs| Scope {
         name: part.to_owned(),
         fingerprint: "f".repeat(64),
@@ -109,7 +111,11 @@ fn files(settled: &Settled<'_>) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for (table, scopes) in [("t", &written.rows), ("t__history", &written.history)] {
         for file in scopes.iter().flat_map(|scope| &scope.files) {
-            let path = folder.path().join("lake/source").join(table).join(&file.path);
+            let path = folder
+                .path()
+                .join("lake/source")
+                .join(table)
+                .join(&file.path);
             let bytes = fs::read(&path).unwrap();
             assert_eq!(bytes.len() as u64, file.size);
             found.insert(format!("{table}/{}", file.path), bytes);
@@ -123,7 +129,9 @@ fn files(settled: &Settled<'_>) -> BTreeMap<String, Vec<u8>> {
 fn count(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let paths = entries.map(|entry| entry.unwrap().path());
-    paths.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+    paths
+        .map(|path| if path.is_dir() { count(&path) } else { 1 })
+        .sum()
 }
 
 /// Books, refused rows, deletions, and the rows of every part and of its history.
@@ -178,7 +186,13 @@ fn rows_beyond_the_memory_go_to_the_scratch_file_and_come_back() {
     let draws: Vec<Draw> = (0..200_000_u32)
         .map(|row| {
             let small = |modulus: u32| u8::try_from(row % modulus).unwrap();
-            (small(251), small(7), small(3), small(12), format!("riga numero {}", row % 911))
+            (
+                small(251),
+                small(7),
+                small(3),
+                small(12),
+                format!("riga numero {}", row % 911),
+            )
         })
         .collect();
     let pages = [page_of(&draws, "\n")];
@@ -195,7 +209,10 @@ fn a_record_that_is_too_long_is_refused_and_the_others_are_read() {
     let known = (&ComuneIndex::default(), &PseudonymKey::new([7; 32]));
     let draw = |id: u8, note: &str| (id, 1, 0, 9, note.to_owned());
     let long = "riga\n".repeat(4 << 20);
-    let pages = [page_of(&[draw(1, "a"), draw(2, &long), draw(3, "c\nd")], "\n")];
+    let pages = [page_of(
+        &[draw(1, "a"), draw(2, &long), draw(3, "c\nd")],
+        "\n",
+    )];
     let settled = settled(&spec, known, &pages, limits(2, 1 << 30, BLOCK));
     assert_eq!((settled.books.accepted, settled.books.rejected), (2, 1));
     let reject = settled.rejects.first().unwrap();
