@@ -21,6 +21,7 @@ use crate::spec::commons::{self, Commons};
 
 mod check;
 mod docs;
+mod erase;
 mod init;
 mod output;
 mod progress;
@@ -94,6 +95,8 @@ enum Verb {
     Publish(run_verb::StageArguments),
     /// Shows the release and answers read-only SQL over it, on HTTP.
     Serve(serve::ServeArguments),
+    /// Takes persons out of everything the lake holds, and shows that nothing is left.
+    Erase(erase::EraseArguments),
     /// Finds every mistake in the declarations and the SQL, without touching data.
     Check(check::CheckArguments),
     /// Shows what was pulled, whether the books close, how fresh it is, the last release.
@@ -221,6 +224,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Protect(arguments) => run_verb::stage(shared, Stage::Protect, &arguments).await,
         Verb::Publish(arguments) => run_verb::stage(shared, Stage::Publish, &arguments).await,
         Verb::Serve(arguments) => serve::serve(shared, &arguments).await,
+        Verb::Erase(arguments) => erase::erase(shared, &arguments).await,
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
         Verb::Query(arguments) => query::query(shared, &arguments).await,

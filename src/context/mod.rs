@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::canon::pseudonym::PseudonymKey;
+use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
 use crate::engine::Engine;
 use crate::lake::Lake;
 use crate::spec::commons::Commons;
@@ -31,6 +31,8 @@ pub struct Context {
     pub started_at: DateTime<Utc>,
     /// Key of the pseudonyms.
     pub(crate) key: PseudonymKey,
+    /// Keys of persons, by epoch.
+    pub(crate) persons: PersonKeys,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }

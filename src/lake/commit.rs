@@ -113,6 +113,15 @@ impl Lake {
     /// # Errors
     /// [`Error::Log`] when the log cannot be written or another writer came first.
     pub(crate) async fn commit(&self, commit: TableCommit<'_>) -> Result<(), Error> {
+        self.commit_as(commit, "").await
+    }
+
+    /// Commits written scopes beside what a stage of the same run has committed: once per run and
+    /// step.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_as(&self, commit: TableCommit<'_>, step: &str) -> Result<(), Error> {
         let label = format!("{}.{}", commit.zone.name(), commit.table);
         let failed = |source: DeltaTableError| Error::Log {
             act: "write",
@@ -120,13 +129,21 @@ impl Lake {
             source: Box::new(source),
         };
         match self.snapshot(commit.zone, commit.table).await? {
-            None => self.create(&commit, &label).await.map_err(failed),
-            Some(snapshot) => self.replace(&commit, &snapshot).await.map_err(failed),
+            None => self.create(&commit, &label, step).await.map_err(failed),
+            Some(snapshot) => {
+                let replaced = self.replace(&commit, &snapshot, step).await;
+                replaced.map_err(failed)
+            }
         }
     }
 
     /// First commit of a table.
-    async fn create(&self, commit: &TableCommit<'_>, label: &str) -> Result<(), DeltaTableError> {
+    async fn create(
+        &self,
+        commit: &TableCommit<'_>,
+        label: &str,
+        step: &str,
+    ) -> Result<(), DeltaTableError> {
         let fields = kernel_schema(&commit.schema)?;
         let mut columns: Vec<&str> = commit.statistics.0.iter().map(String::as_str).collect();
         columns.sort_unstable();
@@ -142,7 +159,7 @@ impl Lake {
             .with_actions(additions(commit))
             .with_commit_properties(
                 CommitProperties::default()
-                    .with_application_transaction(transaction(commit))
+                    .with_application_transaction(transaction(commit, step))
                     .with_metadata([(FINGERPRINTS.to_owned(), fingerprints)]),
             )
             .await?;
@@ -154,11 +171,12 @@ impl Lake {
         &self,
         commit: &TableCommit<'_>,
         snapshot: &Snapshot,
+        step: &str,
     ) -> Result<(), DeltaTableError> {
         let log_store = self.log_store(commit.zone, commit.table)?;
         let state = snapshot.table.snapshot()?;
         let done = state
-            .transaction_version(log_store.as_ref(), app_id(commit))
+            .transaction_version(log_store.as_ref(), app_id(commit, step))
             .await?;
         let run = i64::try_from(commit.run).unwrap_or(i64::MAX);
         if done.is_some_and(|done| done >= run) {
@@ -182,7 +200,7 @@ impl Lake {
             predicate: None,
         };
         let properties = CommitProperties::default()
-            .with_application_transaction(transaction(commit))
+            .with_application_transaction(transaction(commit, step))
             .with_max_retries(0)
             .with_metadata(metadata);
         CommitBuilder::from(properties)
@@ -201,15 +219,19 @@ fn kernel_schema(schema: &SchemaRef) -> Result<StructType, DeltaTableError> {
         .map_err(|source| DeltaTableError::Arrow { source })
 }
 
-/// Name under which a run writes a table.
-fn app_id(commit: &TableCommit<'_>) -> String {
-    format!("antenne/{}.{}", commit.zone.name(), commit.table)
+/// Name under which a step of a run writes a table.
+fn app_id(commit: &TableCommit<'_>, step: &str) -> String {
+    let table = format!("antenne/{}.{}", commit.zone.name(), commit.table);
+    if step.is_empty() {
+        return table;
+    }
+    format!("{table}/{step}")
 }
 
 /// The mark that makes the commit happen once per run.
-fn transaction(commit: &TableCommit<'_>) -> Transaction {
+fn transaction(commit: &TableCommit<'_>, step: &str) -> Transaction {
     Transaction::new_with_last_update(
-        app_id(commit),
+        app_id(commit, step),
         i64::try_from(commit.run).unwrap_or(i64::MAX),
         Some(commit.at_millis),
     )

@@ -20,13 +20,13 @@ use super::{
 const LIST: &str = "page_list";
 
 /// Version of what the list says; part of every fingerprint.
-const VERSION: &str = "pages-1";
+const VERSION: &str = "pages-2";
 
 /// Folder of the pages inside the zone `acquired`.
 pub(crate) const FOLDER: &str = "pages";
 
 /// Where the page of a platform's table lies.
-fn path_of(platform: &str, table: &str, sha256: &str) -> String {
+pub(crate) fn path_of(platform: &str, table: &str, sha256: &str) -> String {
     format!("acquired/{FOLDER}/{platform}/{table}/{sha256}")
 }
 
@@ -97,6 +97,16 @@ impl Lake {
         run: u64,
         at_millis: i64,
     ) -> Result<(), Error> {
+        self.commit_pages_as(pages, (run, at_millis), "").await
+    }
+
+    /// Makes these the current pages of their platforms, in a step of its own of a run.
+    pub(crate) async fn commit_pages_as(
+        &self,
+        pages: &BTreeMap<String, Vec<Page>>,
+        (run, at_millis): (u64, i64),
+        step: &str,
+    ) -> Result<(), Error> {
         let mut scopes = Vec::with_capacity(pages.len());
         for (platform, pages) in pages {
             scopes.push(self.write_page_list(platform, pages).await?);
@@ -111,7 +121,7 @@ impl Lake {
             dropped: Vec::new(),
             at_millis,
         };
-        self.commit(commit).await
+        self.commit_as(commit, step).await
     }
 
     /// Writes the list of one platform.
@@ -159,6 +169,10 @@ pub(crate) struct Page {
     pub(crate) count_of: CountOf,
     /// Why there is no count.
     pub(crate) note: Option<String>,
+    /// Records that left it because their person was erased; the count is of before.
+    pub(crate) n_erased: u64,
+    /// Erased persons of the platform it was searched for.
+    pub(crate) n_searched: u64,
 }
 
 /// Columns of the list of pages.
@@ -175,6 +189,8 @@ fn list_schema() -> SchemaRef {
         count("n_records"),
         text("count_of"),
         text("note"),
+        count("n_erased"),
+        count("n_searched"),
     ]))
 }
 
@@ -203,6 +219,8 @@ fn list_batch(platform: &str, pages: &[Page]) -> Result<RecordBatch, arrow::erro
             counts(|page| page.n_records),
             texts(|page| Some(page.count_of.word())),
             texts(|page| page.note.as_deref()),
+            counts(|page| Some(page.n_erased)),
+            counts(|page| Some(page.n_searched)),
         ],
     )
 }
@@ -213,8 +231,9 @@ fn page_in(batch: &RecordBatch, row: usize) -> (String, Page) {
         let values = batch.column(column).as_string::<i32>();
         values.is_valid(row).then(|| values.value(row).to_owned())
     };
+    // A list of an earlier version has fewer columns.
     let count = |column: usize| {
-        let values = batch.column(column).as_primitive::<Int64Type>();
+        let values = batch.columns().get(column)?.as_primitive::<Int64Type>();
         values
             .is_valid(row)
             .then(|| u64::try_from(values.value(row)).unwrap_or_default())
@@ -228,6 +247,8 @@ fn page_in(batch: &RecordBatch, row: usize) -> (String, Page) {
         n_records: count(6),
         count_of: CountOf::from_word(&text(7).unwrap_or_default()),
         note: text(8),
+        n_erased: count(9).unwrap_or_default(),
+        n_searched: count(10).unwrap_or_default(),
     };
     (text(0).unwrap_or_default(), page)
 }

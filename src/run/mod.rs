@@ -13,14 +13,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::canon::pseudonym::PersonKeys;
 use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
+use crate::erase::sweep::sweep_new;
 use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
 use crate::stages::conform::{BookLine, Closed};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
+pub mod erasure;
 pub mod status;
 
 /// Folder of the run reports in the lake.
@@ -100,6 +103,12 @@ pub enum Error {
     /// Publish failed or refused.
     #[error("publish failed")]
     Publish(#[source] publish::release::Error),
+    /// A person could not be erased, or what is remembered of the erased could not be read.
+    #[error("erase failed")]
+    Erase(#[source] Box<crate::erase::Error>),
+    /// A request to erase is not completed.
+    #[error("a request to erase is still open; complete it with `antenne erase --resume`")]
+    ErasureOpen,
     /// The status could not be read.
     #[error("the status cannot be read")]
     Status(#[source] crate::context::tables::Error),
@@ -109,11 +118,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// A person could not be erased.
+    fn erase(error: crate::erase::Error) -> Self {
+        Self::Erase(Box::new(error))
+    }
+
+    /// Whether the request itself is wrong, rather than something broken.
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Erase(error) if error.is_request())
+    }
+
     /// Whether a release was refused, rather than something broken.
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
+            Self::ErasureOpen | Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
                 | Self::Publish(
                     publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter
                 )
@@ -246,6 +265,26 @@ pub struct RunReport {
     pub page: Option<String>,
 }
 
+impl RunReport {
+    /// The report of a run that has just begun.
+    fn begun(cx: &Context) -> Self {
+        Self {
+            format: REPORT.to_owned(),
+            run: cx.run,
+            antenne: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: cx.started_at,
+            ended_at: None,
+            ending: Ending::Started,
+            inputs: Vec::new(),
+            stages: Vec::new(),
+            books: Vec::new(),
+            failures: BTreeMap::new(),
+            release: None,
+            page: None,
+        }
+    }
+}
+
 /// What a context is made from.
 pub struct Setting {
     /// What people declared.
@@ -278,12 +317,14 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
     let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
     engine.attach(&lake);
     let run = last_run(&lake).await?;
+    let epoch = setting.commons.settings.secrets.epoch;
     Ok(Context {
         commons: Arc::new(setting.commons),
         lake,
         engine,
         run,
         started_at: setting.started_at,
+        persons: PersonKeys::new(key.clone(), BTreeMap::new(), epoch),
         key,
         progress: setting.progress,
     })
@@ -324,24 +365,51 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
 /// The first stage that fails as a whole or refuses; the report says so too.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     let mut cx = cx.clone();
+    let mut unfinished = BTreeMap::new();
+    if erasure::is_open(&cx).await? {
+        cx.run += 1;
+        let report = erase(&cx).await?;
+        if plan.stages.is_empty() {
+            return Ok(report);
+        }
+        unfinished = report.failures;
+    }
     cx.run += 1;
     let clock = Instant::now();
-    let mut report = RunReport {
-        format: REPORT.to_owned(),
-        run: cx.run,
-        antenne: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: cx.started_at,
-        ended_at: None,
-        ending: Ending::Started,
-        inputs: Vec::new(),
-        stages: Vec::new(),
-        books: Vec::new(),
-        failures: BTreeMap::new(),
-        release: None,
-        page: None,
-    };
+    let mut report = RunReport::begun(&cx);
+    report.failures = unfinished;
     write(&cx, &report).await?;
     let result = carry_out(&cx, plan, &mut report).await;
+    end(&cx, clock, report, result).await
+}
+
+/// Completes the open order to erase, as a run of its own; the report says if it stays open.
+async fn erase(cx: &Context) -> Result<RunReport, Error> {
+    let clock = Instant::now();
+    let mut report = RunReport::begun(cx);
+    write(cx, &report).await?;
+    match erasure::complete(cx).await {
+        Ok(receipt) => report.stages.push(StageReport {
+            stage: "erase".to_owned(),
+            seconds: clock.elapsed().as_secs_f64(),
+            detail: serde_json::to_value(receipt).map_err(Error::Report)?,
+        }),
+        Err(error) => {
+            report
+                .failures
+                .insert("erase".to_owned(), with_causes(&error));
+        }
+    }
+    end(cx, clock, report, Ok(())).await
+}
+
+/// Ends a report and gives it back.
+async fn end(
+    cx: &Context,
+    clock: Instant,
+    mut report: RunReport,
+    result: Result<(), Error>,
+) -> Result<RunReport, Error> {
     let elapsed = TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
     report.ended_at = cx.started_at.checked_add_signed(elapsed);
     report.ending = match &result {
@@ -353,7 +421,7 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     if let Err(error) = &result {
         report.failures.insert("run".to_owned(), with_causes(error));
     }
-    write(&cx, &report).await?;
+    write(cx, &report).await?;
     result.map(|()| report)
 }
 
@@ -371,7 +439,13 @@ async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<
     for stage in &plan.stages {
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
+        if matches!(stage, Stage::Conform) {
+            sweep(cx, report).await?;
+        }
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
+        if matches!(stage, Stage::Acquire) {
+            sweep(cx, report).await?;
+        }
         let seconds = clock.elapsed().as_secs_f64();
         report.stages.push(StageReport {
             stage: stage.verb().to_owned(),
@@ -393,6 +467,20 @@ async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<
     }
     let books = conform::books(cx).await.map_err(Error::Conform)?;
     report.books = books.iter().map(Book::from).collect();
+    Ok(())
+}
+
+/// Takes erased persons out of pages that a platform has sent since, and says that it did.
+async fn sweep(cx: &Context, report: &mut RunReport) -> Result<(), Error> {
+    let clock = Instant::now();
+    let swept = sweep_new(cx).await.map_err(Error::erase)?;
+    if !swept.is_empty() {
+        report.stages.push(StageReport {
+            stage: "erase".to_owned(),
+            seconds: clock.elapsed().as_secs_f64(),
+            detail: serde_json::to_value(&swept).map_err(Error::Report)?,
+        });
+    }
     Ok(())
 }
 
@@ -438,6 +526,9 @@ async fn carry_out_stage(
             protect::protect(cx).await.map_err(Error::Protect)?,
         )),
         Stage::Publish => {
+            if erasure::is_open(cx).await? {
+                return Err(Error::ErasureOpen);
+            }
             let done = publish::publish(cx).await.map_err(Error::Publish)?;
             report.release = Some(done.version.clone());
             report.page = Some(done.page.display().to_string());

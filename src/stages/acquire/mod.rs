@@ -216,6 +216,8 @@ async fn fetch(
         n_records,
         count_of,
         note,
+        n_erased: 0,
+        n_searched: 0,
     })
 }
 

@@ -120,7 +120,7 @@ pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], books: &Book
         rejected: books.rejected,
         duplicate: books.duplicate,
         superseded: books.superseded,
-        erased: books.erased,
+        erased: books.erased + pages.iter().map(|page| page.n_erased).sum::<u64>(),
     }
 }
 

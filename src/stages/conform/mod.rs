@@ -258,8 +258,14 @@ impl Reader<'_> {
             hasher.update(b"\0");
         }
         for page in pages {
-            hasher
-                .update(format!("{} {} {:?}\n", page.url, page.sha256, page.n_records).as_bytes());
+            let Page {
+                url,
+                sha256,
+                n_records,
+                n_erased,
+                ..
+            } = page;
+            hasher.update(format!("{url} {sha256} {n_records:?} {n_erased}\n").as_bytes());
         }
         hasher.finalize().to_hex().to_string()
     }

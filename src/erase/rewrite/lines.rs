@@ -1,0 +1,239 @@
+//! Delimited text and lines of JSON: lines leave, all other lines stay byte for byte.
+
+use ::csv::{ByteRecord, QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::json::{self, Outcome, blank_inside, person_inside};
+use super::{Error, Rewritten};
+use crate::erase::subjects::{Judge, Person, Verdict};
+use crate::spec::format::CsvFormat;
+
+/// Rewrites lines of JSON objects.
+pub(super) fn ndjson(judge: &Judge<'_>, bytes: &[u8]) -> Rewritten {
+    let mut done = Rewritten::default();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let text = std::str::from_utf8(line).ok();
+        let is_json = |text: &&str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let outcome = match text.filter(is_json) {
+            Some(text) => json::outcome(judge, text),
+            None if judge.names_a_subject(&String::from_utf8_lossy(line)) => Outcome::Gone,
+            None => Outcome::Same,
+        };
+        match outcome {
+            Outcome::Same => done.bytes.extend_from_slice(line),
+            Outcome::Gone => done.n_dropped += 1,
+            Outcome::Blanked(new) => {
+                done.n_blanked += 1;
+                done.bytes.extend_from_slice(new.as_bytes());
+            }
+            Outcome::Scrubbed(new, n_mentions) => {
+                done.n_mentions += n_mentions;
+                done.bytes.extend_from_slice(new.as_bytes());
+            }
+        }
+    }
+    done
+}
+
+/// Rewrites delimited text with a header line.
+pub(super) fn csv(
+    options: &CsvFormat,
+    judge: &Judge<'_>,
+    bytes: &[u8],
+) -> Result<Rewritten, Error> {
+    let encoding = Encoding::for_label(options.encoding.as_bytes())
+        .ok_or_else(|| Error::unreadable("has an unknown encoding"))?;
+    let delimiter = u8::try_from(options.delimiter)
+        .map_err(|_wide| Error::unreadable("has a delimiter that is not ASCII"))?;
+    if encoding.is_ascii_compatible() {
+        return read_lines(delimiter, encoding, judge, bytes);
+    }
+    let (text, _, _) = encoding.decode(bytes);
+    let done = read_lines(delimiter, UTF_8, judge, text.as_bytes())?;
+    Ok(Rewritten {
+        bytes: encoded_again(encoding, bytes, &done.bytes),
+        ..done
+    })
+}
+
+/// Text of two bytes a sign, as it came.
+fn encoded_again(encoding: &'static Encoding, before: &[u8], text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let is_low_first = match before.get(..2) {
+        Some([0xff, 0xfe]) => true,
+        Some([0xfe, 0xff]) => false,
+        _ => encoding != UTF_16BE,
+    };
+    let has_mark = matches!(before.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff]));
+    if encoding != UTF_16LE && encoding != UTF_16BE {
+        return encoding.encode(&text).0.into_owned();
+    }
+    let units = has_mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
+    let bytes = |unit: u16| match is_low_first {
+        true => unit.to_le_bytes(),
+        false => unit.to_be_bytes(),
+    };
+    units.flat_map(bytes).collect()
+}
+
+/// Goes through the lines of a text whose delimiters are ASCII.
+fn read_lines(
+    delimiter: u8,
+    encoding: &'static Encoding,
+    judge: &Judge<'_>,
+    bytes: &[u8],
+) -> Result<Rewritten, Error> {
+    let failed = |_cut| Error::unreadable("has a line that cannot be read");
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .terminator(Terminator::CRLF)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(bytes);
+    let mut lines: Vec<(usize, ByteRecord)> = Vec::new();
+    let mut line = ByteRecord::new();
+    while reader.read_byte_record(&mut line).map_err(failed)? {
+        let start = line.position().map_or(0, ::csv::Position::byte);
+        lines.push((usize::try_from(start).unwrap_or(usize::MAX), line.clone()));
+    }
+    let mut done = Rewritten::default();
+    let Some((_, header)) = lines.first() else {
+        return Ok(done);
+    };
+    let names: Vec<String> = header
+        .iter()
+        .map(|name| {
+            let name = name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name);
+            let (name, _) = encoding.decode_without_bom_handling(name);
+            name.trim().to_owned()
+        })
+        .collect();
+    let table = Lines {
+        delimiter,
+        encoding,
+        names,
+        judge,
+    };
+    for (place, (start, line)) in lines.iter().enumerate() {
+        let end = lines.get(place + 1).map_or(bytes.len(), |(next, _)| *next);
+        let span = bytes.get(*start..end).unwrap_or_default();
+        match place {
+            0 => done.bytes.extend_from_slice(span),
+            _ => table.take(line, span, &mut done),
+        }
+    }
+    Ok(done)
+}
+
+/// What the lines of a page have in common.
+struct Lines<'j> {
+    /// Between fields.
+    delimiter: u8,
+    /// Of the fields.
+    encoding: &'static Encoding,
+    /// Of the columns.
+    names: Vec<String>,
+    /// Decides.
+    judge: &'j Judge<'j>,
+}
+
+impl Lines<'_> {
+    /// Puts one line where it belongs.
+    fn take(&self, line: &ByteRecord, span: &[u8], done: &mut Rewritten) {
+        if line.len() != self.names.len() {
+            let is_named = line
+                .iter()
+                .any(|field| self.judge.names_a_subject(&self.decoded(field)));
+            match is_named {
+                true => done.n_dropped += 1,
+                false => done.bytes.extend_from_slice(span),
+            }
+            return;
+        }
+        let mut fields: Vec<String> = line.iter().map(|field| self.decoded(field)).collect();
+        let persons = &self.judge.persons;
+        let values: Vec<Option<String>> = persons
+            .iter()
+            .map(|person| self.value(person, &fields))
+            .collect();
+        let verdict = self.judge.verdict(&values);
+        if verdict == Verdict::Drop {
+            done.n_dropped += 1;
+            return;
+        }
+        if let Verdict::Blank(places) = &verdict {
+            done.n_blanked += 1;
+            let blanked = places.iter().filter_map(|place| persons.get(*place));
+            blanked.for_each(|person| self.blank(person, &mut fields));
+        }
+        let n_mentions = self.scrub(&mut fields);
+        done.n_mentions += n_mentions;
+        if verdict == Verdict::Keep && n_mentions == 0 {
+            done.bytes.extend_from_slice(span);
+        } else {
+            done.bytes.extend(self.written(&fields, span));
+        }
+    }
+
+    /// A field as text; what the encoding does not know is kept as a sign for it.
+    fn decoded(&self, field: &[u8]) -> String {
+        self.encoding.decode_without_bom_handling(field).0.into_owned()
+    }
+
+    /// The person of a column.
+    fn value(&self, person: &Person, fields: &[String]) -> Option<String> {
+        let place = self.names.iter().position(|name| *name == person.field)?;
+        let text = fields.get(place)?;
+        match &person.json {
+            None => Some(text.clone()),
+            Some(path) => person_inside(self.judge, &person.domain, text, path),
+        }
+    }
+
+    /// Takes a person out of its field.
+    fn blank(&self, person: &Person, fields: &mut [String]) {
+        let place = self.names.iter().position(|name| *name == person.field);
+        if let Some(field) = place.and_then(|place| fields.get_mut(place)) {
+            *field = match &person.json {
+                None => String::new(),
+                Some(path) => blank_inside(field, path),
+            };
+        }
+    }
+
+    /// Takes ids out of the other texts; in how many they were.
+    fn scrub(&self, fields: &mut [String]) -> u64 {
+        let mut n_mentions = 0;
+        for (name, field) in self.names.iter().zip(fields) {
+            if let Some(new) = self.judge.scrubbed(name, field) {
+                *field = new;
+                n_mentions += 1;
+            }
+        }
+        n_mentions
+    }
+
+    /// A line with these fields, ended as it was.
+    fn written(&self, fields: &[String], before: &[u8]) -> Vec<u8> {
+        let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let head = before.iter().take_while(is_end).count();
+        let tail = before.iter().rev().take_while(is_end).count();
+        let encoded: Vec<Vec<u8>> = fields
+            .iter()
+            .map(|field| self.encoding.encode(field).0.into_owned())
+            .collect();
+        let mut writer = WriterBuilder::new()
+            .delimiter(self.delimiter)
+            .quote_style(QuoteStyle::Necessary)
+            .from_writer(Vec::new());
+        // Writing into memory cannot fail.
+        let _written = writer.write_record(&encoded);
+        let mut line = writer.into_inner().unwrap_or_default();
+        while line.last().is_some_and(|byte| is_end(&byte)) {
+            line.pop();
+        }
+        let part = |from: usize, to: usize| before.get(from..to).unwrap_or_default();
+        let end = part(before.len() - tail, before.len());
+        [part(0, head), line.as_slice(), end].concat()
+    }
+}
