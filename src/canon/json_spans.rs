@@ -75,9 +75,9 @@ pub(crate) fn plain_text(text: &str, span: &Span) -> Option<String> {
             (None, Some(number)) => number.to_string(),
             (None, None) => number.as_f64()?.to_string(),
         }),
-        serde_json::Value::Null
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_) => None,
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            None
+        }
     }
 }
 
@@ -164,14 +164,15 @@ fn value_end(text: &str, at: usize) -> usize {
                 continue;
             }
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return place,
+            b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => {
+                return place;
+            }
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
                     return place + 1;
                 }
             }
-            b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return place,
             _ => {}
         }
         place += 1;

@@ -69,11 +69,7 @@ pub(crate) struct PersonKeys {
 
 impl PersonKeys {
     /// Keys of a commons.
-    pub(crate) fn new(
-        lasting: PseudonymKey,
-        own: BTreeMap<u32, PseudonymKey>,
-        epoch: u32,
-    ) -> Self {
+    pub(crate) fn new(lasting: PseudonymKey, own: BTreeMap<u32, PseudonymKey>, epoch: u32) -> Self {
         Self {
             lasting,
             own,
@@ -93,7 +89,8 @@ impl PersonKeys {
 
     /// The pseudonyms of a person in every epoch whose key is known.
     pub(crate) fn in_every_epoch(&self, domain: &str, platform: &str, id: &str) -> Vec<[u8; 16]> {
-        let epochs = (0..=self.epoch).chain(self.own.keys().copied().filter(|own| *own > self.epoch));
+        let epochs =
+            (0..=self.epoch).chain(self.own.keys().copied().filter(|own| *own > self.epoch));
         let pseudonym = |epoch: u32| {
             let key = self.own.get(&epoch).unwrap_or(&self.lasting);
             key.key(domain, platform, epoch, id)

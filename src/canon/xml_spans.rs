@@ -110,7 +110,7 @@ fn unescaped(text: &str) -> String {
         };
         match resolved(entity) {
             Some(sign) => out.push(sign),
-            None => out.push_str(&format!("&{entity};")),
+            None => out.extend(["&", entity, ";"]),
         }
         rest = next;
     }

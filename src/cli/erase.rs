@@ -106,9 +106,13 @@ fn text(receipt: &Receipt) -> String {
         ..
     } = receipt;
     let mut lines = vec![
-        format!("erased {n_subjects} person(s) of {platform}: {n_records} record(s) left, {n_references} stayed without the name, {n_mentions} text(s) without the id"),
+        format!(
+            "erased {n_subjects} person(s) of {platform}: {n_records} record(s) left, {n_references} stayed without the name, {n_mentions} text(s) without the id"
+        ),
         format!("{n_pages} page(s) written anew, {n_files_deleted} earlier file(s) deleted"),
-        format!("searched {n_files_searched} file(s), {n_bytes_searched} bytes, for {n_forms} form(s): nothing is left"),
+        format!(
+            "searched {n_files_searched} file(s), {n_bytes_searched} bytes, for {n_forms} form(s): nothing is left"
+        ),
     ];
     if n_records + n_references + n_mentions == 0 {
         lines.push("no page held these persons; they will not come in either".to_owned());
@@ -117,7 +121,10 @@ fn text(receipt: &Receipt) -> String {
         lines.push(format!("{} id(s) are too short to be searched for as text; they were searched for by column and by key", receipt.n_short_ids));
     }
     if receipt.n_same_text_elsewhere > 0 {
-        lines.push(format!("{} page(s) of other platforms hold the same text, which there is an id of theirs", receipt.n_same_text_elsewhere));
+        lines.push(format!(
+            "{} page(s) of other platforms hold the same text, which there is an id of theirs",
+            receipt.n_same_text_elsewhere
+        ));
     }
     lines.push(format!("receipt erasures/{number:04}.json in the lake"));
     format!("{}\n", lines.join("\n"))

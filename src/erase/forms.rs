@@ -108,18 +108,7 @@ impl Forms {
     pub(crate) fn scrubbed(&self, text: &str) -> Option<String> {
         let mut left = text.to_owned();
         for id in &self.ids {
-            let mut at = 0;
-            while let Some(found) = left.get(at..).and_then(|rest| rest.find(id.as_str())) {
-                let span = (at + found, at + found + id.len());
-                at = span.0 + 1;
-                while !left.is_char_boundary(at) {
-                    at += 1;
-                }
-                if is_free(left.as_bytes(), span, Edge::Byte) {
-                    left.replace_range(span.0..span.1, "");
-                    at = span.0;
-                }
-            }
+            left = without(&left, id);
         }
         (left != text).then_some(left)
     }
@@ -146,6 +135,21 @@ impl Forms {
         out.extend_from_slice(bytes.get(kept..).unwrap_or_default());
         (kept > 0).then_some(out)
     }
+}
+
+/// The text without an id where nothing touches it.
+fn without(text: &str, id: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut kept = 0;
+    for (start, found) in text.match_indices(id) {
+        let end = start + found.len();
+        if is_free(text.as_bytes(), (start, end), Edge::Byte) {
+            out.push_str(text.get(kept..start).unwrap_or_default());
+            kept = end;
+        }
+    }
+    out.push_str(text.get(kept..).unwrap_or_default());
+    out
 }
 
 /// Whether an id is so peculiar that finding its text means finding the person.
@@ -210,9 +214,12 @@ fn forms_of_id(id: &str) -> Vec<(Vec<u8>, Edge)> {
 
 /// The text with its foreign signs as numbered entities.
 fn numbered(text: &str, entity: impl Fn(u32) -> String) -> String {
-    let form = |sign: char| match sign.is_ascii() {
-        true => sign.to_string(),
-        false => entity(u32::from(sign)),
+    let form = |sign: char| {
+        if sign.is_ascii() {
+            sign.to_string()
+        } else {
+            entity(u32::from(sign))
+        }
     };
     text.chars().map(form).collect()
 }
@@ -301,14 +308,24 @@ mod tests {
 
     /// The forms of one id and one key.
     fn forms(id: &str) -> Forms {
-        Forms::new(&BTreeSet::from([id.to_owned()]), &BTreeSet::from([[0xfb; 16]])).unwrap()
+        Forms::new(
+            &BTreeSet::from([id.to_owned()]),
+            &BTreeSet::from([[0xfb; 16]]),
+        )
+        .unwrap()
     }
 
     #[test]
     fn an_id_is_found_in_every_encoding_and_escape() {
         let forms = forms("C-è0042");
-        let utf16: Vec<u8> = "a;C-è0042;b".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let utf16_high: Vec<u8> = "a;C-è0042;b".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16: Vec<u8> = "a;C-è0042;b"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let utf16_high: Vec<u8> = "a;C-è0042;b"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
         for text in [
             "a;C-è0042;b".as_bytes(),
             b"a;C-\xe80042;b",
@@ -331,7 +348,10 @@ mod tests {
             assert!(!forms.stand_in(text), "{text:?}");
         }
         assert!(forms.stand_in(b"C00421 C0042"));
-        assert_eq!(forms.scrubbed("C00421 (C0042) C0042"), Some("C00421 () ".to_owned()));
+        assert_eq!(
+            forms.scrubbed("C00421 (C0042) C0042"),
+            Some("C00421 () ".to_owned())
+        );
         assert_eq!(forms.scrubbed("C00421"), None);
         assert_eq!(forms.scrubbed_bytes(b"C00421,C0042,").unwrap(), b"C00421,,");
     }

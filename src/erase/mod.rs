@@ -70,7 +70,9 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The request names more persons than one search holds.
-    #[error("the request names too many persons at once; divide the file into parts of a few thousand")]
+    #[error(
+        "the request names too many persons at once; divide the file into parts of a few thousand"
+    )]
     TooMany,
     /// The platform has several kinds of persons.
     #[error("`{platform}` has several kinds of persons ({}); say which one the ids are of with `--namespace`", namespaces.join(", "))]

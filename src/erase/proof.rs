@@ -13,8 +13,8 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
 use zip::ZipArchive;
 
 use super::Error;
@@ -128,19 +128,10 @@ impl Search<'_> {
         if self.footer(reader.metadata()) {
             return true;
         }
-        for group in 0..reader.num_row_groups() {
-            let Ok(group) = reader.get_row_group(group) else {
-                continue;
-            };
-            for column in 0..group.num_columns() {
-                let pages = group.get_column_page_reader(column).into_iter().flatten();
-                for page in pages.flatten() {
-                    *n_bytes += page.buffer().len() as u64;
-                    if self.forms.stand_in(page.buffer()) {
-                        return true;
-                    }
-                }
-            }
+        let mut groups =
+            (0..reader.num_row_groups()).filter_map(|at| reader.get_row_group(at).ok());
+        if groups.any(|group| self.pages(group.as_ref(), n_bytes)) {
+            return true;
         }
         let batches = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())
             .and_then(ParquetRecordBatchReaderBuilder::build);
@@ -151,15 +142,31 @@ impl Search<'_> {
             .any(|batch| self.batch(&batch))
     }
 
+    /// Whether a form stands in a decompressed page of a group of rows.
+    fn pages(&self, group: &dyn RowGroupReader, n_bytes: &mut u64) -> bool {
+        let columns = 0..group.num_columns();
+        let mut pages = columns
+            .filter_map(|column| group.get_column_page_reader(column).ok())
+            .flatten()
+            .flatten();
+        pages.any(|page| {
+            *n_bytes += page.buffer().len() as u64;
+            self.forms.stand_in(page.buffer())
+        })
+    }
+
     /// Whether a form stands in the statistics or the notes of a footer.
     fn footer(&self, footer: &ParquetMetaData) -> bool {
-        let notes = footer.file_metadata().key_value_metadata();
-        let noted = notes.into_iter().flatten().any(|note| {
+        let written = footer.file_metadata().key_value_metadata();
+        let is_noted = written.into_iter().flatten().any(|note| {
             let value = note.value.as_deref().unwrap_or_default();
             self.forms.stand_in(value.as_bytes())
         });
-        let columns = footer.row_groups().iter().flat_map(|group| group.columns());
-        noted
+        let columns = footer
+            .row_groups()
+            .iter()
+            .flat_map(RowGroupMetaData::columns);
+        is_noted
             || columns
                 .filter_map(|column| column.statistics())
                 .flat_map(|statistics| [statistics.min_bytes_opt(), statistics.max_bytes_opt()])
@@ -173,9 +180,8 @@ impl Search<'_> {
         if let Ok(mut reader) = FileReader::try_new(bytes.clone(), None) {
             return reader.any(|batch| batch.is_ok_and(|batch| self.batch(&batch)));
         }
-        StreamReader::try_new(bytes, None).is_ok_and(|mut reader| {
-            reader.any(|batch| batch.is_ok_and(|batch| self.batch(&batch)))
-        })
+        StreamReader::try_new(bytes, None)
+            .is_ok_and(|mut reader| reader.any(|batch| batch.is_ok_and(|batch| self.batch(&batch))))
     }
 
     /// Whether a form stands in a cell.
@@ -236,7 +242,8 @@ mod tests {
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
         let mut writer =
-            parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+            parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))
+                .unwrap();
         writer.write(&batch).unwrap();
         writer.into_inner().unwrap()
     }
@@ -244,7 +251,12 @@ mod tests {
     #[test]
     fn a_person_is_found_however_the_file_is_packed() {
         let text = b"a;C0042;b".to_vec();
-        for wrap in [Wrap::Plain, Wrap::Gzip, Wrap::Zstd, Wrap::Zip("a".to_owned())] {
+        for wrap in [
+            Wrap::Plain,
+            Wrap::Gzip,
+            Wrap::Zstd,
+            Wrap::Zip("a".to_owned()),
+        ] {
             let once = packed(text.clone(), &wrap).unwrap();
             assert!(is_found(once.clone()), "{wrap:?}");
             assert!(is_found(packed(once, &Wrap::Zip("b".to_owned())).unwrap()));
@@ -255,11 +267,25 @@ mod tests {
     #[test]
     fn a_person_is_found_in_cells_of_every_type() {
         let many: Vec<String> = (0..3000).map(|row| format!("C{row:06}")).collect();
-        assert!(!is_found(parquet(Arc::new(StringArray::from(many.clone())))));
-        let texts = many.into_iter().chain(["C0042".to_owned()]).collect::<Vec<_>>();
+        assert!(!is_found(parquet(Arc::new(StringArray::from(
+            many.clone()
+        )))));
+        let texts = many
+            .into_iter()
+            .chain(["C0042".to_owned()])
+            .collect::<Vec<_>>();
         assert!(is_found(parquet(Arc::new(StringArray::from(texts)))));
-        assert!(is_found(parquet(Arc::new(Int64Array::from(vec![1, 123_456_789])))));
-        assert!(is_found(parquet(Arc::new(BinaryArray::from_vec(vec![b"x", &[0xab; 16]])))));
-        assert!(!is_found(parquet(Arc::new(BinaryArray::from_vec(vec![b"x", &[0xab; 15]])))));
+        assert!(is_found(parquet(Arc::new(Int64Array::from(vec![
+            1,
+            123_456_789
+        ])))));
+        assert!(is_found(parquet(Arc::new(BinaryArray::from_vec(vec![
+            b"x",
+            &[0xab; 16]
+        ])))));
+        assert!(!is_found(parquet(Arc::new(BinaryArray::from_vec(vec![
+            b"x",
+            &[0xab; 15]
+        ])))));
     }
 }

@@ -234,7 +234,10 @@ fn streamed(key: &PseudonymKey, proof: &[u8], text: &[u8]) -> Vec<u8> {
     let mut hasher = blake3::Hasher::new_keyed(&key.derived("erasure stream"));
     hasher.update(proof);
     hasher.finalize_xof().fill(&mut stream);
-    text.iter().zip(stream).map(|(one, other)| one ^ other).collect()
+    text.iter()
+        .zip(stream)
+        .map(|(one, other)| one ^ other)
+        .collect()
 }
 
 #[cfg(test)]

@@ -214,7 +214,7 @@ impl<'s> Judge<'s> {
         let mut n_others = 0;
         let mut is_required = false;
         for (place, (person, value)) in self.persons.iter().zip(values).enumerate() {
-            let Some(id) = self.present(person, value.as_deref()) else {
+            let Some(id) = present(person, value.as_deref()) else {
                 continue;
             };
             if self.is_subject(&person.domain, id) {
@@ -229,13 +229,6 @@ impl<'s> Judge<'s> {
             (false, true) => Verdict::Drop,
             (false, false) => Verdict::Blank(blank),
         }
-    }
-
-    /// The id in a value, unless the contract takes it for none.
-    fn present<'v>(&self, person: &Person, value: Option<&'v str>) -> Option<&'v str> {
-        let id = value?.trim();
-        let is_null = id.is_empty() || person.nulls.iter().any(|null| null == id);
-        (!is_null).then_some(id)
     }
 
     /// Whether the id is one of those to take out.
@@ -289,6 +282,13 @@ impl<'s> Judge<'s> {
     }
 }
 
+/// The id in a value, unless the contract takes it for none.
+fn present<'v>(person: &Person, value: Option<&'v str>) -> Option<&'v str> {
+    let id = value?.trim();
+    let is_null = id.is_empty() || person.nulls.iter().any(|null| null == id);
+    (!is_null).then_some(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,8 +334,14 @@ b = { type = "person" }
 
     #[test]
     fn the_fact_of_another_person_stays_without_the_name() {
-        assert_eq!(verdict("r", [Some("C1"), Some(" C0042 ")]), Verdict::Blank(vec![1]));
-        assert_eq!(verdict("t", [Some("C0042"), Some("C1")]), Verdict::Blank(vec![0]));
+        assert_eq!(
+            verdict("r", [Some("C1"), Some(" C0042 ")]),
+            Verdict::Blank(vec![1])
+        );
+        assert_eq!(
+            verdict("t", [Some("C0042"), Some("C1")]),
+            Verdict::Blank(vec![0])
+        );
     }
 
     #[test]

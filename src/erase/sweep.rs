@@ -17,6 +17,10 @@ use crate::lake::pages::{self, Page, path_of};
 
 /// What was taken out of pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are counts, and every count of the house is called so"
+)]
 pub(crate) struct Swept {
     /// Pages written anew.
     pub n_pages: u64,
@@ -78,7 +82,12 @@ pub(crate) async fn rewritten(
     forms: Option<&Forms>,
 ) -> Result<Rewritten, Error> {
     let mut swept = Swept::default();
-    let before = cx.lake.current_pages().await?.remove(platform).unwrap_or_default();
+    let before = cx
+        .lake
+        .current_pages()
+        .await?
+        .remove(platform)
+        .unwrap_or_default();
     let mut after = before.clone();
     let (Some(out), Some(source)) = (suppressed.get(platform), cx.commons.sources.get(platform))
     else {
@@ -104,7 +113,8 @@ pub(crate) async fn rewritten(
         sweep_page(cx, (platform, page), &judge, (&spec.format, &mut swept)).await?;
         page.n_searched = out.len() as u64;
     }
-    cx.progress.end(&format!("{} record(s) left", swept.n_records));
+    cx.progress
+        .end(&format!("{} record(s) left", swept.n_records));
     Ok(Rewritten {
         before,
         after,
@@ -204,7 +214,13 @@ pub(crate) async fn ids_of_keys(
         .iter()
         .map(|key| marks.of_key(key))
         .collect();
-    for page in cx.lake.current_pages().await?.remove(platform).unwrap_or_default() {
+    for page in cx
+        .lake
+        .current_pages()
+        .await?
+        .remove(platform)
+        .unwrap_or_default()
+    {
         let Some(spec) = source.spec.tables.get(&page.table) else {
             continue;
         };

@@ -29,7 +29,9 @@ impl Lake {
         let last = snapshot.version;
         let is_old = |path: &&String| version_in(path).is_some_and(|version| version < last);
         let old: Vec<&String> = found.iter().filter(is_old).collect();
-        if old.iter().any(|path| path.ends_with(".json")) {
+        let checkpoint = format!("{folder}/{LOG}/{last:020}.checkpoint");
+        let is_cut = found.iter().any(|path| path.starts_with(&checkpoint));
+        if !old.is_empty() && !is_cut {
             self.cut_log(&snapshot, &folder).await?;
         }
         let kept: BTreeSet<String> = snapshot
@@ -39,8 +41,13 @@ impl Lake {
             .collect();
         let log = format!("{folder}/{LOG}/");
         let is_left = |path: &&String| !path.starts_with(&log) && !kept.contains(*path);
-        let half_written = found.iter().filter(|path| path.starts_with(&log) && path.contains('#'));
-        let gone = old.into_iter().chain(found.iter().filter(is_left)).chain(half_written);
+        let half_written = found
+            .iter()
+            .filter(|path| path.starts_with(&log) && path.contains('#'));
+        let gone = old
+            .into_iter()
+            .chain(found.iter().filter(is_left))
+            .chain(half_written);
         self.delete_all(gone).await
     }
 
@@ -79,7 +86,10 @@ mod tests {
 
     #[test]
     fn a_file_of_the_log_names_its_version() {
-        assert_eq!(version_in("source/a/_delta_log/00000000000000000012.json"), Some(12));
+        assert_eq!(
+            version_in("source/a/_delta_log/00000000000000000012.json"),
+            Some(12)
+        );
         let checkpoint = "source/a/_delta_log/00000000000000000003.checkpoint.parquet";
         assert_eq!(version_in(checkpoint), Some(3));
         assert_eq!(version_in("source/a/_delta_log/_last_checkpoint"), None);

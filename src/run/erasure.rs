@@ -107,7 +107,9 @@ pub async fn is_open(cx: &Context) -> Result<bool, Error> {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn receipt(cx: &Context, number: u64) -> Result<Option<Receipt>, Error> {
-    request::receipt(&cx.lake, number).await.map_err(Error::erase)
+    request::receipt(&cx.lake, number)
+        .await
+        .map_err(Error::erase)
 }
 
 /// Carries out the open order and gives its receipt.
@@ -141,7 +143,9 @@ pub(super) async fn complete(cx: &Context) -> Result<Option<Receipt>, Error> {
     let proof = prove(&cx.lake, &request.platform, &forms, &keys).await;
     let proof = proof.map_err(Error::erase)?;
     if !proof.left.is_empty() {
-        return Err(Error::erase(crate::erase::Error::Left { places: proof.left }));
+        return Err(Error::erase(crate::erase::Error::Left {
+            places: proof.left,
+        }));
     }
     let mut receipt = Receipt {
         n_files_deleted: n_deleted + swept.n_deleted,
@@ -153,7 +157,9 @@ pub(super) async fn complete(cx: &Context) -> Result<Option<Receipt>, Error> {
         ..of(cx, &request, swept)
     };
     receipt.rows_after = rows(cx, &request.platform).await.map_err(Error::erase)?;
-    request::give(&cx.lake, &mut receipt).await.map_err(Error::erase)?;
+    request::give(&cx.lake, &mut receipt)
+        .await
+        .map_err(Error::erase)?;
     request::close(&cx.lake).await.map_err(Error::erase)?;
     Ok(Some(receipt))
 }
@@ -202,10 +208,7 @@ fn of(cx: &Context, request: &Request, swept: Swept) -> Receipt {
 }
 
 /// Adds the persons of a request to those who must not come back.
-async fn suppress(
-    cx: &Context,
-    request: &Request,
-) -> Result<Suppressed, crate::erase::Error> {
+async fn suppress(cx: &Context, request: &Request) -> Result<Suppressed, crate::erase::Error> {
     let marks = Marks {
         keys: &cx.persons,
         platform: &request.platform,
@@ -239,7 +242,9 @@ fn keys(cx: &Context, request: &Request) -> BTreeSet<[u8; 16]> {
 /// Makes anew what was made from the pages, as far as it had been made.
 async fn rebuild(cx: &Context, platform: &str) -> Result<(), Error> {
     let platforms = [platform.to_owned()];
-    let done = conform::conform(cx, &platforms).await.map_err(Error::Conform)?;
+    let done = conform::conform(cx, &platforms)
+        .await
+        .map_err(Error::Conform)?;
     if let Some(error) = done.failed.into_values().next() {
         return Err(Error::Conform(error));
     }

@@ -21,6 +21,9 @@ mod build_the_models;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
+/// A person asks to be forgotten.
+#[cfg(test)]
+mod forget_a_person;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;

@@ -51,7 +51,10 @@ pub(super) fn parquet(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Err
 /// The schema in which a person may be absent.
 fn nullable(schema: &SchemaRef, judge: &Judge<'_>) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
-        let is_person = judge.persons.iter().any(|person| person.field == *field.name());
+        let is_person = judge
+            .persons
+            .iter()
+            .any(|person| person.field == *field.name());
         let is_open = is_person || field.is_nullable();
         field.as_ref().clone().with_nullable(is_open)
     });
@@ -89,7 +92,10 @@ pub(super) fn without_records(
             Verdict::Blank(places) => {
                 done.n_blanked += 1;
                 for place in places {
-                    blanks.get_mut(place).into_iter().for_each(|rows| rows.push(row));
+                    blanks
+                        .get_mut(place)
+                        .into_iter()
+                        .for_each(|rows| rows.push(row));
                 }
             }
         }

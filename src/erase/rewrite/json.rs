@@ -29,7 +29,11 @@ pub(super) fn document(
     let text = std::str::from_utf8(plain).map_err(|_not_utf8| Error::unreadable("is not UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(text)
         .map_err(|_cut| Error::unreadable("is not a whole JSON document"))?;
-    let steps: Vec<&str> = options.records.split('.').filter(|step| !step.is_empty()).collect();
+    let steps: Vec<&str> = options
+        .records
+        .split('.')
+        .filter(|step| !step.is_empty())
+        .collect();
     let mut done = Rewritten::default();
     let mut lists = values_at(text, &(0..text.len()), &steps);
     lists.sort_by_key(|list| list.start);
@@ -87,10 +91,12 @@ fn without_records(
         return None;
     }
     let first = members.first()?.start;
-    let last = members.last()?.end;
+    let end = members.last()?.end;
     let head = text.get(list.start..first)?;
-    let tail = text.get(last..list.end)?;
-    let gap = members.get(1).and_then(|second| text.get(members.first()?.end..second.start));
+    let tail = text.get(end..list.end)?;
+    let gap = members
+        .get(1)
+        .and_then(|second| text.get(members.first()?.end..second.start));
     Some(format!("{head}{}{tail}", kept.join(gap.unwrap_or(","))))
 }
 
@@ -205,7 +211,10 @@ pub(super) fn person_inside(
 
 /// Adds the edits that take ids out of other texts of a record; how many texts they are.
 fn mentions(judge: &Judge<'_>, record: &str, edits: &mut Vec<(Span, String)>) -> u64 {
-    let Some(forms) = judge.forms.filter(|forms| forms.stand_in(record.as_bytes())) else {
+    let Some(forms) = judge
+        .forms
+        .filter(|forms| forms.stand_in(record.as_bytes()))
+    else {
         return 0;
     };
     let all = 0..record.len();

@@ -68,10 +68,16 @@ fn encoded_again(encoding: &'static Encoding, before: &[u8], text: &[u8]) -> Vec
     if encoding != UTF_16LE && encoding != UTF_16BE {
         return encoding.encode(&text).0.into_owned();
     }
-    let units = has_mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
-    let bytes = |unit: u16| match is_low_first {
-        true => unit.to_le_bytes(),
-        false => unit.to_be_bytes(),
+    let units = has_mark
+        .then_some(0xfeff)
+        .into_iter()
+        .chain(text.encode_utf16());
+    let bytes = |unit: u16| {
+        if is_low_first {
+            unit.to_le_bytes()
+        } else {
+            unit.to_be_bytes()
+        }
     };
     units.flat_map(bytes).collect()
 }
@@ -94,7 +100,13 @@ fn read_lines(
     let mut line = ByteRecord::new();
     while reader.read_byte_record(&mut line).map_err(failed)? {
         let start = line.position().map_or(0, ::csv::Position::byte);
-        lines.push((usize::try_from(start).unwrap_or(usize::MAX), line.clone()));
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        // The reader may stand on the line ends before the line.
+        let before = bytes.get(start..).unwrap_or_default().iter();
+        let n_ends = before
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
+        lines.push((start + n_ends, line.clone()));
     }
     let mut done = Rewritten::default();
     let Some((_, header)) = lines.first() else {
@@ -144,9 +156,10 @@ impl Lines<'_> {
             let is_named = line
                 .iter()
                 .any(|field| self.judge.names_a_subject(&self.decoded(field)));
-            match is_named {
-                true => done.n_dropped += 1,
-                false => done.bytes.extend_from_slice(span),
+            if is_named {
+                done.n_dropped += 1;
+            } else {
+                done.bytes.extend_from_slice(span);
             }
             return;
         }
@@ -177,7 +190,10 @@ impl Lines<'_> {
 
     /// A field as text; what the encoding does not know is kept as a sign for it.
     fn decoded(&self, field: &[u8]) -> String {
-        self.encoding.decode_without_bom_handling(field).0.into_owned()
+        self.encoding
+            .decode_without_bom_handling(field)
+            .0
+            .into_owned()
     }
 
     /// The person of a column.
@@ -216,7 +232,6 @@ impl Lines<'_> {
     /// A line with these fields, ended as it was.
     fn written(&self, fields: &[String], before: &[u8]) -> Vec<u8> {
         let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-        let head = before.iter().take_while(is_end).count();
         let tail = before.iter().rev().take_while(is_end).count();
         let encoded: Vec<Vec<u8>> = fields
             .iter()
@@ -232,8 +247,7 @@ impl Lines<'_> {
         while line.last().is_some_and(|byte| is_end(&byte)) {
             line.pop();
         }
-        let part = |from: usize, to: usize| before.get(from..to).unwrap_or_default();
-        let end = part(before.len() - tail, before.len());
-        [part(0, head), line.as_slice(), end].concat()
+        line.extend_from_slice(before.get(before.len() - tail..).unwrap_or_default());
+        line
     }
 }

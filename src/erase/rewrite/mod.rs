@@ -69,9 +69,9 @@ pub(super) fn rewrite(
         Ok(done) => done,
         // Nothing of a page that no reader can take apart is in any table.
         Err(Error::Unreadable { .. }) => {
-            return Ok(as_bytes(judge, &content)
+            return as_bytes(judge, &content)
                 .map(|done| repacked(done, &wrap))
-                .transpose()?);
+                .transpose();
         }
         Err(error) => return Err(error),
     };

@@ -47,7 +47,9 @@ pub(super) fn workbook(
     let has = |parts: &Parts, name: &str| parts.iter().any(|(known, _)| known == name);
     if !rows.is_empty() {
         if has(&parts, "content.xml") {
-            edit(&mut parts, "content.xml", |xml| ods(xml, &options.sheet, &rows));
+            edit(&mut parts, "content.xml", |xml| {
+                ods(xml, &options.sheet, &rows)
+            });
         } else {
             let sheet = sheet_part(&parts, &options.sheet)
                 .ok_or_else(|| Error::unreadable("has no part for its sheet"))?;
@@ -70,7 +72,11 @@ fn rows(
     bytes: &Bytes,
     done: &mut Rewritten,
 ) -> Result<Rows, Error> {
-    let fields: Vec<String> = judge.persons.iter().map(|person| person.field.clone()).collect();
+    let fields: Vec<String> = judge
+        .persons
+        .iter()
+        .map(|person| person.field.clone())
+        .collect();
     let mut rows = Rows::new();
     let mut sink = |row: RawRow<'_>| {
         let Record::Fields(values) = row.record else {
@@ -88,7 +94,9 @@ fn rows(
             }
             Verdict::Blank(places) => {
                 done.n_blanked += 1;
-                let texts = places.iter().filter_map(|place| values.get(*place)?.clone());
+                let texts = places
+                    .iter()
+                    .filter_map(|place| values.get(*place)?.clone());
                 let texts = texts.map(|text| text.trim().to_owned()).collect();
                 rows.insert(row.place, Row::Blanked(texts));
             }
@@ -117,7 +125,7 @@ fn parts(bytes: &Bytes) -> Result<Parts, Error> {
     Ok(parts)
 }
 
-/// The parts as a workbook again; the first part of an OpenDocument file is stored as it is.
+/// The parts as a workbook again; the first part of an `OpenDocument` file is stored as it is.
 fn zipped(parts: &Parts) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Pack { source };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -197,7 +205,9 @@ fn xlsx(xml: &str, shared: &[String], rows: &Rows) -> String {
     let mut edits = Vec::new();
     let mut number = 0;
     for row in elements(xml, &whole(xml), "row") {
-        let written = row.attribute(xml, "r").and_then(|number| number.parse().ok());
+        let written = row
+            .attribute(xml, "r")
+            .and_then(|number| number.parse().ok());
         number = written.unwrap_or(number + 1);
         let Some(change) = rows.get(&number) else {
             continue;
@@ -233,7 +243,9 @@ fn xlsx_text(xml: &str, cell: &Element, shared: &[String]) -> String {
 
 /// A cell of the same place and style with nothing in it.
 fn emptied(xml: &str, cell: &Element) -> String {
-    let tag = xml.get(cell.whole.start + 1..cell.attributes.start).unwrap_or("c");
+    let tag = xml
+        .get(cell.whole.start + 1..cell.attributes.start)
+        .unwrap_or("c");
     let kept = ["r", "s"].map(|name| {
         let value = cell.attribute(xml, name);
         value.map_or_else(String::new, |value| format!(" {name}=\"{value}\""))
@@ -243,7 +255,7 @@ fn emptied(xml: &str, cell: &Element) -> String {
 
 /// Empties the texts that no cell names any more.
 fn empty_unused_texts(parts: &mut Parts) {
-    let is_sheet = |name: &str| name.starts_with("xl/worksheets/") && name.ends_with(".xml");
+    let is_sheet = |name: &str| name.starts_with("xl/worksheets/sheet");
     let mut used = BTreeSet::new();
     for (name, content) in parts.iter() {
         if !is_sheet(name) {
@@ -269,7 +281,7 @@ fn empty_unused_texts(parts: &mut Parts) {
     });
 }
 
-/// The content of an OpenDocument workbook with some rows of a sheet emptied.
+/// The content of an `OpenDocument` workbook with some rows of a sheet emptied.
 fn ods(xml: &str, sheet: &str, rows: &Rows) -> String {
     let tables = elements(xml, &whole(xml), "table");
     let mut tables = tables.into_iter();
@@ -281,7 +293,10 @@ fn ods(xml: &str, sheet: &str, rows: &Rows) -> String {
     let mut number = 0;
     for row in elements(xml, &table.inner, "table-row") {
         let n_repeats = repeats(xml, &row, "number-rows-repeated");
-        let changes: Vec<&Row> = rows.range(number + 1..=number + n_repeats).map(|(_, row)| row).collect();
+        let changes: Vec<&Row> = rows
+            .range(number + 1..=number + n_repeats)
+            .map(|(_, row)| row)
+            .collect();
         number += n_repeats;
         if changes.is_empty() {
             continue;
@@ -315,7 +330,9 @@ fn repeats(xml: &str, element: &Element, name: &str) -> u64 {
 fn scrub(parts: &mut Parts, judge: &Judge<'_>) -> u64 {
     let mut n_mentions = 0;
     for (name, content) in parts {
-        let is_xml = [".xml", ".rels", ".vml"].iter().any(|ending| name.ends_with(ending));
+        let is_xml = [".xml", ".rels", ".vml"]
+            .iter()
+            .any(|ending| name.ends_with(ending));
         let new = judge
             .forms
             .filter(|_| is_xml)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
@@ -52,13 +53,19 @@ fn text_without(format: &str, page: &str) -> (String, [u64; 3]) {
 fn lines_of_text_leave_and_the_others_stay_byte_for_byte() {
     let page = "n;who;with;note\r\n1;C0042;C1;x\r\n2; \"C2\";;\"a;b\"\r\n\r\n3;C3;C0042;\"x;y\"\r\n4;C00421;;see C0042\r\n5;C0042\r\n";
     let (text, counts) = text_without("format.csv = { delimiter = \";\" }", page);
-    assert_eq!(text, "n;who;with;note\r\n2; \"C2\";;\"a;b\"\r\n\r\n3;C3;;\"x;y\"\r\n4;C00421;;see \r\n");
+    assert_eq!(
+        text,
+        "n;who;with;note\r\n2; \"C2\";;\"a;b\"\r\n\r\n3;C3;;\"x;y\"\r\n4;C00421;;see \r\n"
+    );
     assert_eq!(counts, [2, 1, 1]);
 }
 
 #[test]
 fn a_page_without_the_person_is_not_written() {
-    assert_eq!(without("format.csv = {}", b"n,who,with,note\n1,C1,C2,x\n"), None);
+    assert_eq!(
+        without("format.csv = {}", b"n,who,with,note\n1,C1,C2,x\n"),
+        None
+    );
     assert_eq!(without("format.ndjson = {}", b"{\"who\":\"C1\"}\n"), None);
     assert_eq!(without("format.json = {}", b"[{\"who\":\"C1\"}]"), None);
 }
@@ -78,7 +85,10 @@ fn text_of_two_bytes_a_sign_stays_what_it_is() {
 fn lines_of_json_leave_and_broken_ones_that_name_the_person_too() {
     let page = "{\"n\":1,\"who\":\"C0042\"}\n{\"n\":2, \"who\":\"C1\",\"with\":\"C\\u0030042\"}\n{\"who\":\"C0042\", \n\n{\"who\":\"C3\",\"note\":\"by C0042!\"}\n";
     let (text, counts) = text_without("format.ndjson = {}", page);
-    assert_eq!(text, "{\"n\":2, \"who\":\"C1\",\"with\":null}\n\n{\"who\":\"C3\",\"note\":\"by !\"}\n");
+    assert_eq!(
+        text,
+        "{\"n\":2, \"who\":\"C1\",\"with\":null}\n\n{\"who\":\"C3\",\"note\":\"by !\"}\n"
+    );
     assert_eq!(counts, [2, 1, 1]);
 }
 
@@ -86,7 +96,10 @@ fn lines_of_json_leave_and_broken_ones_that_name_the_person_too() {
 fn members_of_a_json_document_leave_and_the_rest_of_it_stays() {
     let page = r#"{"next": "/x?after=C0042", "items": [ {"who":"C0042"}, {"who":"C1"}, {"who":"C2","with":"C0042"} ], "total": 3}"#;
     let (text, counts) = text_without("format.json = { records = \"items\" }", page);
-    assert_eq!(text, r#"{"next": "/x?after=", "items": [ {"who":"C1"}, {"who":"C2","with":null} ], "total": 3}"#);
+    assert_eq!(
+        text,
+        r#"{"next": "/x?after=", "items": [ {"who":"C1"}, {"who":"C2","with":null} ], "total": 3}"#
+    );
     assert_eq!(counts, [1, 1, 1]);
     let (text, _) = text_without("format.json = {}", r#"[{"who":"C0042"}]"#);
     assert_eq!(text, "[]");
@@ -106,16 +119,24 @@ fn a_packed_page_is_packed_again() {
         let page = packed(b"n,who,with,note\n1,C0042,,\n2,C1,,\n".to_vec(), &wrap).unwrap();
         let done = without("format.csv = {}", &page).unwrap();
         let (found, content) = unpacked(&Bytes::from(done.bytes), Zips::Pack).unwrap();
-        assert_eq!((found, &content[..]), (wrap, &b"n,who,with,note\n2,C1,,\n"[..]));
+        assert_eq!(
+            (found, &content[..]),
+            (wrap, &b"n,who,with,note\n2,C1,,\n"[..])
+        );
     }
 }
 
 #[test]
 fn rows_of_parquet_leave_and_the_schema_stays() {
     let rows = |texts: [&[Option<&str>]; 3], numbers: &[i64]| {
-        let column = |texts: &[Option<&str>]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
+        let column =
+            |texts: &[Option<&str>]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
         RecordBatch::try_from_iter_with_nullable([
-            ("n", Arc::new(Int64Array::from(numbers.to_vec())) as ArrayRef, false),
+            (
+                "n",
+                Arc::new(Int64Array::from(numbers.to_vec())) as ArrayRef,
+                false,
+            ),
             ("who", column(texts[0]), true),
             ("with", column(texts[1]), true),
             ("note", column(texts[2]), true),
@@ -130,13 +151,23 @@ fn rows_of_parquet_leave_and_the_schema_stays() {
         ],
         &[1, 2, 3],
     );
-    let mut writer = ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    let mut writer =
+        ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     let done = without("format.parquet = {}", &writer.into_inner().unwrap()).unwrap();
     assert_eq!([done.n_dropped, done.n_blanked, done.n_mentions], [1, 1, 1]);
-    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(Bytes::from(done.bytes));
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        Bytes::from(done.bytes),
+    );
     let left = reader.unwrap().build().unwrap().next().unwrap().unwrap();
-    let expected = rows([&[Some("C1"), Some("C2")], &[None, None], &[None, Some(" called")]], &[2, 3]);
+    let expected = rows(
+        [
+            &[Some("C1"), Some("C2")],
+            &[None, None],
+            &[None, Some(" called")],
+        ],
+        &[2, 3],
+    );
     assert_eq!(left.columns(), expected.columns());
 }
 
@@ -145,7 +176,11 @@ fn all_text(book: &[u8]) -> String {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
     let mut all = String::new();
     for place in 0..archive.len() {
-        archive.by_index(place).unwrap().read_to_string(&mut all).unwrap();
+        archive
+            .by_index(place)
+            .unwrap()
+            .read_to_string(&mut all)
+            .unwrap();
     }
     all
 }
@@ -158,7 +193,11 @@ fn rows_of_a_workbook_are_emptied_with_their_shared_texts() {
     for (column, name) in (0..).zip(["n", "who", "with", "note"]) {
         sheet.write(0, column, name).unwrap();
     }
-    let rows = [("C0042", "", "only of hers"), ("C1", "C0042", "kept"), ("C3", "", "kept too")];
+    let rows = [
+        ("C0042", "", "only of hers"),
+        ("C1", "C0042", "kept"),
+        ("C3", "", "kept too"),
+    ];
     for (row, (who, with, note)) in (1..).zip(rows) {
         sheet.write(row, 0, row).unwrap();
         sheet.write(row, 1, who).unwrap();
@@ -169,14 +208,25 @@ fn rows_of_a_workbook_are_emptied_with_their_shared_texts() {
     let done = without("format.sheet = { sheet = \"S\" }", &page).unwrap();
     assert_eq!([done.n_dropped, done.n_blanked], [1, 1]);
     let text = all_text(&done.bytes);
-    assert!(!text.contains("C0042") && !text.contains("only of hers"), "{text}");
+    assert!(
+        !text.contains("C0042") && !text.contains("only of hers"),
+        "{text}"
+    );
     assert!(text.contains("kept too"));
     let mut seen = Vec::new();
     let fields = ["who", "note"].map(str::to_owned);
-    let format = toml::from_str::<TableSpec>("fetch.files = { url = \"x\" }\nformat.sheet = { sheet = \"S\" }\n[columns]").unwrap().format;
+    let format = toml::from_str::<TableSpec>(
+        "fetch.files = { url = \"x\" }\nformat.sheet = { sheet = \"S\" }\n[columns]",
+    )
+    .unwrap()
+    .format;
     crate::stages::conform::formats::read_page(&format, &fields, &done.bytes, &mut |row| {
         seen.push((row.place, format!("{:?}", row.record)));
     })
     .unwrap();
-    assert_eq!(seen.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [3, 4], "{seen:?}");
+    assert_eq!(
+        seen.iter().map(|(place, _)| *place).collect::<Vec<_>>(),
+        [3, 4],
+        "{seen:?}"
+    );
 }

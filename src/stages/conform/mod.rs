@@ -18,6 +18,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::gzip;
+use crate::canon::pseudonym::PseudonymKey;
 use crate::context::tables;
 use crate::context::{Context, Total};
 use crate::engine;
@@ -243,16 +244,14 @@ impl Reader<'_> {
     fn fingerprint(&self, spec: &TableSpec, pages: &[&Page]) -> String {
         let mut hasher = blake3::Hasher::new();
         let settings = &self.cx.commons.settings.secrets;
-        // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
-        let key = self
-            .cx
-            .key
-            .key("fingerprint", self.platform, settings.epoch, "");
+        // The keys leave no trace: a keyed hash of a constant tells one key from another.
+        let trace = |key: &PseudonymKey| key.key("fingerprint", self.platform, settings.epoch, "");
+        let keys = [trace(&self.cx.key), trace(self.cx.persons.current())];
         for part in [
             VERSION,
             self.reference,
             &format!("{spec:?}"),
-            &format!("{key:?}"),
+            &format!("{keys:?}"),
         ] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");
@@ -286,6 +285,7 @@ impl Reader<'_> {
         };
         let keys = KeyRing {
             key: &self.cx.key,
+            person: self.cx.persons.current(),
             epoch: self.cx.commons.settings.secrets.epoch,
         };
         let built = |source| Error::Typed {

@@ -59,6 +59,7 @@ fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
         comuni,
         KeyRing {
             key: &key,
+            person: &key,
             epoch: 1,
         },
     )

@@ -80,12 +80,12 @@ impl Plan<'_> {
     /// The pseudonym of an id.
     fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
         let is_person = column.spec.kind == ColumnKind::Person;
-        let epoch = if is_person { self.keys.epoch } else { 0 };
-        let key = self
-            .keys
-            .key
-            .key(&column.domain, self.table.platform, epoch, id);
-        Cell::Key(key)
+        let (secret, epoch) = if is_person {
+            (self.keys.person, self.keys.epoch)
+        } else {
+            (self.keys.key, 0)
+        };
+        Cell::Key(secret.key(&column.domain, self.table.platform, epoch, id))
     }
 
     /// The Istat code of a comune, remembered for the next row.

@@ -33,6 +33,7 @@ fn conform(toml: &str, pages: &[(u64, &str)]) -> Conformed {
     };
     let keys = KeyRing {
         key: &key,
+        person: &key,
         epoch: 1,
     };
     let mut taker = TableConformer::new(table, &comuni, keys).unwrap();
@@ -273,6 +274,7 @@ fn a_page_that_cannot_be_read_leaves_everything_as_it_was() {
         &comuni,
         KeyRing {
             key: &key,
+            person: &key,
             epoch: 1,
         },
     )
