@@ -3,11 +3,12 @@
 pub mod cells;
 pub(crate) mod comune;
 pub(crate) mod digits;
-pub(crate) mod gzip;
 pub(crate) mod identifiers;
 pub(crate) mod json_spans;
 pub(crate) mod meanings;
+pub(crate) mod page;
 pub(crate) mod pseudonym;
 pub(crate) mod tables;
 pub(crate) mod text;
+pub(crate) mod workbook;
 pub(crate) mod xml_spans;

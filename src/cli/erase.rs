@@ -65,6 +65,7 @@ async fn carry_out(cx: &Context) -> Result<Option<Receipt>, Error> {
     let nothing_else = Plan {
         stages: Vec::new(),
         platforms: Vec::new(),
+        aim: run::Aim::News,
     };
     let done = run::run(cx, &nothing_else).await.map_err(Error::run)?;
     if let Some(why) = done.failures.get("erase") {

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
 
+mod backfill;
 mod check;
 mod docs;
 mod erase;
@@ -26,11 +27,14 @@ mod init;
 mod output;
 mod progress;
 mod query;
+mod rejects;
 mod report;
 mod run_verb;
 mod sample;
 mod schemas;
+mod secrets;
 mod serve;
+mod state;
 mod status;
 
 pub use schemas::schema_texts;
@@ -83,6 +87,10 @@ enum Verb {
     Run(run_verb::RunArguments),
     /// Fetches what the platforms hold.
     Acquire(run_verb::StageArguments),
+    /// Fetches a part of the past once more, without moving where the next fetch begins.
+    Backfill(backfill::BackfillArguments),
+    /// Shows where the next fetch of each table begins, or lets it begin anew.
+    State(state::StateArguments),
     /// Brings it to the canonical tables, or rejects it with a reason.
     Conform(run_verb::StageArguments),
     /// Runs the SQL models.
@@ -101,6 +109,8 @@ enum Verb {
     Check(check::CheckArguments),
     /// Shows what was pulled, whether the books close, how fresh it is, the last release.
     Status(status::StatusArguments),
+    /// Lists the rows that did not come in, says where they lie, replays or drops them.
+    Rejects(rejects::RejectsArguments),
     /// Answers a SQL query over the public zone, or over the lake with `--private`.
     Query(query::QueryArguments),
     /// Writes invented records of six platforms with the truth beside them, or scores the signals.
@@ -218,6 +228,8 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
     match command.verb {
         Verb::Run(arguments) => run_verb::run(shared, &arguments).await,
         Verb::Acquire(arguments) => run_verb::stage(shared, Stage::Acquire, &arguments).await,
+        Verb::Backfill(arguments) => backfill::backfill(shared, &arguments).await,
+        Verb::State(arguments) => state::state(shared, &arguments).await,
         Verb::Conform(arguments) => run_verb::stage(shared, Stage::Conform, &arguments).await,
         Verb::Derive(arguments) => run_verb::stage(shared, Stage::Derive, &arguments).await,
         Verb::Detect(arguments) => run_verb::stage(shared, Stage::Detect, &arguments).await,
@@ -227,6 +239,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Erase(arguments) => erase::erase(shared, &arguments).await,
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
+        Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Init(arguments) => init::init(shared, &arguments),
@@ -263,28 +276,13 @@ fn start_log(talk: Talk) {
 /// Opens the commons for work.
 async fn open(shared: &Shared) -> Result<Context, Error> {
     let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
-    let key = secret(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
+    let key = secrets::read(&shared.commons, &commons.settings.secrets.pseudonym_key)?;
     let setting = Setting {
+        secrets: secrets::read_all(&shared.commons, &commons),
         commons,
         key,
         started_at: Utc::now(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
     run::open(setting).await.map_err(Error::run)
-}
-
-/// Reads a secret by its reference, `env:NAME` or `file:PATH`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only the command line reads the environment"
-)]
-fn secret(root: &Path, reference: &str) -> Result<String, Error> {
-    let unreadable = || Error::Secret {
-        reference: reference.to_owned(),
-    };
-    if let Some(name) = reference.strip_prefix("env:") {
-        return std::env::var(name).map_err(|_absent| unreadable());
-    }
-    let path = reference.strip_prefix("file:").ok_or_else(unreadable)?;
-    std::fs::read_to_string(root.join(path)).map_err(|_unreadable| unreadable())
 }

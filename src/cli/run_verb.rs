@@ -5,7 +5,7 @@ use clap::Args;
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
-use crate::run::{self, Book, Ending, Plan, RunReport, Stage};
+use crate::run::{self, Aim, Book, Ending, Plan, RunReport, Stage};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -105,7 +105,7 @@ fn stages(only: Option<StageName>, from: Option<StageName>) -> Vec<Stage> {
 }
 
 /// A checked plan.
-fn plan(cx: &Context, stages: Vec<Stage>, platforms: &[String]) -> Result<Plan, Error> {
+pub(super) fn plan(cx: &Context, stages: Vec<Stage>, platforms: &[String]) -> Result<Plan, Error> {
     let declared = &cx.commons.sources;
     if let Some(unknown) = platforms
         .iter()
@@ -124,7 +124,12 @@ fn plan(cx: &Context, stages: Vec<Stage>, platforms: &[String]) -> Result<Plan, 
     } else {
         platforms.to_vec()
     };
-    Ok(Plan { stages, platforms })
+    let aim = Aim::News;
+    Ok(Plan {
+        stages,
+        platforms,
+        aim,
+    })
 }
 
 /// What a plan would do.
@@ -156,7 +161,7 @@ fn foretell(cx: &Context, plan: &Plan) -> String {
 }
 
 /// Runs a plan and prints its report.
-async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
+pub(super) async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
     let done = run::run(cx, plan).await.map_err(Error::run)?;
     match format {
         Format::Json => output::json(&done)?,

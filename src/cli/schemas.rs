@@ -7,8 +7,10 @@ use schemars::Schema;
 
 use super::{Error, Exit, output};
 use crate::run::RunReport;
+use crate::run::state::TableState;
 use crate::run::status::Status;
 use crate::sample::Score;
+use crate::spec::corrections::CorrectionsSpec;
 use crate::spec::model::ModelHeader;
 use crate::spec::reference::ReferenceSpec;
 use crate::spec::release::ReleaseSpec;
@@ -24,10 +26,14 @@ pub(super) struct SchemasArguments {
 }
 
 /// Every schema by file name.
-fn schemas_by_name() -> [(&'static str, Schema); 8] {
+fn schemas_by_name() -> [(&'static str, Schema); 10] {
     [
         ("antenne.schema.json", schemars::schema_for!(Settings)),
         ("source.schema.json", schemars::schema_for!(SourceSpec)),
+        (
+            "corrections.schema.json",
+            schemars::schema_for!(CorrectionsSpec),
+        ),
         ("release.schema.json", schemars::schema_for!(ReleaseSpec)),
         (
             "reference.schema.json",
@@ -39,6 +45,10 @@ fn schemas_by_name() -> [(&'static str, Schema); 8] {
         ),
         ("run-report.schema.json", schemars::schema_for!(RunReport)),
         ("status.schema.json", schemars::schema_for!(Status)),
+        (
+            "state.schema.json",
+            schemars::schema_for!(Vec<TableState>),
+        ),
         ("sample-score.schema.json", schemars::schema_for!(Score)),
     ]
 }

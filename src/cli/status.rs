@@ -4,8 +4,10 @@ use clap::Args;
 
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, run_verb};
+use crate::run::freshness::{SourceFreshness, age_in_words};
 use crate::run::status::{self, Status};
 use crate::run::{self, Book, RunReport};
+use crate::spec::limits::Timeliness;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -64,24 +66,24 @@ fn text(found: &Status) -> String {
             closed: source.closed.clone(),
         })
         .collect();
-    let mut late: Vec<&str> = found
-        .sources
-        .iter()
-        .filter(|source| source.fresh == Some(false))
-        .map(|source| source.name.as_str())
-        .collect();
-    late.dedup();
-    let late = if late.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "late: {} (no record for longer than `freshness.warn_after_days`)\n",
-            late.join(", ")
-        )
-    };
+    let late: String = found.freshness.iter().filter_map(late).collect();
     let release = match &found.last_release {
         Some(release) => format!("last release {release}\n"),
         None => "no release yet; run `antenne run`\n".to_owned(),
     };
     [run_verb::books(&books), late, release].concat()
+}
+
+/// The line about a source that is late, or older than it may become.
+fn late(one: &SourceFreshness) -> Option<String> {
+    let (word, limit) = match one.timeliness {
+        Timeliness::Unknown | Timeliness::Fresh => return None,
+        Timeliness::Late => ("late", "warn_after_days"),
+        Timeliness::Overdue => ("OVERDUE", "error_after_days"),
+    };
+    let age = age_in_words(one);
+    Some(format!(
+        "{word}: {}: {age} (longer ago than `freshness.{limit}`)\n",
+        one.name
+    ))
 }

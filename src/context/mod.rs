@@ -5,6 +5,7 @@
 //! in here, so that two runs over the same inputs write the same bytes.
 
 pub(crate) mod tables;
+mod terms;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
 use crate::engine::Engine;
 use crate::lake::Lake;
 use crate::spec::commons::Commons;
+use crate::spec::secret::Secrets;
 
 /// What every stage is handed.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct Context {
     pub(crate) key: PseudonymKey,
     /// Keys of persons, by epoch.
     pub(crate) persons: PersonKeys,
+    /// Secrets that the pipelines name.
+    pub(crate) secrets: Arc<Secrets>,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use zip::write::SimpleFileOptions;
-use zip::{DateTime, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::Error;
 
@@ -32,21 +32,24 @@ pub(super) enum Wrap {
     Gzip,
     /// Zstandard.
     Zstd,
-    /// A zip file with one member of this name.
-    Zip(String),
+    /// A zip file, of which the member of this name is the page.
+    Zip(String, Vec<Part>),
 }
+
+/// A member of a zip file: its name and what it holds.
+pub(super) type Part = (String, Vec<u8>);
 
 /// Whether a zip file is a page of its own or only packs one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zips {
-    /// It packs the page.
-    Pack,
+pub(super) enum Zips<'e> {
+    /// It packs the page, in the member of this name or in the only one.
+    Pack(Option<&'e str>),
     /// It is the page: a workbook.
     Are,
 }
 
 /// The content of a page and what it was packed in.
-pub(super) fn unpacked(page: &Bytes, zips: Zips) -> std::io::Result<(Wrap, Bytes)> {
+pub(super) fn unpacked(page: &Bytes, zips: Zips<'_>) -> std::io::Result<(Wrap, Bytes)> {
     if page.starts_with(&GZIP) {
         return Ok((Wrap::Gzip, all_of(MultiGzDecoder::new(page.as_ref()))?));
     }
@@ -54,15 +57,14 @@ pub(super) fn unpacked(page: &Bytes, zips: Zips) -> std::io::Result<(Wrap, Bytes
         let decoder = zstd::stream::read::Decoder::new(page.as_ref())?;
         return Ok((Wrap::Zstd, all_of(decoder)?));
     }
-    if page.starts_with(&ZIP) && zips == Zips::Pack {
-        let mut archive = ZipArchive::new(Cursor::new(page.as_ref()))?;
-        let members = 0..archive.len();
-        for place in members {
-            let member = archive.by_index(place)?;
-            if member.is_file() {
-                let name = member.name()?.into_owned();
-                return Ok((Wrap::Zip(name), all_of(member)?));
-            }
+    if let (true, Zips::Pack(entry)) = (page.starts_with(&ZIP), zips) {
+        let parts = parts(page)?;
+        let is_meant = |(name, _): &&Part| match entry {
+            Some(entry) => name == entry,
+            None => !name.ends_with('/'),
+        };
+        if let Some((name, content)) = parts.iter().find(is_meant).cloned() {
+            return Ok((Wrap::Zip(name, parts), Bytes::from(content)));
         }
     }
     Ok((Wrap::Plain, page.clone()))
@@ -79,16 +81,52 @@ pub(super) fn packed(content: Vec<u8>, wrap: &Wrap) -> Result<Vec<u8>, Error> {
             encoder.finish().map_err(failed)
         }
         Wrap::Zstd => zstd::encode_all(content.as_slice(), 3).map_err(failed),
-        Wrap::Zip(name) => {
-            let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-            let options = SimpleFileOptions::default().last_modified_time(DateTime::default());
-            zip.start_file(name.as_str(), options)
-                .map_err(|error| failed(error.into()))?;
-            zip.write_all(&content).map_err(failed)?;
-            let done = zip.finish().map_err(|error| failed(error.into()))?;
-            Ok(done.into_inner())
+        Wrap::Zip(name, parts) => {
+            let mut parts = parts.clone();
+            let part = parts.iter_mut().find(|(known, _)| known == name);
+            if let Some((_, before)) = part {
+                *before = content;
+            }
+            zipped(&parts)
         }
     }
+}
+
+/// All members of a zip file.
+pub(super) fn parts(bytes: &Bytes) -> std::io::Result<Vec<Part>> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes.as_ref()))?;
+    let mut parts = Vec::new();
+    for place in 0..archive.len() {
+        let member = archive.by_index(place)?;
+        let name = member.name()?.into_owned();
+        parts.push((name, all_of(member)?.to_vec()));
+    }
+    Ok(parts)
+}
+
+/// The members as a zip file; the first one of an `OpenDocument` file is stored as it is.
+pub(super) fn zipped(parts: &[Part]) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Pack { source };
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in parts {
+        let method = match name.as_str() {
+            "mimetype" => CompressionMethod::Stored,
+            _ => CompressionMethod::Deflated,
+        };
+        let options = SimpleFileOptions::default()
+            .compression_method(method)
+            .last_modified_time(DateTime::default());
+        if name.ends_with('/') {
+            zip.add_directory(name.as_str(), options)
+                .map_err(|error| failed(error.into()))?;
+            continue;
+        }
+        zip.start_file(name.as_str(), options)
+            .map_err(|error| failed(error.into()))?;
+        zip.write_all(content).map_err(failed)?;
+    }
+    let done = zip.finish().map_err(|error| failed(error.into()))?;
+    Ok(done.into_inner())
 }
 
 /// Everything a reader gives, within the limit.
@@ -111,10 +149,13 @@ mod tests {
             Wrap::Plain,
             Wrap::Gzip,
             Wrap::Zstd,
-            Wrap::Zip("a.csv".to_owned()),
+            Wrap::Zip(
+                "b.csv".to_owned(),
+                vec![("a.txt".to_owned(), b"x".to_vec()), ("b.csv".to_owned(), b"a;b\n1;2\n".to_vec())],
+            ),
         ] {
             let page = Bytes::from(packed(b"a;b\n1;2\n".to_vec(), &wrap).unwrap());
-            let (found, content) = unpacked(&page, Zips::Pack).unwrap();
+            let (found, content) = unpacked(&page, Zips::Pack(Some("b.csv"))).unwrap();
             assert_eq!((found, content.as_ref()), (wrap, &b"a;b\n1;2\n"[..]));
         }
     }

@@ -21,7 +21,7 @@ use super::Error;
 use super::forms::Forms;
 use super::packed::{Wrap, ZIP, Zips, all_of, unpacked};
 use crate::lake::Lake;
-use crate::lake::pages;
+use crate::lake::kept;
 
 /// How deep a content may be packed in another.
 const DEEPEST: usize = 4;
@@ -60,7 +60,7 @@ pub(crate) async fn prove(
     keys: &Forms,
 ) -> Result<Proof, Error> {
     let mut proof = Proof::default();
-    let pages = format!("acquired/{}/", pages::FOLDER);
+    let pages = format!("acquired/{}/", kept::FOLDER);
     let own = format!("{pages}{platform}/");
     for path in lake.objects_below("").await? {
         let Some(bytes) = lake.bytes_of(&path).await? else {
@@ -251,15 +251,11 @@ mod tests {
     #[test]
     fn a_person_is_found_however_the_file_is_packed() {
         let text = b"a;C0042;b".to_vec();
-        for wrap in [
-            Wrap::Plain,
-            Wrap::Gzip,
-            Wrap::Zstd,
-            Wrap::Zip("a".to_owned()),
-        ] {
+        let zip = |name: &str| Wrap::Zip(name.to_owned(), vec![(name.to_owned(), Vec::new())]);
+        for wrap in [Wrap::Plain, Wrap::Gzip, Wrap::Zstd, zip("a")] {
             let once = packed(text.clone(), &wrap).unwrap();
             assert!(is_found(once.clone()), "{wrap:?}");
-            assert!(is_found(packed(once, &Wrap::Zip("b".to_owned())).unwrap()));
+            assert!(is_found(packed(once, &zip("b")).unwrap()));
             assert!(!is_found(packed(b"a;C00421;b".to_vec(), &wrap).unwrap()));
         }
     }

@@ -139,6 +139,10 @@ impl Marks<'_> {
 pub(crate) struct Judge<'s> {
     /// Columns of persons.
     pub(crate) persons: Vec<Person>,
+    /// Fields of all columns.
+    pub(crate) fields: Vec<String>,
+    /// Type of the column of each field.
+    pub(crate) kinds: Vec<ColumnKind>,
     /// Keys.
     marks: Marks<'s>,
     /// Hashes of the persons to take out.
@@ -178,8 +182,19 @@ impl<'s> Judge<'s> {
             .filter(|(_, column)| !is_text(column) && column.json.is_none())
             .map(|(name, column)| column.from.clone().unwrap_or_else(|| name.clone()))
             .collect();
+        let mut fields: Vec<String> = Vec::new();
+        let mut kinds = Vec::new();
+        for (name, column) in &table.columns {
+            let field = column.from.as_ref().unwrap_or(name);
+            if !fields.contains(field) {
+                fields.push(field.clone());
+                kinds.push(column.kind);
+            }
+        }
         Self {
             persons: persons(table),
+            fields,
+            kinds,
             marks,
             suppressed,
             forms,

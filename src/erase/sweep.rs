@@ -13,7 +13,8 @@ use super::rewrite::rewrite;
 use super::subjects::{Judge, Marks, Suppressed};
 use crate::canon::digits::hexadecimal;
 use crate::context::{Context, Total};
-use crate::lake::pages::{self, Page, path_of};
+use crate::lake::kept::{self, path_of};
+use crate::lake::pages::{Holding, Page};
 
 /// What was taken out of pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +63,9 @@ async fn sweep(cx: &Context, platform: &str, suppressed: &Suppressed) -> Result<
 #[derive(Debug)]
 pub(crate) struct Rewritten {
     /// The list as it was.
-    before: Vec<Page>,
+    before: Holding,
     /// The list as it will be.
-    after: Vec<Page>,
+    after: Holding,
     /// What was taken out.
     pub(crate) swept: Swept,
 }
@@ -82,12 +83,7 @@ pub(crate) async fn rewritten(
     forms: Option<&Forms>,
 ) -> Result<Rewritten, Error> {
     let mut swept = Swept::default();
-    let before = cx
-        .lake
-        .current_pages()
-        .await?
-        .remove(platform)
-        .unwrap_or_default();
+    let before = cx.lake.holdings().await?.remove(platform).unwrap_or_default();
     let mut after = before.clone();
     let (Some(out), Some(source)) = (suppressed.get(platform), cx.commons.sources.get(platform))
     else {
@@ -101,9 +97,9 @@ pub(crate) async fn rewritten(
         keys: &cx.persons,
         platform,
     };
-    let total = before.iter().map(|page| page.n_bytes).sum();
+    let total = before.pages.iter().map(|page| page.n_bytes).sum();
     cx.progress.begin("erase", platform, Total::Bytes(total));
-    for page in &mut after {
+    for page in &mut after.pages {
         cx.progress.advance(0, page.n_bytes);
         let is_searched = page.n_searched == out.len() as u64 && forms.is_none();
         let Some(spec) = source.spec.tables.get(&page.table).filter(|_| !is_searched) else {
@@ -138,7 +134,7 @@ pub(crate) async fn settle(
             .commit_pages_as(&changed, (cx.run, cx.at_millis()), "erase")
             .await?;
     }
-    delete_unlisted(cx, platform, &after).await
+    delete_unlisted(cx, platform, &after.pages).await
 }
 
 /// Writes one page anew, if it has to be.
@@ -165,9 +161,9 @@ async fn sweep_page(
     page.sha256 = hexadecimal(&Sha256::digest(&done.bytes));
     page.n_bytes = done.bytes.len() as u64;
     page.n_erased += done.n_dropped;
-    cx.lake
-        .keep_page(platform, &page.table, &page.sha256, Bytes::from(done.bytes))
-        .await?;
+    let mut arriving = cx.lake.arriving(platform, &page.table);
+    arriving.push(Bytes::from(done.bytes)).await?;
+    arriving.keep(&page.sha256).await?;
     Ok(())
 }
 
@@ -177,7 +173,7 @@ async fn delete_unlisted(cx: &Context, platform: &str, pages: &[Page]) -> Result
         .iter()
         .map(|page| path_of(platform, &page.table, &page.sha256))
         .collect();
-    let folder = format!("acquired/{}/{platform}", pages::FOLDER);
+    let folder = format!("acquired/{}/{platform}", kept::FOLDER);
     let mut n_deleted = 0;
     for path in cx.lake.objects_below(&folder).await? {
         if !listed.contains(&path) {

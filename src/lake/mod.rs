@@ -21,7 +21,11 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
+use crate::spec::secret::Secrets;
+use crate::spec::settings::LakeSettings;
+
 mod commit;
+pub(crate) mod kept;
 pub(crate) mod objects;
 pub(crate) mod pages;
 pub(crate) mod plain;
@@ -93,6 +97,12 @@ pub enum Error {
         /// Address as declared.
         url: String,
     },
+    /// A secret of the lake could not be read.
+    #[error("the secret `{reference}` that `lake.secrets` names cannot be read; set it")]
+    Secret {
+        /// The reference, never the secret.
+        reference: String,
+    },
     /// An object could not be read or written.
     #[error("cannot {act} `{path}` in the lake")]
     Object {
@@ -153,13 +163,29 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens the lake at `url`, a folder relative to `base` or an absolute URL.
+    /// Opens the lake that the settings name, a folder relative to `base` or an absolute URL.
     ///
     /// # Errors
-    /// [`Error::Address`] and [`Error::Open`] for an address that cannot be used.
-    pub fn open(base: &std::path::Path, url: &str) -> Result<Self, Error> {
-        let root = address(base, url)?;
-        let (store, prefix) = object_store::parse_url(&root).map_err(|source| Error::Open {
+    /// [`Error::Address`] and [`Error::Open`] for an address that cannot be used, and
+    /// [`Error::Secret`] for a secret that could not be read.
+    pub fn open(
+        base: &std::path::Path,
+        settings: &LakeSettings,
+        secrets: &Secrets,
+    ) -> Result<Self, Error> {
+        let root = address(base, &settings.url)?;
+        let mut options: Vec<(String, String)> = Vec::new();
+        for (name, value) in &settings.options {
+            options.push((name.clone(), value.clone()));
+        }
+        for (name, reference) in &settings.secrets {
+            let secret = secrets.get(reference).ok_or_else(|| Error::Secret {
+                reference: reference.as_str().to_owned(),
+            })?;
+            options.push((name.clone(), secret.reveal().to_owned()));
+        }
+        let opened = object_store::parse_url_opts(&root, options);
+        let (store, prefix) = opened.map_err(|source| Error::Open {
             url: root.to_string(),
             source: Box::new(source),
         })?;
@@ -206,7 +232,7 @@ impl Lake {
             })?;
         let folders = listed.common_prefixes.iter().filter_map(Path::filename);
         let mut names: Vec<String> = folders
-            .filter(|name| *name != pages::FOLDER)
+            .filter(|name| *name != kept::FOLDER)
             .map(str::to_owned)
             .collect();
         names.sort();

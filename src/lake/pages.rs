@@ -1,4 +1,7 @@
-//! Pages as fetched: kept byte for byte under their own hash, and the list of the current ones.
+//! Pages as fetched: the list of the current ones, and where the next fetch of a table begins.
+//!
+//! The list of a platform and the cursors of its tables are one scope, so that a cursor moves in
+//! the commit that makes its pages visible, or not at all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,110 +9,73 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
 use futures::stream;
-use object_store::ObjectStoreExt;
 
 use crate::spec::format::CountOf;
 
 use super::{
-    Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone, object_error,
+    Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone,
 };
 
 /// Name of the list of pages in the zone `acquired`; not that of their folder.
 const LIST: &str = "page_list";
 
 /// Version of what the list says; part of every fingerprint.
-const VERSION: &str = "pages-2";
+const VERSION: &str = "pages-3";
 
-/// Folder of the pages inside the zone `acquired`.
-pub(crate) const FOLDER: &str = "pages";
-
-/// Where the page of a platform's table lies.
-pub(crate) fn path_of(platform: &str, table: &str, sha256: &str) -> String {
-    format!("acquired/{FOLDER}/{platform}/{table}/{sha256}")
-}
+/// What the row of a cursor says in the column `role`.
+const CURSOR: &str = "cursor";
 
 impl Lake {
-    /// Keeps a page; the same bytes are kept once.
-    pub(crate) async fn keep_page(
-        &self,
-        platform: &str,
-        table: &str,
-        sha256: &str,
-        content: Bytes,
-    ) -> Result<(), Error> {
-        self.write(&path_of(platform, table, sha256), content).await
-    }
-
-    /// Whether the page is kept.
-    pub(crate) async fn has_page(
-        &self,
-        platform: &str,
-        table: &str,
-        sha256: &str,
-    ) -> Result<Held, Error> {
-        let location = self.path(&path_of(platform, table, sha256));
-        match self.store().head(&location).await {
-            Ok(_) => Ok(Held::Kept),
-            Err(object_store::Error::NotFound { .. }) => Ok(Held::Absent),
-            Err(source) => Err(object_error("look for", &location, source)),
-        }
-    }
-
-    /// Reads a kept page.
-    pub(crate) async fn page(
-        &self,
-        platform: &str,
-        table: &str,
-        sha256: &str,
-    ) -> Result<Bytes, Error> {
-        let path = path_of(platform, table, sha256);
-        self.read(&path).await?.ok_or_else(|| Error::Object {
-            act: "read",
-            path: path.clone(),
-            source: Box::new(object_store::Error::NotFound {
-                path,
-                source: "the list of pages names it".into(),
-            }),
-        })
-    }
-
     /// Current pages by platform, in the order of table and address.
     pub(crate) async fn current_pages(&self) -> Result<BTreeMap<String, Vec<Page>>, Error> {
-        let mut found: BTreeMap<String, Vec<Page>> = BTreeMap::new();
+        let holdings = self.holdings().await?.into_iter();
+        Ok(holdings
+            .map(|(platform, holding)| (platform, holding.pages))
+            .collect())
+    }
+
+    /// Current pages and cursors by platform.
+    pub(crate) async fn holdings(&self) -> Result<BTreeMap<String, Holding>, Error> {
+        let mut found: BTreeMap<String, Holding> = BTreeMap::new();
         let Some(snapshot) = self.snapshot(Zone::Acquired, LIST).await? else {
             return Ok(found);
         };
         for batch in self.read_all(Zone::Acquired, LIST, &snapshot).await? {
             for row in 0..batch.num_rows() {
-                let (platform, page) = page_in(&batch, row);
-                found.entry(platform).or_default().push(page);
+                let (platform, line) = line_in(&batch, row);
+                let holding = found.entry(platform).or_default();
+                match line {
+                    Line::Page(page) => holding.pages.push(*page),
+                    Line::Cursor { table, value } => {
+                        holding.cursors.insert(table, value);
+                    }
+                }
             }
         }
         Ok(found)
     }
 
-    /// Makes these the current pages of their platforms.
+    /// Makes these the current pages and cursors of their platforms.
     pub(crate) async fn commit_pages(
         &self,
-        pages: &BTreeMap<String, Vec<Page>>,
+        holdings: &BTreeMap<String, Holding>,
         run: u64,
         at_millis: i64,
     ) -> Result<(), Error> {
-        self.commit_pages_as(pages, (run, at_millis), "").await
+        self.commit_pages_as(holdings, (run, at_millis), "").await
     }
 
-    /// Makes these the current pages of their platforms, in a step of its own of a run.
+    /// Makes these the current pages and cursors of their platforms, in a step of its own of a run.
     pub(crate) async fn commit_pages_as(
         &self,
-        pages: &BTreeMap<String, Vec<Page>>,
+        holdings: &BTreeMap<String, Holding>,
         (run, at_millis): (u64, i64),
         step: &str,
     ) -> Result<(), Error> {
-        let mut scopes = Vec::with_capacity(pages.len());
-        for (platform, pages) in pages {
-            scopes.push(self.write_page_list(platform, pages).await?);
+        let mut scopes = Vec::with_capacity(holdings.len());
+        for (platform, holding) in holdings {
+            scopes.push(self.write_page_list(platform, holding).await?);
         }
         let commit = TableCommit {
             zone: Zone::Acquired,
@@ -125,16 +91,18 @@ impl Lake {
     }
 
     /// Writes the list of one platform.
-    async fn write_page_list(&self, platform: &str, pages: &[Page]) -> Result<WrittenScope, Error> {
-        let batch = list_batch(platform, pages).map_err(|source| Error::Schema {
+    async fn write_page_list(
+        &self,
+        platform: &str,
+        holding: &Holding,
+    ) -> Result<WrittenScope, Error> {
+        let batch = list_batch(platform, holding).map_err(|source| Error::Schema {
             table: LIST.to_owned(),
             source,
         })?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(VERSION.as_bytes());
-        for page in pages {
-            hasher.update(format!("{page:?}\n").as_bytes());
-        }
+        hasher.update(format!("{holding:?}").as_bytes());
         let target = Target {
             zone: Zone::Acquired,
             table: LIST,
@@ -148,6 +116,15 @@ impl Lake {
         self.write_scope(&target, scope, stream::iter([Ok::<_, Error>(batch)]))
             .await
     }
+}
+
+/// What is held of a platform.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Holding {
+    /// Current pages, in the order of table and address.
+    pub(crate) pages: Vec<Page>,
+    /// Where the next fetch of a table begins, by table.
+    pub(crate) cursors: BTreeMap<String, String>,
 }
 
 /// One current page of a platform.
@@ -167,12 +144,51 @@ pub(crate) struct Page {
     pub(crate) n_records: Option<u64>,
     /// What that count counts.
     pub(crate) count_of: CountOf,
-    /// Why there is no count.
+    /// Why there is no count, or what is odd about it.
     pub(crate) note: Option<String>,
     /// Records that left it because their person was erased; the count is of before.
     pub(crate) n_erased: u64,
     /// Erased persons of the platform it was searched for.
     pub(crate) n_searched: u64,
+    /// Which part of the table it was fetched as.
+    pub(crate) role: Role,
+    /// First value of the watermark that was asked for, where it was a part.
+    pub(crate) from: Option<String>,
+    /// First value that was no longer asked for, where it was a part and its end is known.
+    pub(crate) to: Option<String>,
+    /// Number of the run in which these bytes first arrived.
+    pub(crate) run: u64,
+}
+
+/// Which part of a table a page was fetched as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A page of the whole table.
+    #[default]
+    Whole,
+    /// What came since the cursor.
+    Increment,
+    /// A window asked for by `antenne backfill`.
+    Backfill,
+}
+
+impl Role {
+    /// Word in the list of pages.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Increment => "increment",
+            Self::Backfill => "backfill",
+        }
+    }
+
+    /// What the word stands for.
+    fn from_word(word: &str) -> Self {
+        [Self::Increment, Self::Backfill]
+            .into_iter()
+            .find(|role| role.word() == word)
+            .unwrap_or_default()
+    }
 }
 
 /// Columns of the list of pages.
@@ -191,27 +207,37 @@ fn list_schema() -> SchemaRef {
         text("note"),
         count("n_erased"),
         count("n_searched"),
+        text("role"),
+        text("from"),
+        text("to"),
+        count("run"),
     ]))
 }
 
-/// Rows of the list of pages of one platform.
-fn list_batch(platform: &str, pages: &[Page]) -> Result<RecordBatch, arrow::error::ArrowError> {
+/// Rows of the list of one platform: its pages, then one row for each cursor.
+fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let (pages, cursors) = (&holding.pages, &holding.cursors);
+    let nothing = std::iter::repeat_n(None, cursors.len());
     let texts = |value: fn(&Page) -> Option<&str>| {
-        Arc::new(pages.iter().map(value).collect::<StringArray>())
+        let rows = pages.iter().map(value).chain(nothing.clone());
+        Arc::new(rows.collect::<StringArray>())
     };
     let counts = |value: fn(&Page) -> Option<u64>| {
-        Arc::new(
-            pages
-                .iter()
-                .map(|page| value(page).and_then(|n| i64::try_from(n).ok()))
-                .collect::<Int64Array>(),
-        )
+        let rows = pages.iter().map(|page| value(page).and_then(|n| i64::try_from(n).ok()));
+        let rows = rows.chain(std::iter::repeat_n(None, cursors.len()));
+        Arc::new(rows.collect::<Int64Array>())
     };
+    let and_cursors = |value: fn(&Page) -> Option<&str>, of_cursor: fn((&String, &String)) -> String| {
+        let rows = pages.iter().map(|page| value(page).map(str::to_owned));
+        let rows = rows.chain(cursors.iter().map(|cursor| Some(of_cursor(cursor))));
+        Arc::new(rows.collect::<StringArray>())
+    };
+    let n_rows = pages.len() + cursors.len();
     RecordBatch::try_new(
         list_schema(),
         vec![
-            Arc::new(StringArray::from(vec![platform; pages.len()])),
-            texts(|page| Some(&page.table)),
+            Arc::new(StringArray::from(vec![platform; n_rows])),
+            and_cursors(|page| Some(&page.table), |(table, _)| table.clone()),
             texts(|page| Some(&page.url)),
             texts(|page| Some(&page.tag)),
             texts(|page| Some(&page.sha256)),
@@ -221,43 +247,60 @@ fn list_batch(platform: &str, pages: &[Page]) -> Result<RecordBatch, arrow::erro
             texts(|page| page.note.as_deref()),
             counts(|page| Some(page.n_erased)),
             counts(|page| Some(page.n_searched)),
+            and_cursors(|page| Some(page.role.word()), |_| CURSOR.to_owned()),
+            and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
+            texts(|page| page.to.as_deref()),
+            counts(|page| Some(page.run)),
         ],
     )
 }
 
-/// Platform and page in a row of the list.
-fn page_in(batch: &RecordBatch, row: usize) -> (String, Page) {
-    let text = |column: usize| {
-        let values = batch.column(column).as_string::<i32>();
-        values.is_valid(row).then(|| values.value(row).to_owned())
-    };
-    // A list of an earlier version has fewer columns.
-    let count = |column: usize| {
-        let values = batch.columns().get(column)?.as_primitive::<Int64Type>();
-        values
-            .is_valid(row)
-            .then(|| u64::try_from(values.value(row)).unwrap_or_default())
-    };
-    let page = Page {
-        table: text(1).unwrap_or_default(),
-        url: text(2).unwrap_or_default(),
-        tag: text(3).unwrap_or_default(),
-        sha256: text(4).unwrap_or_default(),
-        n_bytes: count(5).unwrap_or_default(),
-        n_records: count(6),
-        count_of: CountOf::from_word(&text(7).unwrap_or_default()),
-        note: text(8),
-        n_erased: count(9).unwrap_or_default(),
-        n_searched: count(10).unwrap_or_default(),
-    };
-    (text(0).unwrap_or_default(), page)
+/// One row of the list.
+enum Line {
+    /// A page.
+    Page(Box<Page>),
+    /// A cursor.
+    Cursor {
+        /// Its table.
+        table: String,
+        /// Where it stands.
+        value: String,
+    },
 }
 
-/// Whether a page is in the lake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// It is.
-    Kept,
-    /// It is not.
-    Absent,
+/// Platform and content of a row of the list; columns that an older list lacks are empty.
+fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
+    let text = |name: &str| {
+        let values = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+        values.is_valid(row).then(|| values.value(row).to_owned())
+    };
+    let count = |name: &str| {
+        let values = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+        let value = values.is_valid(row).then(|| values.value(row))?;
+        u64::try_from(value).ok()
+    };
+    let platform = text("platform").unwrap_or_default();
+    let table = text("source_table").unwrap_or_default();
+    let role = text("role").unwrap_or_default();
+    if role == CURSOR {
+        let value = text("from").unwrap_or_default();
+        return (platform, Line::Cursor { table, value });
+    }
+    let page = Page {
+        table,
+        url: text("url").unwrap_or_default(),
+        tag: text("tag").unwrap_or_default(),
+        sha256: text("sha256").unwrap_or_default(),
+        n_bytes: count("n_bytes").unwrap_or_default(),
+        n_records: count("n_records"),
+        count_of: CountOf::from_word(&text("count_of").unwrap_or_default()),
+        note: text("note"),
+        n_erased: count("n_erased").unwrap_or_default(),
+        n_searched: count("n_searched").unwrap_or_default(),
+        role: Role::from_word(&role),
+        from: text("from"),
+        to: text("to"),
+        run: count("run").unwrap_or_default(),
+    };
+    (platform, Line::Page(Box::new(page)))
 }

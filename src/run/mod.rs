@@ -13,17 +13,24 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use freshness::SourceFreshness;
+
 use crate::canon::pseudonym::PersonKeys;
 use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
 use crate::erase::sweep::sweep_new;
 use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
+use crate::spec::limits::Timeliness;
+use crate::spec::secret::Secrets;
 use crate::stages::conform::{BookLine, Closed};
+use crate::stages::acquire::Backfill;
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
 pub mod erasure;
+pub mod freshness;
+pub mod state;
 pub mod status;
 
 /// Folder of the run reports in the lake.
@@ -147,6 +154,20 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Platforms for `acquire` and `conform`.
     pub platforms: Vec<String>,
+    /// What is fetched of them.
+    pub aim: Aim,
+}
+
+/// What a run fetches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// What is new since the cursors.
+    #[default]
+    News,
+    /// A window; no cursor moves.
+    Window(Backfill),
+    /// Nothing: the cursors of this table, or of all, are forgotten.
+    Forget(Option<String>),
 }
 
 /// How a run ended.
@@ -259,6 +280,9 @@ pub struct RunReport {
     pub books: Vec<Book>,
     /// What failed, by platform or stage.
     pub failures: BTreeMap<String, String>,
+    /// How old each source is.
+    #[serde(default)]
+    pub freshness: Vec<SourceFreshness>,
     /// Version of the latest release.
     pub release: Option<String>,
     /// First page of the latest release.
@@ -279,6 +303,7 @@ impl RunReport {
             stages: Vec::new(),
             books: Vec::new(),
             failures: BTreeMap::new(),
+            freshness: Vec::new(),
             release: None,
             page: None,
         }
@@ -291,6 +316,8 @@ pub struct Setting {
     pub commons: Commons,
     /// Text of the pseudonym key.
     pub key: String,
+    /// Secrets that the commons names, as far as they could be read.
+    pub secrets: Secrets,
     /// When the run starts.
     pub started_at: DateTime<Utc>,
     /// Where progress goes.
@@ -312,8 +339,9 @@ impl std::fmt::Debug for Setting {
 /// [`Error::Secret`] when the key is not 64 hexadecimal digits.
 pub async fn open(setting: Setting) -> Result<Context, Error> {
     let key = parse_key(&setting.key).map_err(Error::Secret)?;
-    let lake = Lake::open(&setting.commons.root, &setting.commons.settings.lake.url)
-        .map_err(Error::Lake)?;
+    let settings = &setting.commons.settings.lake;
+    let lake = Lake::open(&setting.commons.root, settings, &setting.secrets);
+    let lake = lake.map_err(Error::Lake)?;
     let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
     engine.attach(&lake);
     let run = last_run(&lake).await?;
@@ -326,6 +354,7 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
         started_at: setting.started_at,
         persons: PersonKeys::new(key.clone(), BTreeMap::new(), epoch),
         key,
+        secrets: Arc::new(setting.secrets),
         progress: setting.progress,
     })
 }
@@ -364,6 +393,7 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
 /// # Errors
 /// The first stage that fails as a whole or refuses; the report says so too.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
+    let before = last_report(cx).await.ok().flatten();
     let mut cx = cx.clone();
     let mut unfinished = BTreeMap::new();
     if erasure::is_open(&cx).await? {
@@ -378,6 +408,7 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     let clock = Instant::now();
     let mut report = RunReport::begun(&cx);
     report.failures = unfinished;
+    report.freshness = before.map(|before| before.freshness).unwrap_or_default();
     write(&cx, &report).await?;
     let result = carry_out(&cx, plan, &mut report).await;
     end(&cx, clock, report, result).await
@@ -419,7 +450,8 @@ async fn end(
         Err(_) => Ending::Failed,
     };
     if let Err(error) = &result {
-        report.failures.insert("run".to_owned(), with_causes(error));
+        let said = cx.secrets.hidden_in(&with_causes(error));
+        report.failures.insert("run".to_owned(), said);
     }
     write(cx, &report).await?;
     result.map(|()| report)
@@ -436,6 +468,10 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
 
 /// Runs the stages in order.
 async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+    if let Aim::Forget(table) = &plan.aim {
+        let forgotten = acquire::forget(cx, &plan.platforms, table.as_deref()).await;
+        forgotten.map_err(Error::Acquire)?;
+    }
     for stage in &plan.stages {
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
@@ -467,6 +503,11 @@ async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<
     }
     let books = conform::books(cx).await.map_err(Error::Conform)?;
     report.books = books.iter().map(Book::from).collect();
+    report.freshness = freshness::judge(cx, &freshness::fetches(&report.freshness)).await?;
+    if plan.stages.contains(&Stage::Acquire) {
+        let overdue = freshness::overdue(cx, &report.freshness);
+        report.failures.extend(overdue);
+    }
     Ok(())
 }
 
@@ -494,13 +535,18 @@ async fn carry_out_stage(
     let json = |value: serde_json::Result<serde_json::Value>| value.map_err(Error::Report);
     match stage {
         Stage::Acquire => {
-            let done = acquire::acquire(cx, &plan.platforms)
-                .await
-                .map_err(Error::Acquire)?;
+            let (valid, expired) = with_agreement(cx, &plan.platforms);
+            report.failures.extend(expired);
+            let done = match &plan.aim {
+                Aim::Window(backfill) => acquire::backfill(cx, &valid, backfill).await,
+                Aim::News | Aim::Forget(_) => acquire::acquire(cx, &valid).await,
+            };
+            let done = done.map_err(Error::Acquire)?;
+            note_fetches(cx, report, done.sources.keys());
             report.failures.extend(
                 done.failed
                     .iter()
-                    .map(|(platform, error)| (platform.clone(), with_causes(error))),
+                    .map(|(platform, error)| (platform.clone(), cx.secrets.hidden_in(&with_causes(error)))),
             );
             json(serde_json::to_value(&done.sources))
         }
@@ -537,20 +583,52 @@ async fn carry_out_stage(
     }
 }
 
+/// The platforms whose agreement is valid today, and what is said of the others.
+fn with_agreement(cx: &Context, platforms: &[String]) -> (Vec<String>, BTreeMap<String, String>) {
+    let mut valid = Vec::new();
+    let mut expired = BTreeMap::new();
+    for platform in platforms {
+        let source = cx.commons.sources.get(platform);
+        let last = source.and_then(|source| source.spec.agreement.expired_on(cx.today()));
+        match last {
+            None => valid.push(platform.clone()),
+            Some(last) => {
+                let said = format!(
+                    "its agreement expired on {last}, so nothing more is fetched; renew it and set `agreement.expires_on` in `pipelines/sources/{platform}.toml`"
+                );
+                expired.insert(platform.clone(), said);
+            }
+        }
+    }
+    (valid, expired)
+}
+
+/// Notes that these platforms answered.
+fn note_fetches<'a>(
+    cx: &Context,
+    report: &mut RunReport,
+    answered: impl Iterator<Item = &'a String>,
+) {
+    for platform in answered {
+        report.freshness.retain(|one| one.name != *platform);
+        report.freshness.push(SourceFreshness {
+            name: platform.clone(),
+            newest_record: None,
+            fetched_at: Some(cx.started_at),
+            timeliness: Timeliness::Unknown,
+        });
+    }
+}
+
 /// Sources whose rejects pass their limit.
 fn over_the_limit(cx: &Context, books: &[BookLine]) -> BTreeMap<String, String> {
-    let over = |line: &&BookLine| {
-        let source = cx.commons.sources.get(&line.name);
-        source.is_some_and(|source| line.rejected_pct() > source.spec.limits.max_rejected_pct)
+    let over = |line: &BookLine| {
+        let source = cx.commons.sources.get(&line.name)?;
+        let said = source.spec.limits.exceeded(line.tally(), line.tally())?;
+        let name = format!("{}.{}", line.name, line.table);
+        Some((name, format!("{said}; see `antenne rejects list`")))
     };
-    books
-        .iter()
-        .filter(over)
-        .map(|line| {
-            let said = format!("{:.1} % of the rows were rejected, more than `limits.max_rejected_pct` allows; see `conformed.rejects`", line.rejected_pct());
-            (format!("{}.{}", line.name, line.table), said)
-        })
-        .collect()
+    books.iter().filter_map(over).collect()
 }
 
 /// An error with everything that caused it, in one line.

@@ -1,15 +1,12 @@
 //! What is known of the commons: books, freshness, last release.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::TimestampMicrosecondType;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::freshness::{self, SourceFreshness};
 use super::{Book, Error};
-use crate::canon::cells::texts;
 use crate::context::Context;
+use crate::spec::limits::Timeliness;
 use crate::stages::{conform, publish};
 
 /// The status of a commons.
@@ -17,6 +14,8 @@ use crate::stages::{conform, publish};
 pub struct Status {
     /// Every source table.
     pub sources: Vec<SourceStatus>,
+    /// How old each source is.
+    pub freshness: Vec<SourceFreshness>,
     /// Version of the last release.
     pub last_release: Option<String>,
 }
@@ -42,8 +41,8 @@ pub struct SourceStatus {
     pub erased: u64,
     /// `true`, `false` or `"unverified"`.
     pub closed: serde_json::Value,
-    /// Whether the platform's latest record is younger than `freshness.warn_after_days`; null
-    /// where its records carry no date.
+    /// Whether the platform's newest record and its last fetch are younger than
+    /// `freshness.warn_after_days`; null where nothing of it is dated.
     pub fresh: Option<bool>,
 }
 
@@ -53,7 +52,9 @@ pub struct SourceStatus {
 /// When the lake cannot be read.
 pub async fn status(cx: &Context) -> Result<Status, Error> {
     let books = conform::books(cx).await.map_err(Error::Conform)?;
-    let latest = latest_records(cx).await?;
+    let last = super::last_report(cx).await?;
+    let known = last.map(|last| last.freshness).unwrap_or_default();
+    let judged = freshness::judge(cx, &freshness::fetches(&known)).await?;
     let sources = books.iter().map(|line| {
         let Book {
             name,
@@ -66,7 +67,8 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
             erased,
             closed,
         } = Book::from(line);
-        let fresh = latest.get(&name).and_then(|at| is_fresh(cx, &name, *at));
+        let found = judged.iter().find(|one| one.name == name);
+        let fresh = found.and_then(|one| is_fresh(one.timeliness));
         SourceStatus {
             name,
             table,
@@ -81,36 +83,19 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
         }
     });
     let noted = publish::release::ledger(cx).await.map_err(Error::Publish)?;
+    let sources: Vec<SourceStatus> = sources.collect();
     Ok(Status {
-        sources: sources.collect(),
+        sources,
+        freshness: judged,
         last_release: noted.last().map(|release| release.version.clone()),
     })
 }
 
-/// When the latest exchange of each platform was recorded, microseconds since 1970.
-async fn latest_records(cx: &Context) -> Result<BTreeMap<String, i64>, Error> {
-    const TABLE: &str = "conformed.exchanges";
-    let opened = cx
-        .open(&BTreeSet::from([TABLE.to_owned()]))
-        .await
-        .map_err(Error::Status)?;
-    let sql = "select platform, max(recorded_at) as latest from conformed.exchanges group by platform order by platform";
-    let rows = opened.plain_rows(TABLE, sql).await.map_err(Error::Status)?;
-    let latest = rows
-        .column_by_name("latest")
-        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-    let (Ok(platform), Some(latest)) = (texts(&rows, "platform"), latest) else {
-        return Ok(BTreeMap::new());
-    };
-    let found = (0..rows.num_rows()).filter(|row| latest.is_valid(*row));
-    Ok(found
-        .map(|row| (platform.value(row).to_owned(), latest.value(row)))
-        .collect())
-}
-
-/// Whether the platform's latest record is young enough.
-fn is_fresh(cx: &Context, platform: &str, latest_micros: i64) -> Option<bool> {
-    let source = cx.commons.sources.get(platform)?;
-    let age_days = (cx.started_at.timestamp_micros() - latest_micros) / (24 * 3600 * 1_000_000);
-    Some(age_days <= i64::from(source.spec.freshness.warn_after_days))
+/// Whether a source is young enough, if that can be said.
+fn is_fresh(timeliness: Timeliness) -> Option<bool> {
+    match timeliness {
+        Timeliness::Unknown => None,
+        Timeliness::Fresh => Some(true),
+        Timeliness::Late | Timeliness::Overdue => Some(false),
+    }
 }

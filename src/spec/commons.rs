@@ -4,6 +4,7 @@
 //! antenne.toml            settings
 //! pipelines/sources/      one TOML file per platform
 //! pipelines/releases/     one TOML file per published data set
+//! pipelines/corrections/  one TOML file per platform with corrections
 //! sql/conformed/ derived/ one SQL file per model
 //! reference/tables.toml   codes, districts, population
 //! ```
@@ -15,7 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::agreement::WaivedRule;
+use super::corrections::CorrectionsSpec;
 use super::diagnostic::{Diagnostic, SourceText};
+use super::fetch::check_options;
 use super::model::{Model, circle_through, in_order};
 use super::reference::ReferenceSpec;
 use super::release::ReleaseSpec;
@@ -43,6 +47,8 @@ pub struct Commons {
     pub settings: Settings,
     /// Platforms by name.
     pub sources: BTreeMap<String, Declared<SourceSpec>>,
+    /// Corrections by platform.
+    pub corrections: BTreeMap<String, Declared<CorrectionsSpec>>,
     /// Data sets by name.
     pub releases: BTreeMap<String, Declared<ReleaseSpec>>,
     /// Mappings of platform tables to canonical tables, by file name.
@@ -88,6 +94,7 @@ impl Commons {
                 root: root.to_path_buf(),
                 settings,
                 sources: draft.sources,
+                corrections: draft.corrections,
                 releases: draft.releases,
                 conformed: draft.conformed,
                 derived: draft.derived,
@@ -105,6 +112,8 @@ pub struct Draft {
     pub(crate) settings: Option<Settings>,
     /// Platforms whose file could be read.
     pub(crate) sources: BTreeMap<String, Declared<SourceSpec>>,
+    /// Corrections of platforms whose file could be read.
+    pub(crate) corrections: BTreeMap<String, Declared<CorrectionsSpec>>,
     /// Data sets whose file could be read.
     pub(crate) releases: BTreeMap<String, Declared<ReleaseSpec>>,
     /// Mappings that could be read.
@@ -136,10 +145,13 @@ impl Draft {
             mistakes: Vec::new(),
             unread: BTreeSet::new(),
         };
-        let settings = reader
-            .toml::<Settings>(&settings_path)?
-            .map(|found| found.spec);
+        let settings = reader.toml::<Settings>(&settings_path)?;
+        let of_lake = settings.as_ref().map(lake_mistakes);
+        reader.mistakes.extend(of_lake.unwrap_or_default());
+        let settings = settings.map(|found| found.spec);
         let sources = reader.folder::<SourceSpec>("pipelines/sources", "source")?;
+        let corrections =
+            reader.folder::<CorrectionsSpec>("pipelines/corrections", "correction")?;
         let releases = reader.folder::<ReleaseSpec>("pipelines/releases", "release")?;
         let conformed = reader.models("conformed")?;
         let derived = reader.models("derived")?;
@@ -156,7 +168,9 @@ impl Draft {
             ..
         } = reader;
         mistakes.extend(source_mistakes(&sources));
+        mistakes.extend(correction_mistakes(&corrections, &sources, &unread));
         mistakes.extend(release_mistakes(&releases, &unread));
+        mistakes.extend(waiver_mistakes(&releases, &sources, &unread));
         mistakes.extend(conformed_mistakes(&conformed, &sources, &unread));
         let (derived, blocked) = in_order(derived);
         mistakes.extend(circle_mistakes(&blocked));
@@ -164,6 +178,7 @@ impl Draft {
         Ok(Self {
             settings,
             sources,
+            corrections,
             releases,
             conformed,
             derived,
@@ -286,10 +301,33 @@ fn files_with_extension(
     Ok(found)
 }
 
+/// Mistakes of the lake's address and options.
+fn lake_mistakes(settings: &Declared<Settings>) -> Vec<Diagnostic> {
+    let lake = &settings.spec.lake;
+    let found = check_options(&lake.url, &lake.options, &lake.secrets).into_iter();
+    let text = &settings.text;
+    found
+        .map(|found| text.diagnostic_below("lake", &found.needle, found.message, Some(&found.help)))
+        .collect()
+}
+
 /// Mistakes of the sources beyond their syntax.
 fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
     for source in sources.values() {
+        let of_servers = source.spec.server.check(source.spec.tables.iter());
+        mistakes.extend(of_servers.into_iter().map(|(header, found)| {
+            let text = &source.text;
+            text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))
+        }));
+        let terms = source.spec.agreement.mistakes().into_iter();
+        let terms = terms.map(|found| ("agreement", found));
+        let days = source.spec.freshness.mistake();
+        let days = days.map(|found| ("freshness", found));
+        for (header, (word, message, help)) in terms.chain(days) {
+            let text = &source.text;
+            mistakes.push(text.diagnostic_below(header, word, message, Some(help)));
+        }
         for (name, table) in &source.spec.tables {
             let header = format!("tables.{name}");
             mistakes.extend(check_table(name, table).into_iter().map(|found| {
@@ -300,6 +338,71 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
                     Some(&found.help),
                 )
             }));
+        }
+    }
+    mistakes
+}
+
+/// Mistakes of the corrections beyond their syntax.
+fn correction_mistakes(
+    corrections: &BTreeMap<String, Declared<CorrectionsSpec>>,
+    sources: &BTreeMap<String, Declared<SourceSpec>>,
+    unread: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    for (platform, declared) in corrections {
+        let text = &declared.text;
+        match sources.get(platform) {
+            Some(source) => mistakes.extend(declared.spec.mistakes(&source.spec).into_iter().map(
+                |found| text.diagnostic_below("", &found.needle, found.message, Some(&found.help)),
+            )),
+            None if unread.contains(&format!("source.{platform}")) => {}
+            None => {
+                let message = format!("there is no platform `{platform}` to correct");
+                let known: Vec<&str> = sources.keys().map(String::as_str).collect();
+                let help = format!("name the file after a platform: {}", known.join(", "));
+                mistakes.push(text.diagnostic_below("", "correction", message, Some(&help)));
+            }
+        }
+    }
+    mistakes
+}
+
+/// Waivers of data sets that no agreement carries.
+fn waiver_mistakes(
+    releases: &BTreeMap<String, Declared<ReleaseSpec>>,
+    sources: &BTreeMap<String, Declared<SourceSpec>>,
+    unread: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
+    let rule = WaivedRule::MinPlatforms;
+    let known: Vec<&str> = sources.keys().map(String::as_str).collect();
+    let mut mistakes = Vec::new();
+    for release in releases.values() {
+        for waiver in &release.spec.protect.waivers {
+            let platform = &waiver.platform;
+            let is_carried = sources
+                .get(platform)
+                .map(|source| source.spec.agreement.has_waiver(rule));
+            let (message, help) = match is_carried {
+                Some(true) => continue,
+                None if unread.contains(&format!("source.{platform}")) => continue,
+                Some(false) => (
+                    format!("the agreement with `{platform}` carries no waiver of `min_platforms`"),
+                    format!(
+                        "add `[[agreement.waivers]]` with `rule = \"min_platforms\"` to `pipelines/sources/{platform}.toml`, or remove this waiver"
+                    ),
+                ),
+                // A waiver of a platform that is not here does nothing, unless it is a slip.
+                None => match nearest(platform, &known) {
+                    None => continue,
+                    Some(near) => (
+                        format!("there is no platform `{platform}` to waive anything"),
+                        format!("did you mean `{near}`?"),
+                    ),
+                },
+            };
+            let text = &release.text;
+            mistakes.push(text.diagnostic_below("protect", platform, message, Some(&help)));
         }
     }
     mistakes

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::secret::is_about_secret;
 use super::wording::{self, Kind, Worded};
 
 /// One mistake in a declaration: a pipeline, a model header, a SQL text.
@@ -119,7 +120,30 @@ impl SourceText {
             .map(|at| part.start + at);
         let start = start.or_else(|| word_from(&self.text, 0, word));
         let span = start.map_or(0..0, |start| start..start + word.len());
+        let message = message.into();
+        if is_about_secret(&message) {
+            return self
+                .without_values(span.start)
+                .diagnostic(span, message, "here", help);
+        }
         self.diagnostic(span, message, "here", help)
+    }
+
+    /// The same text with stars in the place of the quoted values of one line.
+    fn without_values(&self, at: usize) -> Self {
+        let before = self.text.get(..at).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text.get(start..).unwrap_or_default();
+        let line = line.lines().next().unwrap_or_default();
+        let mut hidden = self.clone();
+        let mut from = start;
+        for (number, part) in line.split(['"', '\'']).enumerate() {
+            if number % 2 == 1 {
+                hidden = hidden.with_stars(from..from + part.len());
+            }
+            from += part.len() + 1;
+        }
+        hidden
     }
 
     /// Bytes from the first table `[header…]` to the next table that is not below it.
@@ -199,7 +223,25 @@ impl SourceText {
             .map_or(0, str::len);
         // A table that lacks a key is marked by its first line, not from top to bottom.
         let span = whole.start..whole.end.min(whole.start + first_line.max(1));
-        self.diagnostic(span, worded.message.clone(), "here", Some(&worded.help))
+        let mistake = |source: &Self| {
+            source.diagnostic(span.clone(), worded.message.clone(), "here", Some(&worded.help))
+        };
+        if is_about_secret(error.message()) {
+            return mistake(&self.with_stars(span.clone()));
+        }
+        mistake(self)
+    }
+
+    /// The same text with stars in the place of some bytes, as many as there were.
+    fn with_stars(&self, span: Range<usize>) -> Self {
+        let mut text = self.text.clone();
+        if text.get(span.clone()).is_some() {
+            text.replace_range(span.clone(), &"*".repeat(span.len()));
+        }
+        Self {
+            file: self.file.clone(),
+            text,
+        }
     }
 }
 
@@ -263,6 +305,22 @@ mod tests {
         let source = SourceText::new(Path::new("a.toml"), "a = 1\nbb = \"x\"\n");
         let found = source.diagnostic_at("\"x\"", "wrong", "here", None);
         assert_eq!(found.line_and_column(), (2, 6));
+    }
+
+    #[test]
+    fn a_secret_that_is_written_down_is_marked_and_not_shown() {
+        #[derive(Debug, serde::Deserialize)]
+        struct One {
+            /// The secret.
+            #[expect(dead_code, reason = "only the error is looked at")]
+            token: crate::spec::secret::SecretRef,
+        }
+        let source = SourceText::new(Path::new("a.toml"), "token = \"hunter2\"\n");
+        let (_, found) = source.parse_toml::<One>();
+        assert_eq!(found[0].line_and_column(), (1, 9));
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+        let found = source.diagnostic_below("", "token", "it is written down", None);
+        assert_eq!(&*found.source, "token = \"*******\"\n");
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! What people declared: the commons, its pipelines, the headers of its models, and what is wrong
 //! with them.
 
+pub mod agreement;
 pub mod commons;
+pub mod corrections;
 pub mod diagnostic;
 pub mod fetch;
 pub mod format;
+pub mod limits;
+mod format_check;
 pub mod model;
 pub mod reference;
 pub mod release;

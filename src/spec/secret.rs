@@ -10,6 +10,20 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use url::form_urlencoded::byte_serialize;
+
+use super::commons::Commons;
+
+/// The shortest secret that is looked for in texts: a shorter one would be found by chance.
+const SHORTEST: usize = 6;
+
+/// What is said of a secret that is written down.
+const REFUSED: &str = "a secret is named by `env:NAME` or `file:PATH`, never written down";
+
+/// Whether a message is about a secret that is written down, so that its text must not be shown.
+pub(super) fn is_about_secret(message: &str) -> bool {
+    message.contains("written down")
+}
 
 /// Where a secret is: `env:NAME` or `file:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -33,7 +47,7 @@ impl TryFrom<String> for SecretRef {
         match place {
             Some(place) if !place.is_empty() => Ok(Self(text)),
             // The text itself is not repeated: it may be the secret.
-            _ => Err("a secret is named by `env:NAME` or `file:PATH`, never written down".to_owned()),
+            _ => Err(REFUSED.to_owned()),
         }
     }
 }
@@ -88,6 +102,30 @@ impl Secrets {
     pub(crate) fn get(&self, reference: &SecretRef) -> Option<&Secret> {
         self.0.get(reference)
     }
+
+    /// The text with every secret in it replaced by stars.
+    ///
+    /// No message is made with a secret in it; this is for those that others make, such as a
+    /// library about an address that was signed.
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
+        let texts = self.0.values().map(Secret::reveal);
+        let long = texts.filter(|secret| secret.len() >= SHORTEST);
+        long.fold(text.to_owned(), |text, secret| {
+            let coded: String = byte_serialize(secret.as_bytes()).collect();
+            text.replace(secret, "***").replace(&coded, "***")
+        })
+    }
+}
+
+impl Commons {
+    /// Every secret that the pipelines and the lake need.
+    pub fn secrets(&self) -> Vec<&SecretRef> {
+        let tables = self.sources.values().flat_map(|source| source.spec.tables.values());
+        let named = tables.flat_map(|table| table.fetch.secrets());
+        let servers = self.sources.values().flat_map(|source| source.spec.server.secrets());
+        let named = named.chain(servers);
+        named.chain(self.settings.lake.secrets.values()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +147,6 @@ mod tests {
         secrets.insert(token.clone(), Secret::new("hunter2\n"));
         assert!(!format!("{secrets:?}").contains("hunter2"));
         assert_eq!(secrets.get(&token).unwrap().reveal(), "hunter2");
+        assert_eq!(secrets.hidden_in("a hunter2 b"), "a *** b");
     }
 }

@@ -1,8 +1,11 @@
 //! The commons itself, as declared in `antenne.toml`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::secret::SecretRef;
 use super::text::Bilingual;
 
 /// `antenne.toml`: who publishes, where the lake is, which secrets are needed.
@@ -67,12 +70,18 @@ pub struct Publisher {
 pub struct LakeSettings {
     /// Folder below the commons directory, or a URL of an object store.
     pub url: String,
+    /// Options of the object store by name, for example `region` or `endpoint`.
+    pub options: BTreeMap<String, String>,
+    /// Options of the object store that are secrets, each by its reference.
+    pub secrets: BTreeMap<String, SecretRef>,
 }
 
 impl Default for LakeSettings {
     fn default() -> Self {
         Self {
             url: "lake".to_owned(),
+            options: BTreeMap::new(),
+            secrets: BTreeMap::new(),
         }
     }
 }

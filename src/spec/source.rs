@@ -22,8 +22,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fetch::Fetch;
+use super::agreement::Agreement;
+use super::fetch::{Fetch, Servers};
 use super::format::Format;
+use super::limits::{Freshness, Limits};
 use super::text::Bilingual;
 
 /// One platform: its agreement and its tables.
@@ -41,52 +43,11 @@ pub struct SourceSpec {
     /// When silence of the platform becomes worth a word.
     #[serde(default)]
     pub freshness: Freshness,
+    /// Database and file servers that the tables are fetched from.
+    #[serde(default)]
+    pub server: Servers,
     /// Tables by name.
     pub tables: BTreeMap<String, TableSpec>,
-}
-
-/// Terms of the platform.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Agreement {
-    /// License or agreement the records come under.
-    pub license: Option<String>,
-    /// Legal basis of the processing.
-    pub legal_basis: Option<String>,
-    /// Whom to write to.
-    pub contact: Option<String>,
-}
-
-/// Limits of a source: beyond them the run ends with exit 4.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Share of rejected rows, in percent, above which the source is reported as failing.
-    pub max_rejected_pct: f64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_rejected_pct: 5.0,
-        }
-    }
-}
-
-/// Days without new records before a warning and before an error.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Freshness {
-    /// Days after which the source counts as late.
-    pub warn_after_days: u32,
-}
-
-impl Default for Freshness {
-    fn default() -> Self {
-        Self {
-            warn_after_days: 45,
-        }
-    }
 }
 
 /// One table of a platform.
@@ -95,7 +56,8 @@ impl Default for Freshness {
 pub struct TableSpec {
     /// Where its pages are.
     pub fetch: Fetch,
-    /// How its pages are written.
+    /// How its pages are written; tables of databases need none.
+    #[serde(default = "Format::assumed")]
     pub format: Format,
     /// Columns that identify a record; empty where rows are facts of their own.
     #[serde(default)]
@@ -105,6 +67,9 @@ pub struct TableSpec {
     pub revision: Option<String>,
     /// Boolean column that marks a row as the deletion of its record.
     pub deleted: Option<String>,
+    /// What happens to columns of the source that are not declared.
+    #[serde(default)]
+    pub contract: ContractMode,
     /// Columns by name, in any order.
     pub columns: BTreeMap<String, ColumnSpec>,
 }
@@ -147,6 +112,24 @@ pub struct ColumnSpec {
     /// What happens to a text that holds a direct identifier.
     #[serde(default)]
     pub identifiers: IdentifierPolicy,
+    /// What happens when the column disappears or its values stop fitting: `discard` rejects the
+    /// rows and reports it, `freeze` stops the source.
+    #[serde(default)]
+    pub contract: ContractMode,
+}
+
+/// What happens when a source changes its columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContractMode {
+    /// A column that is not declared is left out, and reported; the default.
+    #[default]
+    Discard,
+    /// A column that is not declared is kept as the text `x_<name>` of the source table, through
+    /// the identifier gate, and reported.
+    Evolve,
+    /// The source is stopped, and the change is named.
+    Freeze,
 }
 
 /// Whether a value must be there. Written `true` or `false`.

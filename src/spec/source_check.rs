@@ -4,8 +4,9 @@
 
 use crate::canon::text::moment::Pattern;
 
+use super::fetch::Fetch;
 use super::format::Format;
-use super::source::{ColumnKind, ColumnSpec, IdentifierPolicy, TableSpec};
+use super::source::{ColumnKind, ColumnSpec, ContractMode, IdentifierPolicy, TableSpec};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) struct Finding {
 }
 
 /// Makes a finding.
-fn finding(needle: &str, message: String, help: &str) -> Finding {
+pub(crate) fn finding(needle: &str, message: String, help: &str) -> Finding {
     Finding {
         needle: needle.to_owned(),
         message,
@@ -31,7 +32,7 @@ fn finding(needle: &str, message: String, help: &str) -> Finding {
 type Rule = fn(&str, &ColumnSpec, &TableSpec) -> Option<Finding>;
 
 /// Rules for every column, in the order of their findings.
-const COLUMN_RULES: [Rule; 8] = [
+const COLUMN_RULES: [Rule; 9] = [
     date_has_format,
     format_has_place,
     code_has_codes,
@@ -40,6 +41,7 @@ const COLUMN_RULES: [Rule; 8] = [
     policy_has_text,
     bounds_have_numbers,
     order_has_dates,
+    column_does_not_evolve,
 ];
 
 /// Every mistake in the contract of one table.
@@ -52,7 +54,10 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
                 .filter_map(|rule| rule(column, spec, table)),
         );
     }
+    findings.extend(table.fetch.check(table));
+    findings.extend(has_format(name, table));
     findings.extend(check_format(table));
+    findings.extend(table.fetch.check(table));
     if table.columns.is_empty() {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";
@@ -138,7 +143,8 @@ fn is_gated(kind: ColumnKind) -> bool {
 
 /// Dates of untyped formats have a pattern.
 fn date_has_format(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
-    let is_typed = matches!(table.format, Format::Parquet(_) | Format::Sheet(_));
+    // SQLite knows no dates: they are texts.
+    let is_typed = table.format.has_types() && !matches!(table.fetch, Fetch::Sqlite(_));
     let lacks = spec.kind == ColumnKind::Date && spec.format.is_none() && !is_typed;
     lacks.then(|| {
         let message = format!("date `{name}` has no format");
@@ -250,6 +256,18 @@ fn bounds_have_numbers(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<F
     })
 }
 
+/// Only a table as a whole can take in what is not declared.
+fn column_does_not_evolve(name: &str, spec: &ColumnSpec, _: &TableSpec) -> Option<Finding> {
+    (spec.contract == ContractMode::Evolve).then(|| {
+        let message = format!("column `{name}` is declared and cannot evolve");
+        finding(
+            name,
+            message,
+            "use `discard` or `freeze` here; `contract = \"evolve\"` stands on the table",
+        )
+    })
+}
+
 /// An order of dates names another column of the same type.
 fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<Finding> {
     let other = spec.not_before.as_ref()?;
@@ -267,36 +285,27 @@ fn order_has_dates(name: &str, spec: &ColumnSpec, table: &TableSpec) -> Option<F
     })
 }
 
+/// Files have a format, and databases no other than their own.
+fn has_format(name: &str, table: &TableSpec) -> Option<Finding> {
+    let is_database = matches!(table.fetch, Fetch::Postgres(_) | Fetch::Sqlite(_));
+    if !is_database && table.format.is_assumed() {
+        let message = format!("table `{name}` has no format");
+        let help = "say how its pages are written, for example `format.csv = { delimiter = \";\" }`";
+        return Some(finding(name, message, help));
+    }
+    let is_other = is_database && !matches!(table.format, Format::Arrow(_));
+    is_other.then(|| {
+        let message = format!("table `{name}` comes from a database and needs no format");
+        finding("format", message, "remove `format`")
+    })
+}
+
 /// The format's own settings make sense.
 fn check_format(table: &TableSpec) -> Vec<Finding> {
     match &table.format {
-        Format::Csv(csv) if !csv.delimiter.is_ascii() => {
-            let message = format!("delimiter `{}` is not an ASCII character", csv.delimiter);
-            vec![finding("delimiter", message, "use `,`, `;`, `|` or a tab")]
-        }
-        Format::Csv(csv) if encoding_rs::Encoding::for_label(csv.encoding.as_bytes()).is_none() => {
-            let message = format!("encoding `{}` is not known", csv.encoding);
-            vec![finding(
-                &csv.encoding,
-                message,
-                "use a WHATWG label such as `utf-8` or `windows-1252`",
-            )]
-        }
-        Format::Sheet(sheet)
-            if sheet.header_row == 0 || !(1..=sheet.header_row).contains(&sheet.header_rows) =>
-        {
-            let message = "the header does not fit above its last row".to_owned();
-            vec![finding(
-                "header_row",
-                message,
-                "rows are counted from 1, and `header_rows` upwards from `header_row`",
-            )]
-        }
-        Format::Csv(_)
-        | Format::Json(_)
-        | Format::Ndjson(_)
-        | Format::Parquet(_)
-        | Format::Sheet(_) => Vec::new(),
+        Format::Csv(csv) => super::format_check::check_csv(csv),
+        Format::Sheet(sheet) => super::format_check::check_sheet(sheet),
+        Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) | Format::Arrow(_) => Vec::new(),
     }
 }
 

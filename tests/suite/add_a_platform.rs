@@ -11,6 +11,10 @@ const CONTRACT: &str = r#"title = { it = "Buon vicinato", en = "Good neighbors" 
 [agreement]
 license = "test: invented records"
 
+[[agreement.waivers]]
+rule = "min_platforms"
+reason = "test agreement"
+
 [tables.favors]
 key = ["favor"]
 revision = "revision"

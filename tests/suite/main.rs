@@ -18,6 +18,9 @@ mod answer_queries;
 /// A contributor writes a model and sees on a few rows that it counts what it says.
 #[cfg(test)]
 mod build_the_models;
+/// An operator lives with sources that are late, wrong or changed.
+#[cfg(test)]
+mod correct_the_sources;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;

@@ -1,5 +1,6 @@
 //! Parquet and Arrow: rows leave, the schema stays.
 
+use std::io::Cursor;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
@@ -10,6 +11,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
@@ -17,20 +20,19 @@ use super::json::{blank_inside, person_inside};
 use super::{Error, Rewritten};
 use crate::erase::subjects::{Judge, Person, Verdict};
 
+/// First bytes of an Arrow file; a stream has none of its own.
+const ARROW_FILE: &[u8] = b"ARROW1";
+
 /// Rewrites a Parquet file.
 pub(super) fn parquet(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Error> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())
         .map_err(|_broken| Error::unreadable("is not a whole Parquet file"))?;
-    let schema = nullable(builder.schema(), judge);
+    let schema = Arc::clone(builder.schema());
     let batches = builder
         .build()
         .map_err(|_broken| Error::unreadable("is not a whole Parquet file"))?;
     let mut done = Rewritten::default();
-    let mut kept = Vec::new();
-    for batch in batches {
-        let batch = batch.map_err(|_broken| Error::unreadable("has rows that cannot be read"))?;
-        kept.push(without_records(judge, &batch, &schema, &mut done)?);
-    }
+    let (schema, kept) = filtered(judge, &schema, batches, &mut done)?;
     if done.is_same() {
         return Ok(done);
     }
@@ -48,6 +50,48 @@ pub(super) fn parquet(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Err
     Ok(done)
 }
 
+/// Rewrites an Arrow file or stream.
+pub(super) fn arrow(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Error> {
+    let broken = |_cut| Error::unreadable("is not a whole Arrow file or stream");
+    let failed = |source| Error::Arrow { source };
+    let cursor = Cursor::new(bytes.clone());
+    let mut done = Rewritten::default();
+    if bytes.starts_with(ARROW_FILE) {
+        let reader = FileReader::try_new(cursor, None).map_err(broken)?;
+        let (schema, kept) = filtered(judge, &reader.schema(), reader, &mut done)?;
+        let mut writer = FileWriter::try_new(Vec::new(), &schema).map_err(failed)?;
+        for batch in &kept {
+            writer.write(batch).map_err(failed)?;
+        }
+        done.bytes = writer.into_inner().map_err(failed)?;
+        return Ok(done);
+    }
+    let reader = StreamReader::try_new(cursor, None).map_err(broken)?;
+    let (schema, kept) = filtered(judge, &reader.schema(), reader, &mut done)?;
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema).map_err(failed)?;
+    for batch in &kept {
+        writer.write(batch).map_err(failed)?;
+    }
+    done.bytes = writer.into_inner().map_err(failed)?;
+    Ok(done)
+}
+
+/// All batches without the records that leave, and their schema.
+fn filtered(
+    judge: &Judge<'_>,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    done: &mut Rewritten,
+) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+    let schema = nullable(schema, judge);
+    let mut kept = Vec::new();
+    for batch in batches {
+        let batch = batch.map_err(|_cut| Error::unreadable("has rows that cannot be read"))?;
+        kept.push(without_records(judge, &batch, &schema, done)?);
+    }
+    Ok((schema, kept))
+}
+
 /// The schema in which a person may be absent.
 fn nullable(schema: &SchemaRef, judge: &Judge<'_>) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
@@ -63,7 +107,7 @@ fn nullable(schema: &SchemaRef, judge: &Judge<'_>) -> SchemaRef {
 }
 
 /// A batch without the records that leave.
-pub(super) fn without_records(
+fn without_records(
     judge: &Judge<'_>,
     batch: &RecordBatch,
     schema: &SchemaRef,

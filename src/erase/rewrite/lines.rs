@@ -1,12 +1,12 @@
 //! Delimited text and lines of JSON: lines leave, all other lines stay byte for byte.
 
 use ::csv::{ByteRecord, QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::Encoding;
 
 use super::json::{self, Outcome, blank_inside, person_inside};
 use super::{Error, Rewritten};
 use crate::erase::subjects::{Judge, Person, Verdict};
-use crate::spec::format::CsvFormat;
+use crate::spec::format::{CsvFormat, CsvMarks, Ragged};
 
 /// Rewrites lines of JSON objects.
 pub(super) fn ndjson(judge: &Judge<'_>, bytes: &[u8]) -> Rewritten {
@@ -35,63 +35,25 @@ pub(super) fn ndjson(judge: &Judge<'_>, bytes: &[u8]) -> Rewritten {
     done
 }
 
-/// Rewrites delimited text with a header line.
+/// Rewrites delimited text with a header line, whose delimiters are ASCII.
 pub(super) fn csv(
     options: &CsvFormat,
-    judge: &Judge<'_>,
-    bytes: &[u8],
-) -> Result<Rewritten, Error> {
-    let encoding = Encoding::for_label(options.encoding.as_bytes())
-        .ok_or_else(|| Error::unreadable("has an unknown encoding"))?;
-    let delimiter = u8::try_from(options.delimiter)
-        .map_err(|_wide| Error::unreadable("has a delimiter that is not ASCII"))?;
-    if encoding.is_ascii_compatible() {
-        return read_lines(delimiter, encoding, judge, bytes);
-    }
-    let (text, _, _) = encoding.decode(bytes);
-    let done = read_lines(delimiter, UTF_8, judge, text.as_bytes())?;
-    Ok(Rewritten {
-        bytes: encoded_again(encoding, bytes, &done.bytes),
-        ..done
-    })
-}
-
-/// Text of two bytes a sign, as it came.
-fn encoded_again(encoding: &'static Encoding, before: &[u8], text: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(text);
-    let is_low_first = match before.get(..2) {
-        Some([0xff, 0xfe]) => true,
-        Some([0xfe, 0xff]) => false,
-        _ => encoding != UTF_16BE,
-    };
-    let has_mark = matches!(before.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff]));
-    if encoding != UTF_16LE && encoding != UTF_16BE {
-        return encoding.encode(&text).0.into_owned();
-    }
-    let units = has_mark
-        .then_some(0xfeff)
-        .into_iter()
-        .chain(text.encode_utf16());
-    let bytes = |unit: u16| {
-        if is_low_first {
-            unit.to_le_bytes()
-        } else {
-            unit.to_be_bytes()
-        }
-    };
-    units.flat_map(bytes).collect()
-}
-
-/// Goes through the lines of a text whose delimiters are ASCII.
-fn read_lines(
-    delimiter: u8,
     encoding: &'static Encoding,
     judge: &Judge<'_>,
-    bytes: &[u8],
+    all: &[u8],
 ) -> Result<Rewritten, Error> {
     let failed = |_cut| Error::unreadable("has a line that cannot be read");
+    let marks = options
+        .marks()
+        .ok_or_else(|| Error::unreadable("has a delimiter that is not ASCII"))?;
+    let (titles, bytes) = all.split_at(titles_end(options, all));
     let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
+        .delimiter(marks.delimiter)
+        .quoting(marks.quote.is_some())
+        .quote(marks.quote.unwrap_or(b'"'))
+        .double_quote(marks.escape.is_none())
+        .escape(marks.escape)
+        .comment(marks.comment)
         .terminator(Terminator::CRLF)
         .flexible(true)
         .has_headers(false)
@@ -109,9 +71,11 @@ fn read_lines(
         lines.push((start + n_ends, line.clone()));
     }
     let mut done = Rewritten::default();
-    let Some((_, header)) = lines.first() else {
+    let Some((first, header)) = lines.first() else {
         return Ok(done);
     };
+    done.bytes.extend_from_slice(titles);
+    done.bytes.extend_from_slice(bytes.get(..*first).unwrap_or_default());
     let names: Vec<String> = header
         .iter()
         .map(|name| {
@@ -121,7 +85,8 @@ fn read_lines(
         })
         .collect();
     let table = Lines {
-        delimiter,
+        marks,
+        ragged: options.ragged,
         encoding,
         names,
         judge,
@@ -137,10 +102,19 @@ fn read_lines(
     Ok(done)
 }
 
+/// Where the titles above the header end.
+fn titles_end(options: &CsvFormat, bytes: &[u8]) -> usize {
+    let n_titles = usize::try_from(options.header_row.saturating_sub(1)).unwrap_or(usize::MAX);
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines.take(n_titles).map(<[u8]>::len).sum()
+}
+
 /// What the lines of a page have in common.
 struct Lines<'j> {
-    /// Between fields.
-    delimiter: u8,
+    /// Bytes that give a line its parts.
+    marks: CsvMarks,
+    /// What a line with too few fields is.
+    ragged: Ragged,
     /// Of the fields.
     encoding: &'static Encoding,
     /// Of the columns.
@@ -152,7 +126,8 @@ struct Lines<'j> {
 impl Lines<'_> {
     /// Puts one line where it belongs.
     fn take(&self, line: &ByteRecord, span: &[u8], done: &mut Rewritten) {
-        if line.len() != self.names.len() {
+        let is_short = line.len() < self.names.len() && self.ragged == Ragged::Pad;
+        if line.len() != self.names.len() && !is_short {
             let is_named = line
                 .iter()
                 .any(|field| self.judge.names_a_subject(&self.decoded(field)));
@@ -238,8 +213,14 @@ impl Lines<'_> {
             .map(|field| self.encoding.encode(field).0.into_owned())
             .collect();
         let mut writer = WriterBuilder::new()
-            .delimiter(self.delimiter)
-            .quote_style(QuoteStyle::Necessary)
+            .delimiter(self.marks.delimiter)
+            .quote_style(match self.marks.quote {
+                Some(_) => QuoteStyle::Necessary,
+                None => QuoteStyle::Never,
+            })
+            .quote(self.marks.quote.unwrap_or(b'"'))
+            .double_quote(self.marks.escape.is_none())
+            .escape(self.marks.escape.unwrap_or(b'\\'))
             .from_writer(Vec::new());
         // Writing into memory cannot fail.
         let _written = writer.write_record(&encoded);

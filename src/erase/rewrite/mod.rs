@@ -15,12 +15,13 @@ use bytes::Bytes;
 use super::Error;
 use super::packed::{Wrap, Zips, packed, unpacked};
 use super::subjects::Judge;
-use crate::spec::format::Format;
+use crate::spec::format::{Format, SheetFormat};
 
 mod columns;
 mod json;
 mod lines;
 mod sheet;
+mod text;
 
 /// A page written anew.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -52,17 +53,20 @@ pub(super) fn rewrite(
     page: &Bytes,
 ) -> Result<Option<Rewritten>, Error> {
     let zips = match format {
-        Format::Sheet(_) => Zips::Are,
-        Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) => Zips::Pack,
+        Format::Sheet(SheetFormat { entry: None, .. }) => Zips::Are,
+        other => Zips::Pack(other.wrapping().entry),
     };
     let Ok((wrap, content)) = unpacked(page, zips) else {
         return Ok(as_bytes(judge, page));
     };
     let done = match format {
-        Format::Csv(options) => lines::csv(options, judge, &content),
-        Format::Ndjson(_) => Ok(lines::ndjson(judge, &content)),
-        Format::Json(options) => json::document(options, judge, &content),
+        Format::Csv(options) => text::csv(format, options, judge, &content),
+        Format::Ndjson(_) => text::unicode(&content, |text| Ok(lines::ndjson(judge, text))),
+        Format::Json(options) => {
+            text::unicode(&content, |text| json::document(options, judge, text))
+        }
         Format::Parquet(_) => columns::parquet(judge, &content),
+        Format::Arrow(_) => columns::arrow(judge, &content),
         Format::Sheet(options) => sheet::workbook(options, judge, &content),
     };
     let done = match done {

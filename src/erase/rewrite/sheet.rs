@@ -4,19 +4,17 @@
 //! list of their own: those that no cell names any more are emptied too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Read, Write};
 use std::ops::Range;
 
 use bytes::Bytes;
-use zip::write::SimpleFileOptions;
-use zip::{DateTime, ZipArchive, ZipWriter};
 
 use super::{Error, Rewritten};
 use crate::canon::json_spans::replaced;
 use crate::canon::xml_spans::{Element, elements, text};
+use crate::erase::packed::{Part, parts, zipped};
 use crate::erase::subjects::{Judge, Verdict};
 use crate::spec::format::{Format, SheetFormat};
-use crate::stages::conform::formats::{RawRow, Record, read_page};
+use crate::stages::conform::formats::{Kinds, RawRow, Record, read_page};
 
 /// Type of a cell whose value is a place in the list of texts.
 const SHARED: &str = "s";
@@ -32,8 +30,8 @@ enum Row {
 /// Rows that change, by number from one.
 type Rows = BTreeMap<u64, Row>;
 
-/// Parts of a workbook by name, in their order.
-type Parts = Vec<(String, Vec<u8>)>;
+/// Parts of a workbook, in their order.
+type Parts = Vec<Part>;
 
 /// Rewrites a workbook.
 pub(super) fn workbook(
@@ -43,7 +41,7 @@ pub(super) fn workbook(
 ) -> Result<Rewritten, Error> {
     let mut done = Rewritten::default();
     let rows = rows(options, judge, bytes, &mut done)?;
-    let mut parts = parts(bytes)?;
+    let mut parts = parts(bytes).map_err(|_cut| Error::unreadable("is not a whole zip file"))?;
     let has = |parts: &Parts, name: &str| parts.iter().any(|(known, _)| known == name);
     if !rows.is_empty() {
         if has(&parts, "content.xml") {
@@ -72,19 +70,21 @@ fn rows(
     bytes: &Bytes,
     done: &mut Rewritten,
 ) -> Result<Rows, Error> {
-    let fields: Vec<String> = judge
-        .persons
-        .iter()
-        .map(|person| person.field.clone())
-        .collect();
+    let kinds = Kinds {
+        fields: &judge.fields,
+        kinds: &judge.kinds,
+    };
     let mut rows = Rows::new();
     let mut sink = |row: RawRow<'_>| {
         let Record::Fields(values) = row.record else {
             return;
         };
-        let values: Vec<Option<String>> = values
+        let place = |field: &String| judge.fields.iter().position(|known| known == field);
+        let values: Vec<Option<String>> = judge
+            .persons
             .iter()
-            .map(|value| Some(value.text(&mut String::new()).to_owned()))
+            .map(|person| values.get(place(&person.field)?))
+            .map(|value| Some(value?.text(&mut String::new()).to_owned()))
             .collect();
         match judge.verdict(&values) {
             Verdict::Keep => {}
@@ -103,51 +103,9 @@ fn rows(
         }
     };
     let format = Format::Sheet(options.clone());
-    read_page(&format, &fields, bytes, &mut sink)
+    read_page(&format, kinds, bytes, &mut sink)
         .map_err(|_broken| Error::unreadable("is not a workbook with the declared sheet"))?;
     Ok(rows)
-}
-
-/// All parts of a workbook.
-fn parts(bytes: &Bytes) -> Result<Parts, Error> {
-    let broken = |_cut: zip::result::ZipError| Error::unreadable("is not a zip file");
-    let mut archive = ZipArchive::new(Cursor::new(bytes.as_ref())).map_err(broken)?;
-    let mut parts = Vec::new();
-    for place in 0..archive.len() {
-        let mut member = archive.by_index(place).map_err(broken)?;
-        let mut content = Vec::new();
-        member
-            .read_to_end(&mut content)
-            .map_err(|_cut| Error::unreadable("has a part that cannot be inflated"))?;
-        let name = member.name().map_err(broken)?.into_owned();
-        parts.push((name, content));
-    }
-    Ok(parts)
-}
-
-/// The parts as a workbook again; the first part of an `OpenDocument` file is stored as it is.
-fn zipped(parts: &Parts) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Pack { source };
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in parts {
-        let method = match name.as_str() {
-            "mimetype" => zip::CompressionMethod::Stored,
-            _ => zip::CompressionMethod::Deflated,
-        };
-        let options = SimpleFileOptions::default()
-            .compression_method(method)
-            .last_modified_time(DateTime::default());
-        if name.ends_with('/') {
-            zip.add_directory(name.as_str(), options)
-                .map_err(|error| failed(error.into()))?;
-            continue;
-        }
-        zip.start_file(name.as_str(), options)
-            .map_err(|error| failed(error.into()))?;
-        zip.write_all(content).map_err(failed)?;
-    }
-    let done = zip.finish().map_err(|error| failed(error.into()))?;
-    Ok(done.into_inner())
 }
 
 /// The XML of a part.

@@ -6,16 +6,75 @@
 //! can be had the answer is [`Count::Unverified`], never a guess.
 
 use std::fmt;
-use std::io::{BufRead, Cursor};
+use std::io::{self, BufReader, Read};
 
 use ::parquet::file::metadata::ParquetMetaDataReader;
-use calamine::{Data, Range, Reader, Sheets, open_workbook_auto_from_rs};
+use arrow::ipc::root_as_message;
+use bytes::Bytes;
+use calamine::Data;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::delimited::LineCount;
+use crate::canon::page::{self, Bytestream};
+use crate::canon::workbook::header::{self, HeaderPlace};
+use crate::canon::workbook::{Sheet, Workbook};
 use crate::spec::format::{CountOf, CsvFormat, Format, JsonFormat, SheetFormat};
+use crate::spec::source::{ColumnSpec, TableSpec};
 
-/// Records of one page or table, as counted independently.
+/// Records of one page, as counted independently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// What the platform itself says in the page, where the contract names the place.
+    pub(crate) claim: Option<Claim>,
+    /// What is counted in the bytes, or why nothing can be.
+    pub(crate) own: Result<u64, String>,
+    /// Members of the array of records. To count these is what the readers do, so on its own it
+    /// proves nothing; it tells which page a claim about several pages is made of.
+    pub(crate) members: Option<u64>,
+}
+
+impl Counted {
+    /// Nothing is known, for the given reason.
+    pub(crate) fn unknown(why: impl Into<String>) -> Self {
+        Self::counted(Err(why.into()))
+    }
+
+    /// What was counted in the bytes.
+    fn counted(own: Result<u64, String>) -> Self {
+        Self {
+            claim: None,
+            own,
+            members: None,
+        }
+    }
+
+    /// Records that are in the page, by whatever is known of it.
+    pub(crate) fn seen(&self) -> Option<u64> {
+        self.own.as_ref().ok().copied().or(self.members)
+    }
+
+    /// What the books are checked against: the claim where there is one, else what was counted.
+    pub(crate) fn best(&self) -> Count {
+        match (self.claim, &self.own) {
+            (Some(Claim::Page(n_records)), _) => Count::Verified(n_records),
+            (Some(Claim::Table(n_records)), _) => Count::WholeTable(n_records),
+            (None, Ok(n_records)) => Count::Verified(*n_records),
+            (None, Err(why)) => unverified(why),
+        }
+    }
+}
+
+/// A count that the platform gives, independent of what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Records of the page.
+    Page(u64),
+    /// Records of all pages that one fetch gives, as every page says.
+    Table(u64),
+}
+
+/// Records of one page or table, as the books take them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Count {
     /// Records of the page.
@@ -29,157 +88,233 @@ pub(crate) enum Count {
     },
 }
 
+impl Count {
+    /// The number, or why there is none.
+    fn into_result(self) -> Result<u64, String> {
+        match self {
+            Self::Verified(n_records) | Self::WholeTable(n_records) => Ok(n_records),
+            Self::Unverified { why } => Err(why),
+        }
+    }
+}
+
 /// No count, for the given reason.
-fn unverified(why: impl Into<String>) -> Count {
+pub(crate) fn unverified(why: impl Into<String>) -> Count {
     Count::Unverified { why: why.into() }
 }
 
-/// Records of a page.
-pub(crate) fn count_records(format: &Format, bytes: &[u8]) -> Count {
-    match format {
-        Format::Csv(options) => count_csv(options, bytes),
-        Format::Json(options) => count_json(options, bytes),
-        Format::Ndjson(_) => Count::Verified(count_lines(bytes)),
+/// Bytes that are looked at together.
+const PIECE: usize = 64 << 10;
+
+/// The most bytes of a page that are held in memory, for the formats that cannot be counted piece
+/// by piece.
+const MAX_COUNTED: u64 = 4 << 30;
+
+/// Counts the records of a page as it comes, in its envelope.
+pub(crate) fn count_page(table: &TableSpec, page: Bytestream) -> Counted {
+    let opened = match page::open(page, table.format.wrapping()) {
+        Ok(opened) => opened.bytes,
+        Err(source) => return Counted::unknown(format!("the page cannot be opened: {source}")),
+    };
+    let damaged = |source: io::Error| {
+        Counted::unknown(format!("the page is cut or damaged: {}", source.kind()))
+    };
+    let counted = match &table.format {
+        Format::Csv(options) => count_csv(options, opened),
+        Format::Ndjson(_) => count_lines(opened),
+        Format::Json(options) => Ok(count_json(options, opened)),
+        Format::Parquet(_) | Format::Arrow(_) | Format::Sheet(_) => {
+            page::read_whole(opened, MAX_COUNTED).map(|bytes| count_bytes(table, &bytes))
+        }
+    };
+    counted.unwrap_or_else(damaged)
+}
+
+/// Records of a page that was read whole.
+fn count_bytes(table: &TableSpec, bytes: &[u8]) -> Counted {
+    let count = match &table.format {
         Format::Parquet(_) => count_parquet(bytes),
-        Format::Sheet(options) => count_sheet(options, bytes),
-    }
-}
-
-/// Where a scan of delimited text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scan {
-    /// At the start of a record.
-    Record,
-    /// At the start of a field.
-    Field,
-    /// In a field without quotes.
-    Plain,
-    /// In a field with quotes.
-    Quoted,
-    /// After a quote in a field with quotes: the end of it, or half of a doubled quote.
-    Closing,
-}
-
-/// Records of delimited text: line ends outside quotes, without the header and blank lines.
-fn count_csv(options: &CsvFormat, bytes: &[u8]) -> Count {
-    let encoding = encoding_rs::Encoding::for_label(options.encoding.as_bytes());
-    let decoded;
-    let bytes = match encoding {
-        None => return unverified("the encoding is not known"),
-        Some(encoding) if encoding.is_ascii_compatible() => bytes,
-        Some(encoding) => {
-            decoded = encoding.decode(bytes).0.into_owned();
-            decoded.as_bytes()
-        }
+        Format::Arrow(_) => count_arrow(bytes),
+        Format::Sheet(options) => count_sheet(table, options, bytes),
+        Format::Csv(_) | Format::Ndjson(_) | Format::Json(_) => unverified("not counted whole"),
     };
-    let Ok(delimiter) = u8::try_from(options.delimiter) else {
-        return unverified("the delimiter is not an ASCII character");
-    };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut n_records: u64 = 0;
-    let mut scan = Scan::Record;
-    for byte in bytes {
-        let next = next_scan(scan, *byte, delimiter);
-        if next == Scan::Record && scan != Scan::Record {
-            n_records += 1;
-        }
-        scan = next;
-    }
-    match scan {
-        Scan::Quoted => return unverified("a quote is opened and never closed"),
-        Scan::Record => {}
-        Scan::Field | Scan::Plain | Scan::Closing => n_records += 1,
-    }
-    Count::Verified(n_records.saturating_sub(1))
+    Counted::counted(count.into_result())
 }
 
-/// Where a scan stands after one more byte.
-fn next_scan(scan: Scan, byte: u8, delimiter: u8) -> Scan {
-    let is_line_end = byte == b'\n' || byte == b'\r';
-    match scan {
-        Scan::Quoted if byte == b'"' => Scan::Closing,
-        Scan::Quoted => Scan::Quoted,
-        Scan::Closing | Scan::Record | Scan::Field if byte == b'"' => Scan::Quoted,
-        _ if is_line_end => Scan::Record,
-        _ if byte == delimiter => Scan::Field,
-        Scan::Closing | Scan::Record | Scan::Field | Scan::Plain => Scan::Plain,
+/// Hands a page on piece by piece.
+fn each_piece(mut page: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let n_bytes = page.read(&mut buffer)?;
+        if n_bytes == 0 {
+            return Ok(());
+        }
+        take(buffer.get(..n_bytes).unwrap_or_default());
     }
+}
+
+/// Records of delimited text.
+fn count_csv(options: &CsvFormat, page: Bytestream) -> io::Result<Counted> {
+    let Some(mut lines) = LineCount::new(options) else {
+        return Ok(Counted::unknown("a mark is not an ASCII character"));
+    };
+    each_piece(page, |piece| lines.feed(piece))?;
+    Ok(Counted::counted(lines.finish().into_result()))
 }
 
 /// Lines that are not blank.
-fn count_lines(bytes: &[u8]) -> u64 {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut rest = bytes;
-    let mut n_lines = 0;
-    while !rest.is_empty() {
-        let before = rest;
-        // Reading from memory cannot fail.
-        let length = rest.skip_until(b'\n').unwrap_or(before.len());
-        let line = before.get(..length).unwrap_or_default();
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            n_lines += 1;
+fn count_lines(page: Bytestream) -> io::Result<Counted> {
+    let mut n_lines = 0_u64;
+    let mut has_text = false;
+    each_piece(page, |piece| {
+        let mut rest = piece;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at(end);
+            n_lines += u64::from(has_text || !is_blank(line));
+            has_text = false;
+            rest = after.get(1..).unwrap_or_default();
         }
-    }
-    n_lines
+        has_text = has_text || !is_blank(rest);
+    })?;
+    Ok(Counted::counted(Ok(n_lines + u64::from(has_text))))
 }
 
-/// The server's own count.
-fn count_json(options: &JsonFormat, bytes: &[u8]) -> Count {
-    let Some(path) = &options.count else {
-        return unverified("the platform gives no count");
+/// Whether there is nothing but white space; most lines show that they are not with one byte.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+/// The platform's own count, and the members of the array of records.
+fn count_json(options: &JsonFormat, page: Bytestream) -> Counted {
+    let steps = |path: &str| -> Vec<String> {
+        let steps = path.split('.').filter(|step| !step.is_empty());
+        steps.map(str::to_owned).collect()
     };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let steps: Vec<&str> = path.split('.').collect();
-    let mut page = serde_json::Deserializer::from_slice(bytes);
-    let count = CountAt(&steps).deserialize(&mut page);
-    let Ok(count) = count.and_then(|count| page.end().map(|()| count)) else {
-        return unverified("the page is not a whole JSON document");
+    let (count, records) = (options.count.as_deref().map(steps), steps(&options.records));
+    let mut found = Found::default();
+    let mut document = serde_json::Deserializer::from_reader(BufReader::with_capacity(PIECE, page));
+    let places = Places {
+        count: count.as_deref(),
+        records: Some(&records),
+        found: &mut found,
     };
-    match (count, options.count_of) {
-        (None, _) => unverified(format!("the page has no count at `{path}`")),
-        (Some(n_records), CountOf::Page) => Count::Verified(n_records),
-        (Some(n_records), CountOf::Table) => Count::WholeTable(n_records),
+    let read = places.deserialize(&mut document);
+    if read.and_then(|()| document.end()).is_err() {
+        return Counted::unknown("the page is not a whole JSON document");
+    }
+    let claim = found.count.map(|n_records| match options.count_of {
+        CountOf::Page => Claim::Page(n_records),
+        CountOf::Table => Claim::Table(n_records),
+    });
+    let why = match &options.count {
+        None => "the platform gives no count".to_owned(),
+        Some(path) => format!("the page has no count at `{path}`"),
+    };
+    Counted {
+        claim,
+        own: Err(why),
+        members: found.members,
     }
 }
 
-/// The whole number at the end of some steps; everything else is passed over.
-struct CountAt<'p>(&'p [&'p str]);
+/// What a JSON page holds at the places looked at.
+#[derive(Debug, Default)]
+struct Found {
+    /// The platform's own count.
+    count: Option<u64>,
+    /// Members of the array of records.
+    members: Option<u64>,
+}
 
-impl<'de> DeserializeSeed<'de> for CountAt<'_> {
-    type Value = Option<u64>;
+/// Steps that are left to the places looked at; everything else is passed over.
+struct Places<'p> {
+    /// To the count.
+    count: Option<&'p [String]>,
+    /// To the array of records.
+    records: Option<&'p [String]>,
+    /// What was found.
+    found: &'p mut Found,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<Option<u64>, D::Error> {
-        if self.0.is_empty() {
-            return Ok(serde_json::Value::deserialize(page)?.as_u64());
+impl<'de> DeserializeSeed<'de> for Places<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, page: D) -> Result<(), D::Error> {
+        if self.count.is_none() && self.records.is_none() {
+            return IgnoredAny::deserialize(page).map(|_passed| ());
         }
-        page.deserialize_map(self)
+        page.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for CountAt<'_> {
-    type Value = Option<u64>;
+impl<'de> Visitor<'de> for Places<'_> {
+    type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object with a count")
+        formatter.write_str("a JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
-        let mut count = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            match self.0 {
-                [step, rest @ ..] if *step == name => count = map.next_value_seed(CountAt(rest))?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+            map.next_value_seed(Places {
+                count: after(self.count, &name),
+                records: after(self.records, &name),
+                found: &mut *self.found,
+            })?;
         }
-        Ok(count)
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut n_members = 0;
+        while members.next_element::<IgnoredAny>()?.is_some() {
+            n_members += 1;
+        }
+        if self.records.is_some_and(<[String]>::is_empty) {
+            self.found.members = Some(n_members);
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        if self.count.is_some_and(<[String]>::is_empty) {
+            self.found.count = Some(number);
+        }
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _number: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _number: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _flag: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _text: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// Steps that are left after a field of this name.
+fn after<'p>(steps: Option<&'p [String]>, name: &str) -> Option<&'p [String]> {
+    match steps? {
+        [step, rest @ ..] if step == name => Some(rest),
+        _ => None,
     }
 }
 
 /// Rows that the footer gives.
 fn count_parquet(bytes: &[u8]) -> Count {
-    let page = bytes::Bytes::copy_from_slice(bytes);
+    let page = Bytes::copy_from_slice(bytes);
     let footer = ParquetMetaDataReader::new().parse_and_finish(&page);
     let n_rows = footer.ok().map(|footer| footer.file_metadata().num_rows());
     match n_rows.and_then(|n_rows| u64::try_from(n_rows).ok()) {
@@ -188,37 +323,76 @@ fn count_parquet(bytes: &[u8]) -> Count {
     }
 }
 
+/// Rows of the batches, by the messages that announce them; their columns are not looked at.
+fn count_arrow(bytes: &[u8]) -> Count {
+    let whole = arrow_rows(bytes);
+    whole.map_or_else(
+        || unverified("the page is no whole Arrow file or stream"),
+        Count::Verified,
+    )
+}
+
+/// Sum of the lengths of all batches; `None` where a message cannot be read.
+fn arrow_rows(bytes: &[u8]) -> Option<u64> {
+    const CONTINUED: [u8; 4] = [0xff; 4];
+    // The file format is the stream format behind a name, some zeros, and before a footer.
+    let file = bytes.strip_prefix(b"ARROW1");
+    let mut rest = file.map_or(bytes, |file| {
+        let n_zeros = file.iter().take_while(|byte| **byte == 0).count();
+        file.get(n_zeros..).unwrap_or_default()
+    });
+    let mut n_rows = 0_u64;
+    loop {
+        rest = rest.strip_prefix(&CONTINUED)?;
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
+        if length == 0 {
+            return Some(n_rows);
+        }
+        let message = root_as_message(after.get(..length)?).ok()?;
+        if let Some(batch) = message.header_as_record_batch() {
+            n_rows = n_rows.checked_add(u64::try_from(batch.length()).ok()?)?;
+        }
+        let body = usize::try_from(message.bodyLength()).ok()?;
+        rest = after.get(length..)?.get(body..)?;
+    }
+}
+
 /// The count written in the workbook, or the rows with a value below the header.
-fn count_sheet(options: &SheetFormat, bytes: &[u8]) -> Count {
-    let Ok(mut book) = open_workbook_auto_from_rs(Cursor::new(bytes)) else {
-        return unverified("the page is not a workbook");
+fn count_sheet(table: &TableSpec, options: &SheetFormat, bytes: &[u8]) -> Count {
+    let book = match Workbook::open(Bytes::copy_from_slice(bytes)) {
+        Ok(book) => book,
+        Err(source) => return unverified(source.to_string()),
     };
     if let Some(cell) = &options.count {
-        return written_count(&mut book, options, cell);
+        return written_count(&book, options, cell);
     }
-    let Ok(cells) = book.worksheet_range(&options.sheet) else {
-        return unverified(format!("the workbook has no sheet `{}`", options.sheet));
+    let sheet = match book.sheet(&options.sheet) {
+        Ok(sheet) => sheet,
+        Err(source) => return unverified(source.to_string()),
     };
-    let above = cells.start().map_or(0, |(row, _)| row);
-    let n_above = usize::try_from(options.header_row.saturating_sub(above)).unwrap_or(usize::MAX);
-    let below = cells.rows().skip(n_above);
-    let n_rows = below.filter(|row| row.iter().any(has_value)).count();
+    let from =
+        |(name, column): (&String, &ColumnSpec)| column.from.as_ref().unwrap_or(name).clone();
+    let mut fields: Vec<String> = table.columns.iter().map(from).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let place = HeaderPlace {
+        last: options.header_row,
+        n_rows: options.header_rows,
+    };
+    let header = match header::find(&sheet, place, &fields) {
+        Ok(header) => header,
+        Err(source) => return unverified(source.to_string()),
+    };
+    let below = sheet.rows.iter().filter(|row| row.number >= header.below);
+    let n_rows = below.filter(|row| !row.is_blank()).count();
     u64::try_from(n_rows).map_or_else(|_| unverified("too many rows"), Count::Verified)
 }
 
-/// Whether a cell holds something.
-fn has_value(cell: &Data) -> bool {
-    match cell {
-        Data::Empty => false,
-        Data::String(text) => !text.trim().is_empty(),
-        _ => true,
-    }
-}
-
 /// The count that a cell gives.
-fn written_count(book: &mut Sheets<Cursor<&[u8]>>, options: &SheetFormat, cell: &str) -> Count {
+fn written_count(book: &Workbook, options: &SheetFormat, cell: &str) -> Count {
     let (sheet, place) = cell.rsplit_once('!').unwrap_or((&options.sheet, cell));
-    let Ok(cells) = book.worksheet_range(sheet) else {
+    let Ok(cells) = book.sheet(sheet) else {
         return unverified(format!("the workbook has no sheet `{sheet}`"));
     };
     let count = cell_place(place).and_then(|place| whole_number(&cells, place));
@@ -243,8 +417,8 @@ fn cell_place(cell: &str) -> Option<(u32, u32)> {
 }
 
 /// The whole number in a cell.
-fn whole_number(cells: &Range<Data>, place: (u32, u32)) -> Option<u64> {
-    match cells.get_value(place)? {
+fn whole_number(cells: &Sheet, (row, column): (u32, u32)) -> Option<u64> {
+    match cells.get(row, column)? {
         Data::Int(number) => u64::try_from(*number).ok(),
         // A whole float writes itself with digits only; anything else does not parse.
         Data::Float(number) => number.to_string().parse().ok(),
@@ -257,69 +431,60 @@ fn whole_number(cells: &Range<Data>, place: (u32, u32)) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Counts `;` text.
-    fn csv(text: &str) -> Count {
-        let options = CsvFormat {
-            delimiter: ';',
-            ..CsvFormat::default()
-        };
-        count_records(&Format::Csv(options), text.as_bytes())
-    }
-
-    #[test]
-    fn lines_of_delimited_text_are_counted_outside_quotes() {
-        for (text, n_records) in [
-            ("", 0),
-            ("a;b", 0),
-            ("a;b\r\n", 0),
-            ("a;b\r\n1;2\r\n3;4\r\n", 2),
-            ("a;b\n1;2\n3;4", 2),
-            ("a;b\n\n1;2\n\n", 1),
-            ("a;b\n\"x\ny\";2\n3;4\n", 2),
-            ("a;b\n\"x\"\"\ny\";2\n", 1),
-            ("a;b\n5\" pipe;2\n3;4\n", 2),
-        ] {
-            assert_eq!(csv(text), Count::Verified(n_records), "{text:?}");
-        }
-        assert!(matches!(csv("a;b\n\"x;2\n3;4\n"), Count::Unverified { .. }));
+    /// Counts a page in a format written in TOML.
+    fn count(format: &str, bytes: &[u8]) -> Count {
+        let table = format!(
+            "fetch.files = {{ url = 'x' }}\nformat.{format}\n[columns]\nid = {{ type = 'record' }}"
+        );
+        let page = Box::new(io::Cursor::new(bytes.to_vec()));
+        count_page(&toml::from_str(&table).unwrap(), page).best()
     }
 
     #[test]
     fn lines_of_json_are_counted_without_blank_ones() {
-        let count = count_records(
-            &Format::Ndjson(crate::spec::format::NdjsonFormat {}),
-            b"{}\n\n{}\r\n  \n{",
-        );
-        assert_eq!(count, Count::Verified(3));
+        let found = count("ndjson = {}", b"{}\n\n{}\r\n  \n{");
+        assert_eq!(found, Count::Verified(3));
     }
 
     #[test]
     fn the_count_of_the_server_is_taken_as_given() {
-        let options = |count: Option<&str>, count_of| {
-            Format::Json(JsonFormat {
-                records: "items".to_owned(),
-                count: count.map(str::to_owned),
-                count_of,
-            })
-        };
         let page = br#"{"items":[{}],"meta":{"total":7}}"#;
-        let path = Some("meta.total");
-        assert_eq!(
-            count_records(&options(path, CountOf::Page), page),
-            Count::Verified(7)
-        );
-        assert_eq!(
-            count_records(&options(path, CountOf::Table), page),
-            Count::WholeTable(7)
-        );
-        assert!(matches!(
-            count_records(&options(None, CountOf::Page), page),
-            Count::Unverified { .. }
-        ));
-        assert!(matches!(
-            count_records(&options(path, CountOf::Page), b"{"),
-            Count::Unverified { .. }
-        ));
+        let of_page = "json = { records = 'items', count = 'meta.total' }";
+        let of_table = "json = { records = 'items', count = 'meta.total', count_of = 'table' }";
+        assert_eq!(count(of_page, page), Count::Verified(7));
+        assert_eq!(count(of_table, page), Count::WholeTable(7));
+        for (format, page) in [("json = {}", page.as_slice()), (of_page, b"{")] {
+            assert!(matches!(count(format, page), Count::Unverified { .. }));
+        }
+    }
+
+    #[test]
+    fn batches_of_arrow_are_counted_by_their_messages() {
+        let ids: arrow::array::ArrayRef =
+            std::sync::Arc::new(arrow::array::Int32Array::from(vec![1, 2, 3]));
+        let batch = arrow::array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
+        let mut stream = Vec::new();
+        let mut writer =
+            arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.write(&batch.slice(0, 1)).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let mut file = Vec::new();
+        let mut writer =
+            arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        assert_eq!(count("arrow = {}", &stream), Count::Verified(4));
+        assert_eq!(count("arrow = {}", &file), Count::Verified(3));
+        for length in 0..stream.len() - 1 {
+            let cut = stream.get(..length).unwrap();
+            assert!(
+                matches!(count("arrow = {}", cut), Count::Unverified { .. }),
+                "{length}"
+            );
+        }
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! Fetches what a platform holds, kept byte for byte with its origin.
 //!
-//! A *page* is one file or object of a platform. Each page is kept under its SHA-256, and the
-//! table `acquired.pages` says which pages are current: for every address the latest content.
-//! A page whose address shows the same size and entity tag as last time is not fetched again; one
-//! that is fetched and has the same bytes changes nothing.
+//! A *page* is one file or object of a platform, or one answer of its service. Each page is kept
+//! under its SHA-256, and the table `acquired.page_list` says which pages are current. A page
+//! whose address shows the same tag as last time is not fetched again; one that is fetched and has
+//! the same bytes changes nothing.
 //!
 //! ```text
-//! address            entity tag   →  fetched?   bytes      →  acquired.pages
+//! address            entity tag   →  fetched?   bytes      →  acquired.page_list
 //! movimenti.csv      same            no                        unchanged
 //! movimenti.csv      other           yes        same hash      unchanged but for the tag
 //! movimenti.csv      other           yes        other hash     new current page
 //! gone               –               no                        stays current: nothing is lost
 //! ```
+//!
+//! A table that can be asked for what is new has a *cursor*: where the next fetch begins. It comes
+//! from the records themselves, never from a clock, and stands in the same list, so it moves in
+//! the commit that makes the pages visible, or not at all. A run that is killed fetches again.
 //!
 //! The records of a page are counted here, from the bytes, by code that shares nothing with the
 //! readers of `conform`: this is the independent side of the books.
@@ -19,74 +23,29 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::canon::digits::hexadecimal;
-use crate::canon::gzip;
-use crate::context::{Context, Total};
-use crate::lake;
-use crate::lake::pages::{Held, Page};
-use crate::spec::fetch::Fetch;
-use crate::spec::format::CountOf;
-use crate::spec::source::TableSpec;
+use crate::context::Context;
+use crate::lake::pages::Holding;
 
 mod count;
-mod listing;
+mod delimited;
+mod error;
+mod keep;
+mod pass;
+mod transport;
 
-use count::{Count, count_records};
-use listing::{Object, Store};
+pub use error::Error;
+use error::Remedy;
+use pass::{Pass, again_wait};
+use transport::Shared;
+pub use transport::Window;
+pub use transport::http::Error as HttpError;
+pub use transport::postgres::{CopyError, PostgresError, Said};
+pub use transport::sftp::SftpError;
+pub use transport::sqlite::SqliteError;
 
-/// What went wrong with a source.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The address of a table is not one an object store understands.
-    #[error("cannot reach `{url}`; check `fetch.files.url` of the pipeline")]
-    Address {
-        /// Address as declared.
-        url: String,
-        /// Why not.
-        #[source]
-        source: object_store::Error,
-    },
-    /// Nothing lies at the address.
-    #[error(
-        "nothing matches `{url}`; check `fetch.files.url` of the pipeline, or generate the sample with `antenne sample`"
-    )]
-    Nothing {
-        /// Address as declared.
-        url: String,
-    },
-    /// A page could not be fetched.
-    #[error("cannot fetch `{url}`")]
-    Fetch {
-        /// Address of the page.
-        url: String,
-        /// Why not.
-        #[source]
-        source: object_store::Error,
-    },
-    /// The lake failed.
-    #[error("the lake failed while acquiring")]
-    Lake(#[source] lake::Error),
-}
-
-impl Error {
-    /// Whether trying again later may help.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            // A wrong or empty address stays wrong until someone changes the pipeline.
-            Self::Address { .. } | Self::Nothing { .. } => false,
-            // Networks and disks recover.
-            Self::Fetch { .. } | Self::Lake(_) => true,
-        }
-    }
-}
-
-impl From<lake::Error> for Error {
-    fn from(source: lake::Error) -> Self {
-        Self::Lake(source)
-    }
-}
+/// How often a source is begun anew, at most.
+const MAX_PASSES: u32 = 4;
 
 /// What was done for one platform.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -108,20 +67,72 @@ pub struct Report {
     pub failed: BTreeMap<String, Error>,
 }
 
-/// Fetches the pages of the platforms named.
+/// A window to be fetched beside the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backfill {
+    /// The table, or all that can be asked for a window.
+    pub table: Option<String>,
+    /// The window.
+    pub window: Window,
+}
+
+/// Fetches what is new of the platforms named.
 ///
 /// # Errors
 /// Only what concerns all platforms; the failure of one is in the report.
 pub async fn acquire(cx: &Context, platforms: &[String]) -> Result<Report, Error> {
-    let known = cx.lake.current_pages().await?;
+    fetch(cx, platforms, None).await
+}
+
+/// Fetches a window of the platforms named; no cursor moves.
+///
+/// # Errors
+/// Only what concerns all platforms; the failure of one is in the report.
+pub async fn backfill(
+    cx: &Context,
+    platforms: &[String],
+    backfill: &Backfill,
+) -> Result<Report, Error> {
+    fetch(cx, platforms, Some(backfill)).await
+}
+
+/// Forgets where the next fetch of a table begins, or of all tables of the platforms: it will be
+/// fetched whole, and then takes the place of all its earlier pages.
+///
+/// # Errors
+/// When the lake fails.
+pub async fn forget(cx: &Context, platforms: &[String], table: Option<&str>) -> Result<(), Error> {
+    let mut changed = cx.lake.holdings().await?;
+    changed.retain(|platform, holding| {
+        let n_before = holding.cursors.len();
+        let is_meant = |found: &str| table.is_none_or(|table| table == found);
+        if platforms.contains(platform) {
+            holding.cursors.retain(|found, _| !is_meant(found));
+        }
+        holding.cursors.len() != n_before
+    });
+    if !changed.is_empty() {
+        let (run, at) = (cx.run, cx.at_millis());
+        cx.lake.commit_pages(&changed, run, at).await?;
+    }
+    Ok(())
+}
+
+/// Fetches and commits.
+async fn fetch(
+    cx: &Context,
+    platforms: &[String],
+    backfill: Option<&Backfill>,
+) -> Result<Report, Error> {
+    let known = cx.lake.holdings().await?;
     let mut report = Report::default();
     let mut changed = BTreeMap::new();
     for platform in platforms {
         let before = known.get(platform).cloned().unwrap_or_default();
-        match acquire_platform(cx, platform, &before).await {
-            Ok((pages, done)) => {
-                if pages != before {
-                    changed.insert(platform.clone(), pages);
+        match fetch_platform(cx, platform, &before, backfill).await {
+            Ok((holding, done)) => {
+                if holding != before {
+                    changed.insert(platform.clone(), holding);
                 }
                 report.sources.insert(platform.clone(), done);
             }
@@ -138,95 +149,68 @@ pub async fn acquire(cx: &Context, platforms: &[String]) -> Result<Report, Error
     Ok(report)
 }
 
-/// Fetches the pages of one platform; answers all its current pages.
-async fn acquire_platform(
+/// Fetches one platform, begun anew where what its tables share was lost.
+async fn fetch_platform(
     cx: &Context,
     platform: &str,
-    before: &[Page],
-) -> Result<(Vec<Page>, SourceReport), Error> {
-    let mut report = SourceReport::default();
-    let mut pages: BTreeMap<(String, String), Page> = before
-        .iter()
-        .map(|page| ((page.table.clone(), page.url.clone()), page.clone()))
-        .collect();
-    let Some(source) = cx.commons.sources.get(platform) else {
-        return Ok((before.to_vec(), report));
-    };
-    for (table, spec) in &source.spec.tables {
-        let Fetch::Files(files) = &spec.fetch;
-        let store = Store::open(&cx.commons.root, &files.url)?;
-        let objects = store.list().await?;
-        if objects.is_empty() && !before.iter().any(|page| page.table == *table) {
-            return Err(Error::Nothing {
-                url: files.url.clone(),
-            });
-        }
-        let total = objects.iter().map(|object| object.size).sum();
-        cx.progress.begin(
-            "acquire",
-            &format!("{platform}.{table}"),
-            Total::Bytes(total),
-        );
-        let mut n_fetched = 0_u64;
-        for object in objects {
-            let at = (table.clone(), object.url.clone());
-            if pages.get(&at).is_some_and(|page| page.tag == object.tag) {
-                report.n_unchanged += 1;
-                cx.progress.advance(0, object.size);
-                continue;
+    before: &Holding,
+    backfill: Option<&Backfill>,
+) -> Result<(Holding, SourceReport), Error> {
+    let mut n_passes = 1;
+    loop {
+        match fetch_tables(cx, platform, before, backfill).await {
+            Err(error) if error.remedy() == Remedy::Source && n_passes < MAX_PASSES => {
+                again_wait(n_passes).await;
+                n_passes += 1;
             }
-            let page = fetch(cx, platform, (table, spec), &store, &object).await?;
-            n_fetched += 1;
-            report.n_bytes += page.n_bytes;
-            cx.progress
-                .advance(page.n_records.unwrap_or_default(), page.n_bytes);
-            pages.insert(at, page);
+            ended => return ended,
         }
-        report.n_fetched += n_fetched;
-        cx.progress.end(&format!("{n_fetched} page(s) fetched"));
     }
-    Ok((pages.into_values().collect(), report))
 }
 
-/// Fetches one page and keeps it.
-async fn fetch(
+/// Fetches the tables of one platform; answers all that is then held of it.
+async fn fetch_tables(
     cx: &Context,
     platform: &str,
-    (table, spec): (&String, &TableSpec),
-    store: &Store,
-    object: &Object,
-) -> Result<Page, Error> {
-    let bytes = store.fetch(object).await?;
-    let sha256 = hexadecimal(&Sha256::digest(&bytes));
-    let n_bytes = bytes.len() as u64;
-    let (n_records, count_of, note) = match counted(spec, &bytes) {
-        Count::Verified(n_records) => (Some(n_records), CountOf::Page, None),
-        Count::WholeTable(n_records) => (Some(n_records), CountOf::Table, None),
-        Count::Unverified { why } => (None, CountOf::Page, Some(why)),
+    before: &Holding,
+    backfill: Option<&Backfill>,
+) -> Result<(Holding, SourceReport), Error> {
+    let mut report = SourceReport::default();
+    let mut holding = before.clone();
+    let Some(source) = cx.commons.sources.get(platform) else {
+        return Ok((holding, report));
     };
-    if cx.lake.has_page(platform, table, &sha256).await? == Held::Absent {
-        cx.lake.keep_page(platform, table, &sha256, bytes).await?;
+    let mut shared = Shared::default();
+    let mut n_windows = 0;
+    for (table, spec) in &source.spec.tables {
+        let is_meant = backfill.is_none_or(|backfill| match &backfill.table {
+            Some(named) => named == table,
+            None => spec.fetch.has_windows(),
+        });
+        if !is_meant {
+            continue;
+        }
+        if backfill.is_some() && !spec.fetch.has_windows() {
+            let table = format!("{platform}.{table}");
+            return Err(Error::NoWindow { table });
+        }
+        n_windows += 1;
+        let pass = Pass {
+            cx,
+            platform,
+            table,
+            spec,
+            servers: &source.spec.server,
+            window: backfill.map(|backfill| &backfill.window),
+        };
+        pass.fetch(&mut shared, &mut holding, &mut report).await?;
     }
-    Ok(Page {
-        table: table.clone(),
-        url: object.url.clone(),
-        tag: object.tag.clone(),
-        sha256,
-        n_bytes,
-        n_records,
-        count_of,
-        note,
-        n_erased: 0,
-        n_searched: 0,
-    })
-}
-
-/// Counts the records of a page, inflated if it came as gzip.
-fn counted(spec: &TableSpec, bytes: &bytes::Bytes) -> Count {
-    match gzip::plain(bytes) {
-        Ok(plain) => count_records(&spec.format, &plain),
-        Err(source) => Count::Unverified {
-            why: format!("the gzip page is damaged: {source}"),
-        },
+    if n_windows == 0 && backfill.is_some() {
+        let table = platform.to_owned();
+        return Err(Error::NoWindow { table });
     }
+    holding
+        .pages
+        .sort_by(|one, other| (&one.table, &one.url).cmp(&(&other.table, &other.url)));
+    Ok((holding, report))
 }

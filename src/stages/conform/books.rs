@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::lake::pages::Page;
 use crate::lake::{Scope, Snapshot, Statistics, TableCommit, Target, WrittenScope, Zone};
 use crate::spec::format::CountOf;
+use crate::spec::limits::Tally;
 
 /// Name of the table of books.
 const BOOKS: &str = "books";
@@ -79,14 +80,16 @@ impl BookLine {
         }
     }
 
-    /// Share of rejected rows, percent.
-    pub fn rejected_pct(&self) -> f64 {
-        let sum = self.accepted + self.rejected + self.duplicate + self.superseded + self.erased;
-        if sum == 0 {
-            return 0.0;
+    /// All rows and how many were rejected.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            n_rows: self.accepted
+                + self.rejected
+                + self.duplicate
+                + self.superseded
+                + self.erased,
+            n_rejected: self.rejected,
         }
-        let as_float = |n: u64| u32::try_from(n).map_or(f64::from(u32::MAX), f64::from);
-        100.0 * as_float(self.rejected) / as_float(sum)
     }
 
     /// The line in words.

@@ -12,12 +12,14 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
+use crate::canon::cells::CellError;
 use crate::canon::comune::{ComuneIndex, ComuneRow};
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::context::tables;
 use crate::context::{Context, Total};
@@ -29,6 +31,7 @@ use crate::spec::source::{SourceSpec, TableSpec};
 mod books;
 pub(crate) mod formats;
 mod mapping;
+pub mod rejects;
 pub(crate) mod typed;
 
 pub use books::{BookLine, Closed};
@@ -36,6 +39,9 @@ use books::{Ledger, line_of};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
 use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
+
+/// The most bytes of a page that are held in memory to be read.
+const MAX_READ: u64 = 4 << 30;
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-1";
@@ -54,8 +60,8 @@ pub enum Error {
         #[source]
         source: Box<typed::Error>,
     },
-    /// A compressed page is damaged.
-    #[error("source table `{table}`: page `{url}` cannot be inflated")]
+    /// A page cannot be taken out of its envelope.
+    #[error("source table `{table}`: page `{url}` cannot be opened")]
     Compressed {
         /// Platform and table.
         table: String,
@@ -63,7 +69,7 @@ pub enum Error {
         url: String,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: Box<page::Error>,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
@@ -103,6 +109,12 @@ pub enum Error {
     /// The books of rejects or counts could not be built.
     #[error("the books cannot be built")]
     Books(#[source] arrow::error::ArrowError),
+    /// The table of rejects cannot be read.
+    #[error("`conformed.rejects` cannot be read")]
+    Rejects(#[source] CellError),
+    /// The list of dropped rejects is damaged.
+    #[error("the list of dropped rejects `rejects/dropped.json` in the lake is damaged")]
+    Dropped(#[source] serde_json::Error),
     /// The lake failed.
     #[error("the lake failed while conforming")]
     Lake(#[source] lake::Error),
@@ -200,6 +212,13 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
         codice_catastale: catastale.value(row).to_owned(),
     });
     Ok((ComuneIndex::new(rows), fingerprint))
+}
+
+/// A page as its format reads it.
+fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+    let read = page::read_whole(opened.bytes, MAX_READ);
+    read.map_err(|source| page::Error::Read { source })
 }
 
 /// Reads the tables of one platform.
@@ -300,10 +319,10 @@ impl Reader<'_> {
                 .lake
                 .page(self.platform, table, &page.sha256)
                 .await?;
-            let bytes = gzip::plain(&kept).map_err(|source| Error::Compressed {
+            let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
                 table: name.to_owned(),
                 url: page.url.clone(),
-                source,
+                source: Box::new(source),
             })?;
             let place = PageRef {
                 sha256: &page.sha256,

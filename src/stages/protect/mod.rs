@@ -189,7 +189,10 @@ async fn protect_data_set(
     declared: &Declared<ReleaseSpec>,
     done: &BTreeMap<String, Protected>,
 ) -> Result<Protected, Error> {
-    let spec = &declared.spec;
+    let spec = &ReleaseSpec {
+        protect: cx.commons.policy_of(&declared.spec, cx.today()),
+        ..declared.spec.clone()
+    };
     let model = cx
         .commons
         .derived

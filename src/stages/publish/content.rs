@@ -55,6 +55,8 @@ pub(crate) struct ReleaseContent {
     pub(crate) needs: Vec<NeedLabel>,
     /// The books of the run behind the release.
     pub(crate) books: Vec<BookLine>,
+    /// The platforms behind the release and the terms under which they gave their records.
+    pub(crate) sources: Vec<SourceTerms>,
     /// Sentences that the licenses of the sources ask for.
     pub(crate) attributions: Vec<String>,
     /// What changed since the release before.
@@ -173,6 +175,46 @@ pub(crate) struct BookLine {
     pub(crate) erased: u64,
     /// Whether the line adds up.
     pub(crate) closure: Closure,
+}
+
+/// A platform and the terms under which it gave its records.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SourceTerms {
+    /// The platform.
+    pub(crate) platform: String,
+    /// Its name for readers.
+    pub(crate) title: Bilingual,
+    /// License or agreement of the records; empty if none is declared.
+    pub(crate) license: String,
+    /// Legal basis of the processing; empty if none is declared.
+    pub(crate) legal_basis: String,
+    /// Whom to write to; empty if nobody is declared.
+    pub(crate) contact: String,
+    /// Days for which pages are kept as fetched; none is without limit.
+    pub(crate) retention_days: Option<u32>,
+    /// Persons that must stand behind each count, as agreed.
+    pub(crate) min_k: Option<u64>,
+    /// Day the agreement was signed; empty if it does not say.
+    pub(crate) signed_on: String,
+    /// Last day of the agreement; empty if it has none.
+    pub(crate) expires_on: String,
+    /// Rules waived, each with its reason and its end.
+    pub(crate) waivers: Vec<String>,
+    /// Month of its newest record, `YYYY-MM`; empty if its records carry no date.
+    pub(crate) newest_month: String,
+    /// Whether its newest record is so much older than the newest of all that figures of the last
+    /// period may be incomplete.
+    pub(crate) lag: Lag,
+}
+
+/// Whether a platform is behind the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Lag {
+    /// It is not, or its records carry no date.
+    #[default]
+    None,
+    /// By more days than its declaration allows.
+    Late,
 }
 
 /// Whether the books of a source table add up.

@@ -6,8 +6,9 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use chrono::NaiveDate;
 
 use super::content::{
-    BookLine, COVERAGE, Closure, DISTRICTS, District, DistrictKind, FieldText, NeedLabel, OFFERS,
-    Origin, Publisher, REQUESTS, ReleaseContent, ReleaseTable, SIGNALS, TOTAL, UNMET,
+    BookLine, COVERAGE, Closure, DISTRICTS, District, DistrictKind, FieldText, Lag, NeedLabel,
+    OFFERS, Origin, Publisher, REQUESTS, ReleaseContent, ReleaseTable, SIGNALS, SourceTerms, TOTAL,
+    UNMET,
 };
 use crate::spec::text::Bilingual;
 
@@ -47,10 +48,37 @@ pub(crate) fn content() -> ReleaseContent {
             book("wemi", Some(24_017), Closure::Closed),
             book("welco", None, Closure::Unverified),
         ],
+        sources: sources(),
         attributions: vec!["Fonte: Istat, popolazione residente 2023, CC BY 4.0".to_owned()],
         changes: vec![both("Prima versione.", "First version.")],
         origin: Origin::Invented,
     }
+}
+
+/// A platform with every term, and one that is late and has none.
+fn sources() -> Vec<SourceTerms> {
+    let whole = SourceTerms {
+        platform: "wemi".to_owned(),
+        title: both("WeMi", "WeMi"),
+        license: "accordo di esempio".to_owned(),
+        legal_basis: "GDPR art. 6".to_owned(),
+        contact: "wemi@consorzio.example".to_owned(),
+        retention_days: Some(730),
+        min_k: Some(12),
+        signed_on: "2026-03-01".to_owned(),
+        expires_on: "2028-02-29".to_owned(),
+        waivers: vec!["min_platforms until 2027-12-31: article 4".to_owned()],
+        newest_month: "2026-09".to_owned(),
+        lag: Lag::None,
+    };
+    let late = SourceTerms {
+        platform: "welco".to_owned(),
+        title: both("WELCO", "WELCO"),
+        newest_month: "2026-05".to_owned(),
+        lag: Lag::Late,
+        ..SourceTerms::default()
+    };
+    vec![whole, late]
 }
 
 /// One line of the books.

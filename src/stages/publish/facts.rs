@@ -6,11 +6,13 @@ use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
 use super::columns;
-use super::content::{BookLine, Closure, District, DistrictKind, NeedLabel};
+use super::content::{BookLine, Closure, District, DistrictKind, Lag, NeedLabel, SourceTerms};
 use super::release::Error;
 use crate::canon::cells::{count_at, counts, texts};
 use crate::context::Context;
 use crate::lake::Zone;
+use crate::spec::agreement::{AgreedWaiver, Day};
+use crate::spec::source::SourceSpec;
 use crate::spec::text::Bilingual;
 
 /// Rows of a statement over these tables.
@@ -141,6 +143,57 @@ pub(super) async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
     }
     lines.sort_by(|left, right| (&left.source, &left.table).cmp(&(&right.source, &right.table)));
     Ok(lines)
+}
+
+/// The platforms with their terms, and how far behind the newest of all each one is.
+///
+/// No clock is read: the same records give the same words whenever they are published.
+pub(super) async fn sources(cx: &Context) -> Result<Vec<SourceTerms>, Error> {
+    let newest = cx.newest_records().await.map_err(Error::Inputs)?;
+    let latest = newest.values().max();
+    let declared = cx.commons.sources.iter();
+    let listed = declared.map(|(platform, declared)| {
+        let own = newest.get(platform);
+        let behind = own
+            .zip(latest)
+            .map(|(own, latest)| (*latest - *own).num_days());
+        let allowed = i64::from(declared.spec.freshness.warn_after_days);
+        SourceTerms {
+            newest_month: own.map_or_else(String::new, |at| at.format("%Y-%m").to_string()),
+            lag: if behind.is_some_and(|days| days > allowed) {
+                Lag::Late
+            } else {
+                Lag::None
+            },
+            ..terms(platform, &declared.spec)
+        }
+    });
+    Ok(listed.collect())
+}
+
+/// The terms of a platform as declared.
+fn terms(platform: &str, spec: &SourceSpec) -> SourceTerms {
+    let agreement = &spec.agreement;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let day = |day: Option<Day>| day.map(|day| day.to_string()).unwrap_or_default();
+    let waiver = |waiver: &AgreedWaiver| {
+        let end = waiver.until.map(|until| format!(" until {until}"));
+        let (rule, end) = (waiver.rule.word(), end.unwrap_or_default());
+        format!("{rule}{end}: {}", waiver.reason)
+    };
+    SourceTerms {
+        platform: platform.to_owned(),
+        title: spec.title.clone(),
+        license: text(&agreement.license),
+        legal_basis: text(&agreement.legal_basis),
+        contact: text(&agreement.contact),
+        retention_days: agreement.retention_days,
+        min_k: agreement.min_k,
+        signed_on: day(agreement.signed_on),
+        expires_on: day(agreement.expires_on),
+        waivers: agreement.waivers.iter().map(waiver).collect(),
+        ..SourceTerms::default()
+    }
 }
 
 /// Whether a line adds up.

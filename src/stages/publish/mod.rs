@@ -8,6 +8,7 @@
 //!   README.md  CHANGELOG.md  SHA256SUMS  datapackage.json
 //!   data/<table>.csv  data/<table>.parquet
 //!   metadata/datapackage.json  metadata/dictionary.csv  metadata/dictionary.md  metadata/books.csv
+//!   metadata/sources.csv
 //!   site/style.css
 //!   site/{it,en}/index.html
 //!   site/{it,en}/districts/<code>/index.html
@@ -215,15 +216,18 @@ fn write_metadata(
     resources: &[Resource],
     folder: &mut Folder,
 ) -> Result<(), Error> {
-    let books = folder.write("metadata/books.csv", &texts::books(content)?)?;
+    let lists = package::Lists {
+        books: folder.write("metadata/books.csv", &texts::books(content)?)?,
+        sources: folder.write("metadata/sources.csv", &texts::sources(content)?)?,
+    };
     folder.write("metadata/dictionary.csv", &dictionary::csv(content)?)?;
     folder.write(
         "metadata/dictionary.md",
         dictionary::markdown(content).as_bytes(),
     )?;
-    let relative = package::json(content, resources, &books, "")?;
+    let relative = package::json(content, resources, &lists, "")?;
     folder.write("datapackage.json", relative.as_bytes())?;
-    let absolute = package::json(content, resources, &books, &texts::address(content))?;
+    let absolute = package::json(content, resources, &lists, &texts::address(content))?;
     folder.write("metadata/datapackage.json", absolute.as_bytes())?;
     Ok(())
 }

@@ -11,22 +11,35 @@
 use arrow::datatypes::{DataType, Schema};
 use serde_json::{Map, Value, json};
 
-use super::content::{FieldText, ReleaseContent, ReleaseTable};
+use super::content::{FieldText, ReleaseContent, ReleaseTable, SourceTerms};
 use super::texts::{TITLE_EN, TITLE_IT, address};
 use super::{Error, FileEntry, Resource};
+
+/// Lists of a release that are no tables of data.
+pub(crate) struct Lists {
+    /// The books.
+    pub(crate) books: FileEntry,
+    /// The platforms and their terms.
+    pub(crate) sources: FileEntry,
+}
 
 /// The whole description as JSON text; `base` stands before the path of every file.
 pub(crate) fn json(
     content: &ReleaseContent,
     resources: &[Resource],
-    books: &FileEntry,
+    lists: &Lists,
     base: &str,
 ) -> Result<String, Error> {
     let mut listed = Vec::new();
     for (table, resource) in content.tables.iter().zip(resources) {
         listed.push(table_resource(table, resource, base));
     }
-    listed.push(books_resource(books, base));
+    listed.push(books_resource(&lists.books, base));
+    listed.push(sources_resource(&lists.sources, base));
+    let attributed = content.attributions.iter();
+    let attributed = attributed.map(|text| json!({ "title": text }));
+    let sources = content.sources.iter().map(source);
+    let sources: Vec<Value> = sources.chain(attributed).collect();
     let package = json!({
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": "antenne",
@@ -37,7 +50,7 @@ pub(crate) fn json(
         "homepage": address(content),
         "keywords": ["welfare", "bisogni sociali", "servizi sociali", "piani di zona"],
         "licenses": super::texts::licenses(content).into_iter().map(license).collect::<Vec<_>>(),
-        "sources": content.attributions.iter().map(|text| json!({ "title": text })).collect::<Vec<_>>(),
+        "sources": sources,
         "contributors": [contributor(content)],
         "resources": listed,
     });
@@ -94,6 +107,50 @@ fn parquet_form(resource: &Resource, base: &str) -> Value {
         "mediatype": "application/vnd.apache.parquet",
         "bytes": resource.parquet.n_bytes,
         "hash": format!("sha256:{}", resource.parquet.sha256),
+    })
+}
+
+/// A platform; what was agreed stands under a property of our own.
+fn source(terms: &SourceTerms) -> Value {
+    let mut agreement = Map::new();
+    let texts = [
+        ("license", &terms.license),
+        ("legal_basis", &terms.legal_basis),
+        ("contact", &terms.contact),
+        ("signed_on", &terms.signed_on),
+        ("expires_on", &terms.expires_on),
+    ];
+    for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+        agreement.insert(name.to_owned(), json!(text));
+    }
+    if let Some(min_k) = terms.min_k {
+        agreement.insert("min_k".to_owned(), json!(min_k));
+    }
+    if let Some(days) = terms.retention_days {
+        agreement.insert("retention_days".to_owned(), json!(days));
+    }
+    if !terms.waivers.is_empty() {
+        agreement.insert("waivers".to_owned(), json!(terms.waivers));
+    }
+    let mut entry = json!({ "title": terms.title.it, "agreement": agreement });
+    if terms.contact.contains('@') {
+        entry["email"] = json!(terms.contact);
+    }
+    entry
+}
+
+/// The platforms and their terms.
+fn sources_resource(sources: &FileEntry, base: &str) -> Value {
+    json!({
+        "name": "sources",
+        "path": format!("{base}{}", sources.path),
+        "title": "Le fonti e i loro accordi",
+        "description": "Per ogni piattaforma: licenza, base giuridica, contatto, accordo, mese dell’ultimo dato. / Sources: license, legal basis, contact, agreement and month of the newest record of each platform.",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "bytes": sources.n_bytes,
+        "hash": format!("sha256:{}", sources.sha256),
     })
 }
 

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{
     BookLine, Closure, District, FieldText, NeedLabel, Origin, Publisher, ReleaseContent,
-    ReleaseTable,
+    ReleaseTable, SourceTerms,
 };
-use super::facts::{books, districts, needs};
+use super::facts::{books, districts, needs, sources};
 use super::{Written, columns, write_release};
 use crate::canon::cells::{CellError, texts};
 use crate::context::tables;
@@ -258,6 +258,8 @@ struct Draft {
     hashes: BTreeMap<String, String>,
     /// The books.
     books: Vec<BookLine>,
+    /// The platforms and their terms.
+    sources: Vec<SourceTerms>,
     /// Districts with their comuni.
     districts: Vec<District>,
     /// Needs.
@@ -279,6 +281,7 @@ impl Draft {
             districts: districts(cx, tables.get("districts")).await?,
             needs: needs(cx).await?,
             books: books(cx).await?,
+            sources: sources(cx).await?,
             tables,
             hashes,
         })
@@ -295,13 +298,15 @@ impl Draft {
         add(VERSION);
         add(&format!("{:?} {:?}", settings.publisher, settings.publish));
         add(&format!("{:?} {:?}", self.districts, self.needs));
-        add(&format!("{:?}", self.books));
+        add(&format!("{:?} {:?}", self.books, self.sources));
         for (name, hash) in &self.hashes {
             add(name);
             add(hash);
         }
         for declared in cx.commons.releases.values() {
             add(&declared.text.text);
+            let policy = cx.commons.policy_of(&declared.spec, cx.today());
+            add(&policy.k_persons.to_string());
         }
         hasher.finalize().to_hex().to_string()
     }
@@ -409,6 +414,7 @@ impl Draft {
             districts: self.districts.clone(),
             needs: self.needs.clone(),
             books: self.books.clone(),
+            sources: self.sources.clone(),
             attributions: attributions(cx),
             changes,
             origin: if settings.publish.invented.is_some() {
@@ -460,7 +466,7 @@ fn declared_table(
         .iter()
         .find(|model| model.name == spec.table);
     let batch = tables.get(name)?.clone();
-    let protect = &spec.protect;
+    let protect = cx.commons.policy_of(spec, cx.today());
     Some(ReleaseTable {
         name: name.to_owned(),
         title: spec.title.clone(),

@@ -42,6 +42,7 @@ fn the_layout_is_the_one_others_link_to() {
         "metadata/dictionary.csv",
         "metadata/dictionary.md",
         "metadata/books.csv",
+        "metadata/sources.csv",
         "site/style.css",
         "site/it/index.html",
         "site/en/index.html",
@@ -60,7 +61,7 @@ fn the_data_package_names_every_data_file_with_its_size_and_hash() {
     let text = fs::read_to_string(root.join("datapackage.json")).unwrap();
     let package: serde_json::Value = serde_json::from_str(&text).unwrap();
     let resources = package["resources"].as_array().unwrap();
-    assert_eq!(resources.len(), 6 + 1);
+    assert_eq!(resources.len(), 6 + 2);
     let forms = resources
         .iter()
         .filter_map(|resource| resource.get("parquet"));

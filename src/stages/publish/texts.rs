@@ -185,6 +185,49 @@ pub(crate) fn books(content: &ReleaseContent) -> Result<Vec<u8>, Error> {
     rows_as_csv(BOOKS, &rows)
 }
 
+/// Where the terms of the platforms lie.
+const SOURCES: &str = "metadata/sources.csv";
+
+/// The platforms behind the release and their terms, as CSV.
+pub(crate) fn sources(content: &ReleaseContent) -> Result<Vec<u8>, Error> {
+    let header = [
+        "source",
+        "title_it",
+        "title_en",
+        "license",
+        "legal_basis",
+        "contact",
+        "min_k",
+        "retention_days",
+        "signed_on",
+        "expires_on",
+        "waivers",
+        "newest_month",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for terms in &content.sources {
+        let terms = terms.clone();
+        rows.push(vec![
+            terms.platform,
+            terms.title.it,
+            terms.title.en,
+            terms.license,
+            terms.legal_basis,
+            terms.contact,
+            terms.min_k.map(|k| k.to_string()).unwrap_or_default(),
+            terms
+                .retention_days
+                .map(|days| days.to_string())
+                .unwrap_or_default(),
+            terms.signed_on,
+            terms.expires_on,
+            terms.waivers.join("; "),
+            terms.newest_month,
+        ]);
+    }
+    rows_as_csv(SOURCES, &rows)
+}
+
 /// Rows of text as CSV.
 pub(crate) fn rows_as_csv(path: &'static str, rows: &[Vec<String>]) -> Result<Vec<u8>, Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());

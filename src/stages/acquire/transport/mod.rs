@@ -9,11 +9,101 @@
 //! revisions the one in the later address wins; a transport pads its numbers and writes its times
 //! in ISO 8601.
 
+//!
+//! A transport repeats what is its own to repeat, such as one request. What it cannot repeat it
+//! answers as an error, and [`Error::remedy`] says how much of the fetch is begun anew: the page
+//! ([`Transport::again`]), the table (a new transport), all tables of the source (new transports
+//! and a new [`Shared`]), or nothing.
+
+mod arrow_page;
+pub(super) mod files;
+pub(super) mod http;
+pub(super) mod postgres;
+mod reading;
+pub(super) mod rest;
+pub(super) mod sftp;
+mod shared;
+pub(super) mod sqlite;
+
+use std::path::Path;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 
 use super::Error;
+pub(super) use super::count::Claim;
+pub(super) use shared::Shared;
+use crate::lake::pages::Page;
+use crate::spec::fetch::{Fetch, Servers};
+use crate::spec::secret::{Secret, SecretRef, Secrets};
+use crate::spec::source::TableSpec;
+
+/// What a transport is made from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    /// Platform.
+    pub(super) platform: &'a str,
+    /// Table of the platform.
+    pub(super) table: &'a str,
+    /// What is declared of the table.
+    pub(super) spec: &'a TableSpec,
+    /// The servers that are declared of the platform.
+    pub(super) servers: &'a Servers,
+    /// Folder of the commons, for addresses without a scheme.
+    pub(super) root: &'a Path,
+    /// Secrets of the run.
+    pub(super) secrets: &'a Secrets,
+    /// Current pages of the table, in the order of their addresses.
+    pub(super) known: &'a [Page],
+    /// Where the last fetch said that the next one begins.
+    pub(super) cursor: Option<&'a str>,
+    /// The window asked for by a backfill; the cursor then counts for nothing and does not move.
+    pub(super) window: Option<&'a Window>,
+    /// Number of the run.
+    pub(super) run: u64,
+    /// When the run started. A cursor never comes from it: clocks jump.
+    pub(super) started_at: DateTime<Utc>,
+}
+
+impl Request<'_> {
+    /// A secret by its reference.
+    ///
+    /// # Errors
+    /// [`Error::Secret`] when the command could not read it.
+    pub(super) fn secret(&self, reference: &SecretRef) -> Result<Secret, Error> {
+        self.secrets
+            .get(reference)
+            .cloned()
+            .ok_or_else(|| Error::Secret {
+                reference: reference.as_str().to_owned(),
+            })
+    }
+}
+
+/// Address of a page of a part of a table: those of later runs sort after those of earlier ones,
+/// and all of them after the pages of the whole table, `…#page=…`.
+pub(super) fn part_address(address: &str, run: u64, ordinal: u64) -> String {
+    format!("{address}#run={run:08}&page={ordinal:06}")
+}
+
+/// The transport that the table declares.
+///
+/// # Errors
+/// When the declaration cannot be used, a secret is missing or the server cannot be reached.
+pub(super) async fn open(
+    request: &Request<'_>,
+    shared: &mut Shared,
+) -> Result<Box<dyn Transport>, Error> {
+    match &request.spec.fetch {
+        Fetch::Files(files) => files::open(request, files).await,
+        Fetch::Rest(rest) => rest::open(request, rest),
+        Fetch::Postgres(postgres) => shared.postgres(request, postgres),
+        Fetch::Sqlite(sqlite) => Ok(shared.sqlite(request, sqlite)),
+        Fetch::Sftp(sftp) => shared.sftp(request, sftp),
+    }
+}
 
 /// One page as it arrives.
 pub(super) struct Arrived {
@@ -37,22 +127,13 @@ pub(super) enum Body {
     Pieces(BoxStream<'static, Result<Bytes, Error>>),
 }
 
-/// A count that the server gives, independent of what is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// Records of this page.
-    Page(u64),
-    /// Records of all pages that this fetch gives.
-    Table(u64),
-}
-
-/// The part of a table to fetch, half open: from the first instant, up to and without the second.
+/// The part of a table to fetch, half open: from the first value, up to and without the second.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     /// First value of the watermark.
-    pub(super) from: Option<String>,
+    pub from: String,
     /// First value that is no longer meant.
-    pub(super) to: Option<String>,
+    pub to: String,
 }
 
 /// What became of the pages that were known before.
@@ -71,6 +152,9 @@ pub(super) struct Ended {
     pub(super) cursor: Option<String>,
     /// What became of earlier pages.
     pub(super) earlier: Earlier,
+    /// The part of the table that was fetched, where it was not the whole: the first value, if
+    /// there is one, and the value before which it ends, if that is known.
+    pub(super) part: Option<(Option<String>, Option<String>)>,
 }
 
 /// A way to fetch the pages of one table.
@@ -78,6 +162,17 @@ pub(super) struct Ended {
 pub(super) trait Transport: Send {
     /// The next page, or `None` after the last one.
     async fn next(&mut self) -> Result<Option<Arrived>, Error>;
+
+    /// Bytes of all pages together, where that is known before they come.
+    fn n_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// The page given last, once more, after its pieces broke off; `None` where the transport
+    /// cannot give a page twice, and the table is begun anew.
+    async fn again(&mut self) -> Result<Option<Arrived>, Error> {
+        Ok(None)
+    }
 
     /// How the fetch ended; asked once, after the last page.
     fn end(&mut self) -> Ended;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 use encoding_rs::{Encoding, UTF_8};
 
-use super::{Error, PageRead, RawRow, Record, Sink, Value, places, without_mark};
+use super::{Error, PageRead, RawRow, Record, Sink, Value, delimited, places, without_mark};
 use crate::spec::format::CsvFormat;
 
 /// Reads a page of delimited text.
@@ -15,20 +15,19 @@ pub(super) fn read(
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let encoding =
-        Encoding::for_label(options.encoding.as_bytes()).ok_or_else(|| Error::UnknownEncoding {
+    if !options.is_plain() {
+        return delimited::read(options, fields, without_mark(bytes), sink);
+    }
+    let encoding = options
+        .field_encoding()
+        .ok_or_else(|| Error::UnknownEncoding {
             label: options.encoding.clone(),
         })?;
     let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
     let delimiter = delimiter.ok_or(Error::Delimiter {
         delimiter: options.delimiter,
     })?;
-    if encoding.is_ascii_compatible() {
-        return read_lines(delimiter, encoding, fields, without_mark(bytes), sink);
-    }
-    // An encoding such as UTF-16 has no ASCII delimiters: the page is decoded first.
-    let (text, _, _) = encoding.decode(bytes);
-    read_lines(delimiter, UTF_8, fields, text.as_bytes(), sink)
+    read_lines(delimiter, encoding, fields, without_mark(bytes), sink)
 }
 
 /// Reads the header and every line after it.
@@ -91,13 +90,13 @@ fn line_number(bytes: &[u8], position: &::csv::Position) -> u64 {
 }
 
 /// A name of the header, without spaces around it.
-fn header_name(encoding: &'static Encoding, name: &[u8]) -> String {
+pub(super) fn header_name(encoding: &'static Encoding, name: &[u8]) -> String {
     let (name, _) = encoding.decode_without_bom_handling(name);
     name.trim().to_owned()
 }
 
 /// Values of a line in the order asked for; `None` if the bytes are not in the encoding.
-fn decoded<'l>(
+pub(super) fn decoded<'l>(
     encoding: &'static Encoding,
     line: &'l ByteRecord,
     places: &[Option<usize>],

@@ -1,9 +1,11 @@
 //! A JSON document with its records in an array.
 //!
-//! The document is checked as a whole before the first record is handed over, so that a page that
-//! was cut on the way gives no rows at all.
+//! A document of usual size is checked as a whole before the first record is handed over, so that
+//! a page that was cut on the way gives no rows at all. A larger one is read as a stream, one
+//! record in memory at a time; if it turns out to be cut, the caller takes back its rows.
 
 use std::fmt;
+use std::io::{BufReader, Cursor, Read};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -11,15 +13,50 @@ use super::paths::{PathTree, Shape};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, as_text};
 use crate::spec::format::JsonFormat;
 
+/// The largest document that is held in memory.
+const MAX_HELD: u64 = 64 << 20;
+
+/// Bytes of a larger document read at a time.
+const CHUNK: usize = 1 << 18;
+
 /// Reads a page that is one document.
 pub(super) fn read(
     options: &JsonFormat,
     fields: &[String],
-    bytes: &[u8],
+    page: impl Read,
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let text = as_text(bytes)?;
-    serde_json::from_str::<IgnoredAny>(text).map_err(|source| Error::NotJson { source })?;
+    read_holding(MAX_HELD, (options, fields), page, sink)
+}
+
+/// Reads a page that is one document, in memory if it is smaller than `max_held`.
+pub(super) fn read_holding(
+    max_held: u64,
+    (options, fields): (&JsonFormat, &[String]),
+    mut page: impl Read,
+    sink: &mut Sink<'_>,
+) -> Result<PageRead, Error> {
+    let mut head = Vec::new();
+    let taken = page.by_ref().take(max_held).read_to_end(&mut head);
+    taken.map_err(|source| Error::ReadPage { source })?;
+    if (head.len() as u64) < max_held {
+        let text = as_text(&head)?;
+        serde_json::from_str::<IgnoredAny>(text).map_err(|source| Error::NotJson { source })?;
+        let document = serde_json::Deserializer::from_str(text);
+        return read_document(document, options, fields, sink);
+    }
+    let stream = BufReader::with_capacity(CHUNK, Cursor::new(head).chain(page));
+    let document = serde_json::Deserializer::from_reader(stream);
+    read_document(document, options, fields, sink)
+}
+
+/// Reads a document from wherever it comes.
+fn read_document<'de, R: serde_json::de::Read<'de>>(
+    mut document: serde_json::Deserializer<R>,
+    options: &JsonFormat,
+    fields: &[String],
+    sink: &mut Sink<'_>,
+) -> Result<PageRead, Error> {
     let path: Vec<&str> = options
         .records
         .split('.')
@@ -34,9 +71,9 @@ pub(super) fn read(
         read: &mut read,
         sink,
     };
-    let mut json = serde_json::Deserializer::from_str(text);
     let found = way
-        .deserialize(&mut json)
+        .deserialize(&mut document)
+        .and_then(|found| document.end().map(|()| found))
         .map_err(|source| Error::NotJson { source })?;
     match found {
         Found::Records => Ok(read),

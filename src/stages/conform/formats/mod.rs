@@ -10,11 +10,16 @@
 //! "id;ore\r\n7;1,5\r\n8"   fields ["ore"]   →   place 2: ["1,5"]   place 3: broken ragged_row
 //! ```
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::spec::format::Format;
 
+mod arrow_ipc;
+pub(crate) mod coercion;
+mod columns;
 mod csv;
+mod delimited;
 mod json;
 mod ndjson;
 mod parquet;
@@ -22,6 +27,7 @@ pub(crate) mod paths;
 pub(crate) mod sheet;
 pub(crate) mod value;
 
+pub(crate) use coercion::{Coercion, Kinds};
 pub(crate) use value::Value;
 
 /// Separator of the members of a list inside a text: the unit separator of ASCII.
@@ -30,6 +36,12 @@ pub(crate) const LIST_SEPARATOR: char = '\u{1f}';
 /// Why a whole page cannot be read.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The bytes of the page stop coming, or its envelope is damaged.
+    #[error("the page cannot be read to its end")]
+    ReadPage {
+        /// What is wrong.
+        source: std::io::Error,
+    },
     /// The encoding has no such label.
     #[error("encoding `{label}` is not known")]
     UnknownEncoding {
@@ -78,27 +90,31 @@ pub enum Error {
         /// What the reader found.
         source: arrow::error::ArrowError,
     },
-    /// A Parquet column of a type that no contract can name.
+    /// Not an Arrow file or stream.
+    #[error("the page is not a whole Arrow file or stream")]
+    NotArrow {
+        /// What the reader found.
+        source: arrow::error::ArrowError,
+    },
+    /// A column of a type that no contract can name.
     #[error("column `{column}` has type `{data_type}`, which no contract can read")]
-    ParquetType {
+    ColumnType {
         /// Column.
         column: String,
         /// Its Arrow type.
         data_type: String,
     },
-    /// Not a workbook.
-    #[error("the page is not a workbook")]
-    NotWorkbook {
-        /// What the reader found.
-        source: calamine::Error,
+    /// A workbook that cannot be read.
+    #[error("the sheet cannot be read")]
+    Workbook {
+        /// Why not.
+        source: crate::canon::workbook::Error,
     },
-    /// A workbook without the sheet.
-    #[error("the workbook has no sheet `{sheet}`")]
-    NoSheet {
-        /// Sheet of the contract.
-        sheet: String,
-        /// What the reader found.
-        source: calamine::Error,
+    /// A sheet whose header is not where it should be.
+    #[error("the header of the sheet is not found")]
+    Header {
+        /// Why not.
+        source: crate::canon::workbook::header::HeaderError,
     },
 }
 
@@ -130,21 +146,25 @@ pub(crate) struct PageRead {
     pub(crate) n_rows: u64,
     /// Fields asked for that the header does not name; always empty for JSON.
     pub(crate) missing_fields: Vec<String>,
+    /// Cells of a sheet whose stored type is not that of their column.
+    pub(crate) coercions: Vec<Coercion>,
 }
 
 /// Reads one page and hands the values of `fields` to `sink`, row by row.
 pub(crate) fn read_page(
     format: &Format,
-    fields: &[String],
+    kinds: Kinds<'_>,
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
+    let fields = kinds.fields;
     match format {
         Format::Csv(options) => csv::read(options, fields, bytes, sink),
         Format::Json(options) => json::read(options, fields, bytes, sink),
         Format::Ndjson(_) => Ok(ndjson::read(fields, bytes, sink)),
         Format::Parquet(_) => parquet::read(fields, bytes, sink),
-        Format::Sheet(options) => sheet::read(options, fields, bytes, sink),
+        Format::Arrow(_) => arrow_ipc::read(fields, bytes, sink),
+        Format::Sheet(options) => sheet::read(options, kinds, Bytes::copy_from_slice(bytes), sink),
     }
 }
 
@@ -159,6 +179,7 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
     let read = PageRead {
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),
+        coercions: Vec::new(),
     };
     (places, read)
 }

@@ -1,166 +1,124 @@
 //! A workbook kept by hand, XLSX or ODS.
 //!
-//! A header may span several rows with merged cells: the name of a column is what stands above it,
-//! from top to bottom, joined by a space. Rows without any value are not records.
-//!
-//! ```text
-//! row 4   | Annuncio        | Persona        |        names: "Annuncio N.", "Annuncio Data",
-//! row 5   | N.     | Data   | Comune | Chi   |               "Persona Comune", "Persona Chi"
-//! ```
+//! Rows without any value are not records. A cell may hold something else than its writer meant:
+//! a spreadsheet turns ids into numbers, texts into dates and dates into texts. Each such cell is
+//! noted with its place, never with its value.
 
-use std::io::Cursor;
+use bytes::Bytes;
+use calamine::{Data, ExcelDateTime};
 
-use calamine::{Data, ExcelDateTime, Range, Reader, Sheets, open_workbook_auto_from_rs};
-
+use super::coercion::{Coercions, Kinds};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, places};
 use crate::canon::text::moment::{self, DAY_MICROS};
-use crate::spec::format::SheetFormat;
+use crate::canon::workbook::header::{self, HeaderPlace};
+use crate::canon::workbook::{Row, Sheet, Span, Workbook};
+use crate::spec::format::{Merged, SheetFormat};
 
 /// Days from the first day of the serial calendar, 1899-12-30, to 1970-01-01.
 const SERIAL_1970: i64 = 25_569;
 
+/// The first serial that is no day of the calendar any more: 10000-01-01.
+const SERIAL_END: f64 = 2_958_466.0;
+
 /// Reads one sheet of a page that is a workbook.
 pub(super) fn read(
     options: &SheetFormat,
-    fields: &[String],
-    bytes: &[u8],
+    kinds: Kinds<'_>,
+    bytes: Bytes,
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let mut book = open_workbook_auto_from_rs(Cursor::new(bytes))
-        .map_err(|source| Error::NotWorkbook { source })?;
-    let cells = book
-        .worksheet_range(&options.sheet)
-        .map_err(|source| Error::NoSheet {
-            sheet: options.sheet.clone(),
-            source,
-        })?;
-    let spans = merged_spans(&mut book, &options.sheet);
-    let columns = columns(&cells);
-    let names: Vec<String> = columns
-        .iter()
-        .map(|column| name(options, &cells, spans.as_deref(), *column))
-        .collect();
-    let (places, mut read) = places(fields, &names);
+    let broken = |source| Error::Workbook { source };
+    let book = Workbook::open(bytes).map_err(broken)?;
+    let sheet = book.sheet(&options.sheet).map_err(broken)?;
+    let place = HeaderPlace {
+        last: options.header_row,
+        n_rows: options.header_rows,
+    };
+    let header =
+        header::find(&sheet, place, kinds.fields).map_err(|source| Error::Header { source })?;
+    let (places, mut read) = places(kinds.fields, &header.names);
     let columns: Vec<Option<u32>> = places
         .iter()
-        .map(|place| place.and_then(|place| columns.get(place).copied()))
+        .map(|place| place.and_then(|place| u32::try_from(place).ok()))
         .collect();
-    let last_row = cells.end().map_or(0, |(row, _)| row);
-    for row in options.header_row..=last_row {
-        if is_blank(&cells, row) {
-            continue;
-        }
+    let mut blocks = Blocks::new(&sheet, options.merged);
+    let mut coercions = Coercions::new(kinds);
+    let rows = sheet.rows.iter().filter(|row| row.number >= header.below);
+    for row in rows.filter(|row| !row.is_blank()) {
         read.n_rows += 1;
-        let values: Vec<Value<'_>> = columns
-            .iter()
-            .map(|column| column.map_or(Value::Absent, |column| value(&cells, row, column)))
-            .collect();
+        blocks.move_to(row.number);
+        let mut values = Vec::with_capacity(columns.len());
+        for (field, column) in columns.iter().enumerate() {
+            let cell = column.and_then(|column| blocks.cell(&sheet, row, column));
+            if let (Some(cell), Some(column)) = (cell, column) {
+                coercions.see(field, (row.number, *column), cell);
+            }
+            values.push(cell.map_or(Value::Absent, value));
+        }
         sink(RawRow {
-            place: u64::from(row) + 1,
+            place: u64::from(row.number) + 1,
             record: Record::Fields(&values),
         });
     }
+    read.coercions = coercions.finish();
     Ok(read)
 }
 
-/// A merged block of cells: first and last row, first and last column, from zero.
-struct Span {
-    /// Rows.
-    rows: (u32, u32),
-    /// Columns.
-    columns: (u32, u32),
+/// The merged blocks of a sheet, followed from row to row.
+struct Blocks {
+    /// Blocks that begin further down, the nearest last.
+    later: Vec<Span>,
+    /// Blocks that cover the current row.
+    here: Vec<Span>,
 }
 
-/// Merged blocks of a sheet; `None` where the format does not tell.
-fn merged_spans(book: &mut Sheets<Cursor<&[u8]>>, sheet: &str) -> Option<Vec<Span>> {
-    let Sheets::Xlsx(book) = book else {
-        return None;
-    };
-    let blocks = book.merge_cells_by_sheet_name(sheet).ok()?;
-    let span = |block: &calamine::Dimensions| Span {
-        rows: (block.start.0, block.end.0),
-        columns: (block.start.1, block.end.1),
-    };
-    Some(blocks.iter().map(span).collect())
-}
-
-/// Columns that the sheet uses, from zero.
-fn columns(cells: &Range<Data>) -> Vec<u32> {
-    match (cells.start(), cells.end()) {
-        (Some((_, first)), Some((_, last))) => (first..=last).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Name of a column: the texts above it, from top to bottom.
-fn name(options: &SheetFormat, cells: &Range<Data>, spans: Option<&[Span]>, column: u32) -> String {
-    let last = options.header_row.saturating_sub(1);
-    let first = options.header_row.saturating_sub(options.header_rows);
-    let mut parts: Vec<String> = Vec::new();
-    for row in first..=last {
-        let own = header_text(cells, row, column);
-        let part = match spans {
-            _ if !own.is_empty() => own,
-            Some(spans) => merged_text(cells, spans, row, column),
-            None if row < last => text_to_the_left(cells, row, column),
-            None => own,
+impl Blocks {
+    /// Blocks to fill, if they are to be filled.
+    fn new(sheet: &Sheet, merged: Merged) -> Self {
+        let mut later = match merged {
+            Merged::Fill => sheet.merged.clone(),
+            Merged::Blank => Vec::new(),
         };
-        if !part.is_empty() && parts.last() != Some(&part) {
-            parts.push(part);
+        later.sort_by_key(|span| std::cmp::Reverse(span.rows.0));
+        Self {
+            later,
+            here: Vec::new(),
         }
     }
-    parts.join(" ")
-}
 
-/// Text of a header cell, its white space made single.
-fn header_text(cells: &Range<Data>, row: u32, column: u32) -> String {
-    let text = match cells.get_value((row, column)) {
-        Some(Data::String(text)) => text.clone(),
-        Some(Data::Float(number)) => number.to_string(),
-        Some(Data::Int(number)) => number.to_string(),
-        _ => String::new(),
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+    /// Goes down to a row.
+    fn move_to(&mut self, row: u32) {
+        while let Some(span) = self.later.pop_if(|span| span.rows.0 <= row) {
+            self.here.push(span);
+        }
+        self.here.retain(|span| span.rows.1 >= row);
+    }
 
-/// Text of the merged block that covers a cell of the same row.
-fn merged_text(cells: &Range<Data>, spans: &[Span], row: u32, column: u32) -> String {
-    let covers =
-        |span: &&Span| span.rows.0 == row && (span.columns.0..=span.columns.1).contains(&column);
-    let span = spans.iter().find(covers);
-    span.map_or_else(String::new, |span| header_text(cells, row, span.columns.0))
-}
-
-/// The nearest text to the left: in a format that does not tell its merged cells, an empty cell
-/// of a group row belongs to the group before it.
-fn text_to_the_left(cells: &Range<Data>, row: u32, column: u32) -> String {
-    let texts = (0..column)
-        .rev()
-        .map(|column| header_text(cells, row, column));
-    let mut texts = texts.skip_while(String::is_empty);
-    texts.next().unwrap_or_default()
-}
-
-/// Whether no cell of a row has a value.
-fn is_blank(cells: &Range<Data>, row: u32) -> bool {
-    columns(cells)
-        .into_iter()
-        .all(|column| value(cells, row, column) == Value::Absent)
+    /// What a cell of the current row holds, or the block that covers it.
+    fn cell<'s>(&self, sheet: &'s Sheet, row: &'s Row, column: u32) -> Option<&'s Data> {
+        row.get(column).or_else(|| {
+            let block = self
+                .here
+                .iter()
+                .find(|span| span.covers(row.number, column))?;
+            sheet.get(block.rows.0, block.columns.0)
+        })
+    }
 }
 
 /// Value of a cell.
-fn value(cells: &Range<Data>, row: u32, column: u32) -> Value<'_> {
-    match cells.get_value((row, column)) {
-        None | Some(Data::Empty) => Value::Absent,
-        Some(Data::String(text)) if text.trim().is_empty() => Value::Absent,
-        Some(Data::String(text)) => Value::Text(text),
-        Some(Data::Int(number)) => Value::Integer(*number),
-        Some(Data::Float(number)) => plain_number(*number),
-        Some(Data::Bool(flag)) => Value::Flag(*flag),
-        Some(Data::DateTime(cell)) => serial(*cell),
-        Some(Data::DateTimeIso(text)) => iso(text),
-        Some(Data::DurationIso(text)) => Value::Owned(duration(text)),
-        Some(Data::Error(_)) => Value::Unreadable,
+fn value(cell: &Data) -> Value<'_> {
+    match cell {
+        Data::Empty => Value::Absent,
+        Data::String(text) if text.trim().is_empty() => Value::Absent,
+        Data::String(text) => Value::Text(text),
+        Data::Int(number) => Value::Integer(*number),
+        Data::Float(number) => plain_number(*number),
+        Data::Bool(flag) => Value::Flag(*flag),
+        Data::DateTime(serial) => date_or_time(*serial),
+        Data::DateTimeIso(text) => iso(text),
+        Data::DurationIso(text) => Value::Owned(duration(text)),
+        Data::Error(_) => Value::Unreadable,
     }
 }
 
@@ -179,7 +137,10 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// A serial of days since 1899-12-30 as a date, an instant, or a time of day as text.
-fn serial(cell: ExcelDateTime) -> Value<'static> {
+fn date_or_time(cell: ExcelDateTime) -> Value<'static> {
+    if !(0.0..SERIAL_END).contains(&cell.as_f64()) {
+        return Value::Unreadable;
+    }
     let (year, month, day, hour, minute, second, milli) = cell.to_ymd_hms_milli();
     if cell.is_duration() || cell.as_f64() < 1.0 {
         return Value::Owned(format!("{hour}:{minute:02}"));
@@ -246,5 +207,18 @@ mod tests {
         assert_eq!(duration("PT1H30M0S"), "1:30");
         assert_eq!(duration("PT02H"), "2:00");
         assert_eq!(duration("boh"), "boh");
+    }
+
+    #[test]
+    fn a_serial_beyond_the_calendar_is_no_date() {
+        let serial = |days| {
+            let kind = calamine::ExcelDateTimeType::DateTime;
+            date_or_time(ExcelDateTime::new(days, kind, false))
+        };
+        assert_eq!(serial(45_351.0), Value::Days(19_782));
+        assert_eq!(serial(0.5), Value::Owned("12:00".to_owned()));
+        for days in [-1.0, 2_958_466.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(serial(days), Value::Unreadable, "{days}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use arrow::array::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::spec::source::ColumnKind;
 
 /// Rows of a page: place and values, or the rule that a broken row breaks.
 type Rows = Vec<(u64, Result<Vec<Value<'static>>, &'static str>)>;
@@ -42,7 +43,12 @@ fn read(format: &str, fields: &[&str], bytes: &[u8]) -> Result<(PageRead, Rows),
         };
         rows.push((row.place, record));
     };
-    let read = read_page(&format, &fields, bytes, &mut sink)?;
+    let kinds = vec![ColumnKind::Text; fields.len()];
+    let kinds = Kinds {
+        fields: &fields,
+        kinds: &kinds,
+    };
+    let read = read_page(&format, kinds, bytes, &mut sink)?;
     Ok((read, rows))
 }
 
@@ -86,6 +92,53 @@ fn a_line_in_another_encoding_is_broken_and_the_others_are_read() {
         (4, Ok(vec![text("y")])),
     ];
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn delimited_text_may_have_titles_comments_and_short_lines() {
+    let page = b"Elenco \"2024\r\n\r\nid|nota|ore\r\n# resto\r\n1|^a|\r\nb^|2\r\n\r\n3|c\r\n4|d|5|6\r\n7|\\\xff|8";
+    let format = "[csv]\ndelimiter = '|'\nquote = { character = '^' }\ncomment = '#'\nheader_row = 3\nragged = 'pad'";
+    let (read, rows) = read(format, &["id", "nota", "ore"], page).unwrap();
+    assert_eq!(read.n_rows, 4);
+    let expected: Rows = vec![
+        (5, Ok(vec![text("1"), text("a|\r\nb"), text("2")])),
+        (8, Ok(vec![text("3"), text("c"), Value::Absent])),
+        (9, Err("ragged_row")),
+        (10, Err("bad_encoding")),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn quotes_may_be_escaped_or_have_no_meaning() {
+    let page = b"a,b\n\"x\\\"\ny\",2\n\"\"\"\",3\n";
+    let (_, rows) = read("csv = { escape = '\\' }", &["a", "b"], page).unwrap();
+    let expected: Rows = vec![
+        (2, Ok(vec![text("x\"\ny"), text("2")])),
+        (4, Ok(vec![text("\""), text("3")])),
+    ];
+    assert_eq!(rows, expected);
+    let (_, rows) = read("csv = { quote = 'none' }", &["a"], b"a\n\"x\n\"y\n").unwrap();
+    let expected: Rows = vec![
+        (2, Ok(vec![text("\"x")])),
+        (3, Ok(vec![text("\"y")])),
+    ];
+    assert_eq!(rows, expected);
+}
+
+proptest! {
+    #[test]
+    fn any_settings_read_plain_text_as_the_plain_reader_does(cells in proptest::collection::vec(("[a-c\"\n]{0,4}", "[a-z ;]{0,3}"), 0..20), ends in 0..2_usize) {
+        let end = ["\n", "\r\n"][ends];
+        let mut page = format!("a,b{end}");
+        for (first, second) in &cells {
+            let first = first.replace('"', "\"\"");
+            page.push_str(&format!("\"{first}\",{second}{end}"));
+        }
+        let plain = read("csv = {}", &["a", "b"], page.as_bytes()).unwrap();
+        let padded = read("csv = { ragged = 'pad' }", &["a", "b"], page.as_bytes()).unwrap();
+        prop_assert_eq!(plain, padded);
+    }
 }
 
 #[test]
@@ -183,6 +236,87 @@ fn parquet_keeps_its_types() {
     assert_eq!(rows.len(), 2);
 }
 
+/// The same page as an Arrow file and as an Arrow stream.
+fn arrow_pages() -> [Vec<u8>; 2] {
+    use ::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+    let page = Bytes::from(parquet_page());
+    let mut batches = ParquetRecordBatchReader::try_new(page, 10).unwrap();
+    let batch = batches.next().unwrap().unwrap();
+    let (mut file, mut stream) = (Vec::new(), Vec::new());
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    let mut writer =
+        arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    [file, stream]
+}
+
+#[test]
+fn arrow_files_and_streams_give_the_rows_of_parquet() {
+    let fields = ["costo", "id", "nome", "dal", "alle", "manca"];
+    let expected = read("parquet = {}", &fields, &parquet_page()).unwrap();
+    for page in arrow_pages() {
+        assert_eq!(read("arrow = {}", &fields, &page).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_cut_arrow_page_is_an_error() {
+    for page in arrow_pages() {
+        for length in 0..page.len() {
+            let cut = page.get(..length).unwrap();
+            assert!(read("arrow = {}", &["id"], cut).is_err(), "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_number_that_fits_no_integer_is_read_as_it_is_written() {
+    let ids: ArrayRef = Arc::new(arrow::array::UInt64Array::from(vec![u64::MAX, 7]));
+    let late: ArrayRef = Arc::new(arrow::array::TimestampSecondArray::from(vec![i64::MAX, 0]));
+    let batch = RecordBatch::try_from_iter([("id", ids), ("alle", late)]).unwrap();
+    let mut page = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut page, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let (_, rows) = read("parquet = {}", &["id", "alle"], &page).unwrap();
+    let expected: Rows = vec![
+        (1, Ok(vec![text("18446744073709551615"), Value::Unreadable])),
+        (2, Ok(vec![text("7"), Value::Micros(0)])),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn a_document_read_as_a_stream_gives_the_rows_of_one_in_memory() {
+    let page = br#"{"total":2,"dati":{"items":[{"id":"\u00e0"},{"id":7,"x":[1]},3]}}"#;
+    let format: Format = toml::from_str("json = { records = 'dati.items' }").unwrap();
+    let Format::Json(options) = format else {
+        panic!("JSON is declared");
+    };
+    let fields = ["id".to_owned()];
+    let rows = |max_held, page: &[u8]| {
+        let mut rows = Vec::new();
+        let mut sink = |row: RawRow<'_>| {
+            rows.push(match row.record {
+                Record::Fields(values) => Ok(values.iter().map(kept).collect::<Vec<_>>()),
+                Record::Broken(rule) => Err(rule),
+            });
+        };
+        let read = json::read_holding(max_held, (&options, &fields), page, &mut sink);
+        read.map(|_| rows)
+    };
+    let held = rows(1000, page).unwrap();
+    assert_eq!(held.len(), 3);
+    assert_eq!(rows(10, page).unwrap(), held);
+    let cut = page.get(..page.len() - 1).unwrap();
+    assert!(rows(10, cut).is_err());
+}
+
 #[test]
 fn a_cut_parquet_file_is_an_error() {
     let page = parquet_page();
@@ -270,6 +404,39 @@ fn a_sheet_with_titles_and_a_merged_header_is_read() {
     assert_eq!(rows, expected);
 }
 
+#[test]
+fn a_header_that_is_not_declared_is_found_and_merged_cells_are_filled_if_asked() {
+    use rust_xlsxwriter::{Format as Style, Workbook};
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet().set_name("S").unwrap();
+    let style = Style::new();
+    sheet.write(0, 0, "Elenco").unwrap();
+    for (column, name) in ["id", "zona"].iter().enumerate() {
+        let column = u16::try_from(column).unwrap();
+        sheet.write(2, column, *name).unwrap();
+    }
+    sheet.write(3, 0, "A7").unwrap();
+    sheet.merge_range(3, 1, 4, 1, "Nord", &style).unwrap();
+    sheet.write(4, 0, 8).unwrap();
+    let page = book.save_to_buffer().unwrap();
+    let row = |place, id: Value<'static>, zone| (place, Ok(vec![id, zone]));
+    let (found, rows) = read("[sheet]\nsheet = 'S'", &["id", "zona"], &page).unwrap();
+    let blank = vec![
+        row(4, text("A7"), text("Nord")),
+        row(5, Value::Integer(8), Value::Absent),
+    ];
+    assert_eq!(rows, blank);
+    let cells: Vec<_> = found
+        .coercions
+        .iter()
+        .map(|coercion| (coercion.cell(), coercion.rule))
+        .collect();
+    assert_eq!(cells, [("A5".to_owned(), "number_for_text")]);
+    let format = "[sheet]\nsheet = 'S'\nmerged = 'fill'";
+    let (_, rows) = read(format, &["id", "zona"], &page).unwrap();
+    assert_eq!(rows.last(), Some(&row(5, Value::Integer(8), text("Nord"))));
+}
+
 /// An ODS workbook with one sheet of the given rows.
 fn open_document(rows: &str) -> Vec<u8> {
     use zip::write::SimpleFileOptions;
@@ -317,17 +484,19 @@ fn a_sheet_of_an_open_document_is_read() {
 #[test]
 fn what_is_no_workbook_or_has_no_such_sheet_is_an_error() {
     let error = read("[sheet]\nsheet = 'x'", &["a"], b"id;nome\n");
-    assert!(matches!(error, Err(Error::NotWorkbook { .. })));
+    assert!(matches!(error, Err(Error::Workbook { .. })));
     let error = read("[sheet]\nsheet = 'x'", &["a"], &workbook());
-    assert!(matches!(error, Err(Error::NoSheet { .. })));
+    assert!(matches!(error, Err(Error::Workbook { .. })));
 }
 
 /// Every format in its plainest form.
-const FORMATS: [&str; 5] = [
+const FORMATS: [&str; 7] = [
     "csv = {}",
+    "csv = { escape = '!', comment = '#', ragged = 'pad' }",
     "json = {}",
     "ndjson = {}",
     "parquet = {}",
+    "arrow = {}",
     "[sheet]\nsheet = 'x'",
 ];
 

@@ -193,7 +193,7 @@ impl<'c> TableConformer<'c> {
         let (n_marks, n_rejects, books) = (rows.marks.len(), rows.rejects.len(), rows.books);
         let sha: Arc<str> = page.sha256.into();
         let mut sink = |raw: RawRow<'_>| rows.take(plan, &raw, (page.sequence, &sha));
-        let read = formats::read_page(&plan.table.spec.format, &plan.fields, bytes, &mut sink);
+        let read = formats::read_page(&plan.table.spec.format, plan.kinds(), bytes, &mut sink);
         read.map_err(|source| {
             rows.marks.truncate(n_marks);
             rows.rejects.truncate(n_rejects);

@@ -5,7 +5,7 @@ use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
 use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Presence};
-use crate::stages::conform::formats::Value;
+use crate::stages::conform::formats::{Kinds, Value};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 
 use super::cells::{Cell, Staging};
@@ -79,7 +79,9 @@ pub(super) struct Plan<'c> {
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
-    pub(super) fields: Vec<String>,
+    fields: Vec<String>,
+    /// Type of the first column that each is for.
+    kinds: Vec<ColumnKind>,
     /// Fields that hold JSON.
     groups: Vec<JsonGroup>,
     /// Columns of the key.
@@ -145,9 +147,11 @@ impl<'c> Plan<'c> {
                 domain: domain(column),
                 serials: match spec.format {
                     Format::Sheet(_) => Serials::Days,
-                    Format::Csv(_) | Format::Json(_) | Format::Ndjson(_) | Format::Parquet(_) => {
-                        Serials::Refused
-                    }
+                    Format::Csv(_)
+                    | Format::Json(_)
+                    | Format::Ndjson(_)
+                    | Format::Parquet(_)
+                    | Format::Arrow(_) => Serials::Refused,
                 },
                 not_before: column.not_before.as_ref().and_then(place),
                 input,
@@ -158,6 +162,7 @@ impl<'c> Plan<'c> {
             comuni,
             keys,
             columns,
+            kinds: field_kinds(&table, &fields),
             fields,
             groups,
             key,
@@ -200,6 +205,14 @@ impl<'c> Plan<'c> {
         }
         self.check_order(&staging.cells)?;
         Ok(self.identify(staging, standing))
+    }
+
+    /// Fields to ask the page for, and what they are for.
+    pub(super) fn kinds(&self) -> Kinds<'_> {
+        Kinds {
+            fields: &self.fields,
+            kinds: &self.kinds,
+        }
     }
 
     /// Whether a row stands for its record or for the deletion of it.
@@ -344,6 +357,18 @@ fn inputs(table: &TableRef<'_>) -> (Vec<String>, Vec<JsonGroup>, Vec<Input>) {
         n_paths: paths.len(),
     });
     (fields, groups.collect(), inputs)
+}
+
+/// Type of the first column that takes each field as it is; what is inside a JSON text has none.
+fn field_kinds(table: &TableRef<'_>, fields: &[String]) -> Vec<ColumnKind> {
+    let kind = |field: &String| {
+        let takes = |(name, column): &(&String, &ColumnSpec)| {
+            column.json.is_none() && column.from.as_ref().unwrap_or(name) == field
+        };
+        let column = table.spec.columns.iter().find(takes);
+        column.map_or(ColumnKind::Text, |(_, column)| column.kind)
+    };
+    fields.iter().map(kind).collect()
 }
 
 /// Place of a field, added if it is new.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::canon::comune::ComuneRow;
-use crate::canon::gzip;
+use crate::canon::page;
 use crate::sample::{SamplePlan, TableTruth, Truth, generate};
 use crate::spec::fetch::Fetch;
 use crate::spec::source::SourceSpec;
@@ -37,7 +37,9 @@ fn comuni() -> ComuneIndex {
 
 /// Files of a table below `folder`, in the order of their names.
 fn files(folder: &Path, spec: &TableSpec) -> Vec<PathBuf> {
-    let Fetch::Files(files) = &spec.fetch;
+    let Fetch::Files(files) = &spec.fetch else {
+        panic!("the sample consists of files");
+    };
     let path = folder.join(files.url.strip_prefix("sample-data/").unwrap());
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     let (start, end) = name.split_once('*').unwrap_or((&name, ""));
@@ -65,7 +67,9 @@ fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
     )
     .unwrap();
     for (sequence, file) in (0..).zip(files(folder, table.spec)) {
-        let bytes = gzip::plain(&fs::read(&file).unwrap().into()).unwrap();
+        let kept = Box::new(std::io::Cursor::new(fs::read(&file).unwrap()));
+        let opened = page::open(kept, table.spec.format.wrapping()).unwrap();
+        let bytes = page::read_whole(opened.bytes, u64::MAX).unwrap();
         let page = PageRef {
             sha256: "00",
             url: "pagina",

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::cards::{cards, district_link, kind_badge, legend, platform_name};
 use super::frame::{Sheet, framed};
 use super::numbers::{day, decimal, quarter, whole, with_unit};
+use super::sources::sources;
 use super::view::{Family, Signal};
 use super::{Page, Source};
 use crate::stages::publish::content::{BookLine, Closure, District, TOTAL};
@@ -33,6 +34,7 @@ pub(super) fn page(source: Source<'_>) -> Page {
         (districts(source))
         (reading(source))
         (coverage(source))
+        (sources(source))
         (books(source))
         (downloads(source))
         (citation(source))

@@ -25,6 +25,8 @@ mod numbers;
 mod sentences;
 /// The page of all signals.
 mod signals;
+/// The platforms behind a release.
+mod sources;
 /// The tables as the pages ask for them.
 mod view;
 

@@ -119,6 +119,11 @@ fn allowed(language: Language, content: &ReleaseContent) -> BTreeSet<String> {
             allowed.insert(whole(language, i64::try_from(count).unwrap()));
         }
     }
+    for terms in &content.sources {
+        let texts = [&terms.license, &terms.legal_basis, &terms.newest_month];
+        allowed.extend(texts.into_iter().flat_map(|text| numbers(text)));
+        allowed.extend(terms.min_k.map(|k| k.to_string()));
+    }
     allowed.insert(whole(language, 8_766));
     let plain = tables::check(content).unwrap();
     let view = View::read(&plain).unwrap();

@@ -1,0 +1,339 @@
+//! Pages kept byte for byte under their own hash, written and read piece by piece.
+//!
+//! The hash of a page is known after its last byte. A small page waits for it in memory; a large
+//! one is written to `arriving` in the folder of its table and takes its name at the end. A page
+//! that is not complete therefore has no name a reader could ask for, and what a killed run left
+//! in `arriving` is overwritten by the next page that comes.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use bytes::{Buf, Bytes};
+use futures::StreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, WriteMultipart};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+
+use super::{Error, Lake, object_error};
+
+/// Folder of the pages inside the zone `acquired`.
+pub(crate) const FOLDER: &str = "pages";
+
+/// Name of a page that is not complete.
+const ARRIVING: &str = "arriving";
+
+/// Bytes of a page that wait for its hash in memory.
+const SMALL: usize = 4 << 20;
+
+/// Pieces that wait between a store and a reader.
+const N_WAITING: usize = 4;
+
+/// Bytes of one part of an upload.
+const PART: usize = 8 << 20;
+
+/// Parts of an upload that are on their way at the same time.
+const N_PARTS: usize = 4;
+
+/// Where the page of a platform's table lies.
+pub(crate) fn path_of(platform: &str, table: &str, sha256: &str) -> String {
+    format!("{}/{sha256}", folder_of(platform, table))
+}
+
+/// Folder of the pages of a platform's table.
+fn folder_of(platform: &str, table: &str) -> String {
+    format!("acquired/{FOLDER}/{platform}/{table}")
+}
+
+/// Whether a page is in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It is.
+    Kept,
+    /// It is not.
+    Absent,
+}
+
+/// A page on its way into the lake.
+pub(crate) struct Arriving {
+    /// The lake.
+    lake: Lake,
+    /// Folder of the page.
+    folder: String,
+    /// What has come.
+    body: Body,
+}
+
+/// Where the bytes of an arriving page are.
+enum Body {
+    /// In memory.
+    Memory(Vec<Bytes>, usize),
+    /// In a file of this machine.
+    File(File),
+    /// On the way to an object store.
+    Upload(WriteMultipart),
+}
+
+impl Lake {
+    /// Begins to keep a page.
+    pub(crate) fn arriving(&self, platform: &str, table: &str) -> Arriving {
+        Arriving {
+            lake: self.clone(),
+            folder: folder_of(platform, table),
+            body: Body::Memory(Vec::new(), 0),
+        }
+    }
+
+    /// Whether the page is kept.
+    pub(crate) async fn has_page(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+    ) -> Result<Held, Error> {
+        self.holds(&self.path(&format!("{}/{sha256}", folder_of(platform, table))))
+            .await
+    }
+
+    /// Whether there is an object.
+    async fn holds(&self, location: &Path) -> Result<Held, Error> {
+        match self.store().head(location).await {
+            Ok(_) => Ok(Held::Kept),
+            Err(object_store::Error::NotFound { .. }) => Ok(Held::Absent),
+            Err(source) => Err(object_error("look for", location, source)),
+        }
+    }
+
+    /// Reads a kept page whole.
+    pub(crate) async fn page(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+    ) -> Result<Bytes, Error> {
+        let path = format!("{}/{sha256}", folder_of(platform, table));
+        self.read(&path).await?.ok_or_else(|| Error::Object {
+            act: "read",
+            path: path.clone(),
+            source: Box::new(object_store::Error::NotFound {
+                path,
+                source: "the list of pages names it".into(),
+            }),
+        })
+    }
+
+    /// Reads a kept page piece by piece, in bounded memory.
+    ///
+    /// The reader blocks: it is meant for a thread of its own, such as `spawn_blocking` gives.
+    pub(crate) async fn page_reader(
+        &self,
+        platform: &str,
+        table: &str,
+        sha256: &str,
+    ) -> Result<Box<dyn Read + Send>, Error> {
+        let location = self.path(&format!("{}/{sha256}", folder_of(platform, table)));
+        if self.is_local() {
+            let opened = local_path(&location).and_then(|path| {
+                std::fs::File::open(path).map_err(io_error)
+            });
+            return opened
+                .map(|file| Box::new(file) as Box<dyn Read + Send>)
+                .map_err(|source| object_error("read", &location, source));
+        }
+        let found = self.store().get(&location).await;
+        let found = found.map_err(|source| object_error("read", &location, source))?;
+        let (sender, receiver) = sync_channel(N_WAITING);
+        let pieces = found.into_stream();
+        tokio::spawn(feed(pieces, sender));
+        Ok(Box::new(Fed::new(move || receiver.recv().ok())))
+    }
+
+    /// Whether the lake is a folder of this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.root().scheme() == "file"
+    }
+}
+
+/// Hands the pieces of an object to a reader that blocks.
+async fn feed<S>(mut pieces: S, sender: SyncSender<io::Result<Bytes>>)
+where
+    S: futures::Stream<Item = object_store::Result<Bytes>> + Send + Unpin + 'static,
+{
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(io::Error::other);
+        let is_last = piece.is_err();
+        let sender = sender.clone();
+        // A full channel blocks, so the wait is no business of the runtime's own threads.
+        let sent = tokio::task::spawn_blocking(move || sender.send(piece)).await;
+        if is_last || !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// A reader of pieces that come from elsewhere.
+pub(crate) struct Fed<F> {
+    /// Gives the next piece, or `None` after the last one.
+    next: F,
+    /// What is left of the last piece.
+    rest: Bytes,
+}
+
+impl<F: FnMut() -> Option<io::Result<Bytes>>> Fed<F> {
+    /// A reader of the pieces that `next` gives.
+    pub(crate) fn new(next: F) -> Self {
+        Self {
+            next,
+            rest: Bytes::new(),
+        }
+    }
+}
+
+impl<F: FnMut() -> Option<io::Result<Bytes>>> Read for Fed<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match (self.next)() {
+                Some(piece) => self.rest = piece?,
+                None => return Ok(0),
+            }
+        }
+        let n_bytes = buffer.len().min(self.rest.len());
+        let (into, _) = buffer.split_at_mut(n_bytes);
+        self.rest.copy_to_slice(into);
+        Ok(n_bytes)
+    }
+}
+
+/// Path of this machine for a location of a local lake.
+fn local_path(location: &Path) -> object_store::Result<std::path::PathBuf> {
+    LocalFileSystem::new().path_to_filesystem(location)
+}
+
+impl Arriving {
+    /// Adds a piece.
+    ///
+    /// # Errors
+    /// [`Error::Object`] when the lake refuses.
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), Error> {
+        if let Body::Memory(pieces, n_bytes) = &mut self.body {
+            *n_bytes += piece.len();
+            pieces.push(piece);
+            return if *n_bytes > SMALL {
+                self.move_out().await
+            } else {
+                Ok(())
+            };
+        }
+        self.write(piece).await
+    }
+
+    /// Location of the page while it is not complete.
+    fn location(&self) -> Path {
+        self.lake.path(&format!("{}/{ARRIVING}", self.folder))
+    }
+
+    /// Writes what waits in memory to where large pages go.
+    async fn move_out(&mut self) -> Result<(), Error> {
+        let location = self.location();
+        let failed = |source| object_error("write", &location, source);
+        let body = if self.lake.is_local() {
+            let path = local_path(&location).map_err(failed)?;
+            let opened = create(&path).await;
+            Body::File(opened.map_err(|source| failed(io_error(source)))?)
+        } else {
+            let upload = self.lake.store().put_multipart(&location).await;
+            Body::Upload(WriteMultipart::new_with_chunk_size(
+                upload.map_err(failed)?,
+                PART,
+            ))
+        };
+        if let Body::Memory(pieces, _) = std::mem::replace(&mut self.body, body) {
+            for piece in pieces {
+                self.write(piece).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a piece of a large page.
+    async fn write(&mut self, piece: Bytes) -> Result<(), Error> {
+        let location = self.location();
+        let written = match &mut self.body {
+            Body::Memory(..) => Ok(()),
+            Body::File(file) => file.write_all(&piece).await.map_err(io_error),
+            Body::Upload(upload) => {
+                let waited = upload.wait_for_capacity(N_PARTS).await;
+                upload.put(piece);
+                waited
+            }
+        };
+        written.map_err(|source| object_error("write", &location, source))
+    }
+
+    /// Gives the page its name; the same bytes are kept once.
+    ///
+    /// # Errors
+    /// [`Error::Object`] when the lake refuses.
+    pub(crate) async fn keep(self, sha256: &str) -> Result<(), Error> {
+        let (from, to) = (
+            self.location(),
+            self.lake.path(&format!("{}/{sha256}", self.folder)),
+        );
+        if self.lake.holds(&to).await? == Held::Kept {
+            return self.discard().await;
+        }
+        let failed = |source| object_error("write", &to, source);
+        let store = self.lake.store();
+        match self.body {
+            Body::Memory(pieces, _) => {
+                let whole = pieces.into_iter().collect::<object_store::PutPayload>();
+                store.put(&to, whole).await.map_err(failed)?;
+            }
+            Body::File(mut file) => {
+                let written = file.flush().await;
+                written.map_err(|source| failed(io_error(source)))?;
+                drop(file);
+                store.rename(&from, &to).await.map_err(failed)?;
+            }
+            Body::Upload(upload) => {
+                upload.finish().await.map_err(failed)?;
+                store.rename(&from, &to).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what has come.
+    ///
+    /// # Errors
+    /// [`Error::Object`] when the lake refuses.
+    pub(crate) async fn discard(self) -> Result<(), Error> {
+        let location = self.location();
+        let failed = |source| object_error("remove", &location, source);
+        match self.body {
+            Body::Memory(..) => Ok(()),
+            Body::File(file) => {
+                drop(file);
+                self.lake.store().delete(&location).await.map_err(failed)
+            }
+            Body::Upload(upload) => upload.abort().await.map_err(failed),
+        }
+    }
+}
+
+/// Opens a file for writing, empty, and makes the folders above it.
+async fn create(path: &std::path::Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
+    File::create(path).await
+}
+
+/// An error of this machine's files, as a store would give it.
+fn io_error(source: io::Error) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "LocalFileSystem",
+        source: Box::new(source),
+    }
+}

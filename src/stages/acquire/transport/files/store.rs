@@ -1,0 +1,249 @@
+//! The objects of a store, or the files of a folder.
+
+use std::collections::VecDeque;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt, try_unfold};
+use object_store::path::Path;
+use object_store::{
+    GetOptions, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, parse_url_opts,
+};
+use url::Url;
+
+use super::local;
+use super::pattern::matches;
+use crate::lake::pages::Page;
+use crate::spec::fetch::Files;
+use crate::stages::acquire::Error;
+use crate::stages::acquire::transport::{Arrived, Body, Earlier, Ended, Request, Transport};
+
+/// One object that matches the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Object {
+    /// Address relative to the folder of the pattern; the same wherever the commons lies.
+    url: String,
+    /// What the store says of it.
+    meta: ObjectMeta,
+}
+
+impl Object {
+    /// Size and entity tag, or when it was written: equal means unchanged.
+    fn tag(&self) -> String {
+        let modified = || self.meta.last_modified.to_rfc3339();
+        let version = self.meta.e_tag.clone().unwrap_or_else(modified);
+        format!("{}:{version}", self.meta.size)
+    }
+}
+
+/// The objects that match an address.
+pub(super) struct Objects {
+    /// Where they lie.
+    store: Arc<dyn ObjectStore>,
+    /// Those still to come, sorted by address.
+    left: VecDeque<Object>,
+    /// The one given last.
+    current: Option<Object>,
+    /// Address and tag of the pages that are known.
+    known: Vec<(String, String)>,
+    /// Bytes of all of them.
+    n_bytes: u64,
+}
+
+impl Objects {
+    /// Lists the objects that match.
+    ///
+    /// # Errors
+    /// When the address cannot be used, the store does not answer or nothing was ever there.
+    pub(super) async fn list(request: &Request<'_>, files: &Files) -> Result<Self, Error> {
+        let (shown, pattern) = files.url.rsplit_once('/').unwrap_or((".", &files.url));
+        let nothing = || Error::Nothing {
+            url: files.url.clone(),
+        };
+        let absolute = if files.url.contains("://") {
+            Url::parse(shown).ok()
+        } else {
+            folder_url(request.root, shown)
+        };
+        let absolute = absolute.ok_or_else(nothing)?;
+        let (store, folder) = opened(request, files, &absolute)?;
+        let listed = store.list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|source| Error::Fetch {
+            url: shown.to_owned(),
+            source: Box::new(source),
+        })?;
+        let matching = listed.objects.into_iter().filter_map(|meta| {
+            let name = meta.location.filename()?;
+            let url = format!("{shown}/{name}");
+            matches(pattern, name).then_some(Object { url, meta })
+        });
+        let mut left: Vec<Object> = matching.collect();
+        left.sort_by(|one, other| one.url.cmp(&other.url));
+        if left.is_empty() && request.known.is_empty() {
+            return Err(nothing());
+        }
+        let known = |page: &Page| (page.url.clone(), page.tag.clone());
+        Ok(Self {
+            store,
+            n_bytes: left.iter().map(|object| object.meta.size).sum(),
+            left: left.into(),
+            current: None,
+            known: request.known.iter().map(known).collect(),
+        })
+    }
+
+    /// The object as it is now.
+    async fn read(&mut self, object: Object) -> Result<Arrived, Error> {
+        let failed = |source| fetch_error(&object.url, source);
+        let options = GetOptions::new().with_if_match(object.meta.e_tag.clone());
+        let found = self.store.get_opts(&object.meta.location, options).await;
+        let found = found.map_err(failed)?;
+        let (url, size) = (object.url.clone(), found.meta.size);
+        let pieces = match found.payload {
+            GetResultPayload::File(file, _path) => local::pieces(file, url.clone()),
+            GetResultPayload::Stream(stream) => {
+                let url = url.clone();
+                let broken = move |source| broken_off(&url, source);
+                stream.map(move |piece| piece.map_err(&broken)).boxed()
+            }
+        };
+        let arrived = Arrived {
+            address: url.clone(),
+            tag: object.tag(),
+            body: Body::Pieces(self.whole(pieces, object.clone(), size)),
+            claim: None,
+        };
+        self.current = Some(object);
+        Ok(arrived)
+    }
+
+    /// The pieces, and after the last one a look at whether they are all there and of one version.
+    fn whole(
+        &self,
+        pieces: BoxStream<'static, Result<Bytes, Error>>,
+        object: Object,
+        size: u64,
+    ) -> BoxStream<'static, Result<Bytes, Error>> {
+        let store = Arc::clone(&self.store);
+        let start = (pieces, 0_u64, object, store);
+        try_unfold(start, move |(mut pieces, n_bytes, object, store)| async move {
+            if let Some(piece) = pieces.next().await {
+                let piece = piece?;
+                let n_bytes = n_bytes + piece.len() as u64;
+                return Ok(Some((piece, (pieces, n_bytes, object, store))));
+            }
+            let Object { url, meta } = object;
+            let now = store.head(&meta.location).await;
+            let now = now.map_err(|source| fetch_error(&url, source))?;
+            if now.size != meta.size || now.e_tag != meta.e_tag || now.last_modified != meta.last_modified {
+                return Err(Error::Changed { url });
+            }
+            if n_bytes != size {
+                let expected = size;
+                return Err(Error::Cut {
+                    url,
+                    n_bytes,
+                    expected,
+                });
+            }
+            Ok(None)
+        })
+        .boxed()
+    }
+}
+
+#[async_trait]
+impl Transport for Objects {
+    async fn next(&mut self) -> Result<Option<Arrived>, Error> {
+        let Some(object) = self.left.pop_front() else {
+            return Ok(None);
+        };
+        let tag = object.tag();
+        let is_known = |(url, known): &(String, String)| *url == object.url && *known == tag;
+        if self.known.iter().any(is_known) {
+            return Ok(Some(Arrived {
+                address: object.url,
+                tag,
+                body: Body::Unchanged,
+                claim: None,
+            }));
+        }
+        match self.read(object.clone()).await {
+            // It was overwritten since it was listed.
+            Err(Error::Changed { .. }) => {
+                self.current = Some(object);
+                self.again().await
+            }
+            read => read.map(Some),
+        }
+    }
+
+    async fn again(&mut self) -> Result<Option<Arrived>, Error> {
+        let Some(Object { url, meta }) = self.current.clone() else {
+            return Ok(None);
+        };
+        let meta = self.store.head(&meta.location).await;
+        let meta = meta.map_err(|source| fetch_error(&url, source))?;
+        self.read(Object { url, meta }).await.map(Some)
+    }
+
+    fn n_bytes(&self) -> Option<u64> {
+        Some(self.n_bytes)
+    }
+
+    fn end(&mut self) -> Ended {
+        Ended {
+            cursor: None,
+            earlier: Earlier::Stay,
+            part: None,
+        }
+    }
+}
+
+/// The store of an address, with its options and secrets.
+fn opened(
+    request: &Request<'_>,
+    files: &Files,
+    url: &Url,
+) -> Result<(Arc<dyn ObjectStore>, Path), Error> {
+    let mut options: Vec<(String, String)> = Vec::new();
+    for (name, value) in &files.options {
+        options.push((name.clone(), value.clone()));
+    }
+    for (name, reference) in &files.secrets {
+        options.push((name.clone(), request.secret(reference)?.reveal().to_owned()));
+    }
+    let (store, folder) = parse_url_opts(url, options).map_err(|source| Error::Address {
+        url: files.url.clone(),
+        source: Box::new(source),
+    })?;
+    Ok((Arc::from(store), folder))
+}
+
+/// Why an object cannot be read; one that changed is told apart.
+fn fetch_error(url: &str, source: object_store::Error) -> Error {
+    let url = url.to_owned();
+    match source {
+        object_store::Error::Precondition { .. } => Error::Changed { url },
+        source => Error::Fetch {
+            url,
+            source: Box::new(source),
+        },
+    }
+}
+
+/// Why the pieces of an object ended early.
+fn broken_off(url: &str, source: object_store::Error) -> Error {
+    match fetch_error(url, source) {
+        Error::Fetch { url, source } => Error::BrokenOff { url, source },
+        other => other,
+    }
+}
+
+/// Address of a folder below the commons; `None` where there is none.
+fn folder_url(base: &FilePath, folder: &str) -> Option<Url> {
+    let absolute = base.join(folder).canonicalize().ok()?;
+    Url::from_directory_path(absolute).ok()
+}
