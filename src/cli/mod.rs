@@ -24,6 +24,7 @@ mod check;
 mod docs;
 mod erase;
 mod init;
+mod key;
 mod output;
 mod progress;
 mod query;
@@ -105,6 +106,8 @@ enum Verb {
     Serve(serve::ServeArguments),
     /// Takes persons out of everything the lake holds, and shows that nothing is left.
     Erase(erase::EraseArguments),
+    /// Begins an epoch of person keys, or destroys the key of an earlier one.
+    Key(key::KeyArguments),
     /// Finds every mistake in the declarations and the SQL, without touching data.
     Check(check::CheckArguments),
     /// Shows what was pulled, whether the books close, how fresh it is, the last release.
@@ -237,6 +240,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Publish(arguments) => run_verb::stage(shared, Stage::Publish, &arguments).await,
         Verb::Serve(arguments) => serve::serve(shared, &arguments).await,
         Verb::Erase(arguments) => erase::erase(shared, &arguments).await,
+        Verb::Key(arguments) => key::key(shared, &arguments),
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
         Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
@@ -282,7 +286,18 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
         commons,
         key,
         started_at: Utc::now(),
+        holder: holder(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
     run::open(setting).await.map_err(Error::run)
+}
+
+/// This machine and process, as another run is told of them.
+fn holder() -> String {
+    let process = std::process::id();
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => format!("process {process}"),
+        host => format!("{host}, process {process}"),
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) mod forms;
 mod packed;
 pub(crate) mod proof;
 pub(crate) mod request;
+pub(crate) mod retain;
 mod rewrite;
 pub(crate) mod subjects;
 pub(crate) mod sweep;

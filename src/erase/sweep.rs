@@ -102,6 +102,7 @@ pub(crate) async fn rewritten(
     for page in &mut after.pages {
         cx.progress.advance(0, page.n_bytes);
         let is_searched = page.n_searched == out.len() as u64 && forms.is_none();
+        let is_searched = is_searched || page.is_expired();
         let Some(spec) = source.spec.tables.get(&page.table).filter(|_| !is_searched) else {
             continue;
         };
@@ -168,9 +169,9 @@ async fn sweep_page(
 }
 
 /// Deletes what lies among the pages of a platform and is not current.
-async fn delete_unlisted(cx: &Context, platform: &str, pages: &[Page]) -> Result<u64, Error> {
-    let listed: BTreeSet<String> = pages
-        .iter()
+pub(crate) async fn delete_unlisted(cx: &Context, platform: &str, pages: &[Page]) -> Result<u64, Error> {
+    let held = pages.iter().filter(|page| !page.is_expired());
+    let listed: BTreeSet<String> = held
         .map(|page| path_of(platform, &page.table, &page.sha256))
         .collect();
     let folder = format!("acquired/{}/{platform}", kept::FOLDER);
@@ -217,7 +218,8 @@ pub(crate) async fn ids_of_keys(
         .remove(platform)
         .unwrap_or_default()
     {
-        let Some(spec) = source.spec.tables.get(&page.table) else {
+        let spec = source.spec.tables.get(&page.table);
+        let Some(spec) = spec.filter(|_| !page.is_expired()) else {
             continue;
         };
         let bytes = cx.lake.page(platform, &page.table, &page.sha256).await?;

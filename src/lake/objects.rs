@@ -3,7 +3,7 @@
 //! A local lake is listed as the folder it is, so that what a killed process left half written,
 //! which no store lists, is seen too.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -27,7 +27,7 @@ impl Lake {
     /// # Errors
     /// [`Error::Object`] when the folder cannot be listed.
     pub(crate) async fn objects_below(&self, folder: &str) -> Result<Vec<String>, Error> {
-        if let Some(root) = self.folder() {
+        if let Some(root) = self.local_folder() {
             return files_below(&root, folder);
         }
         let location = self.path(folder);
@@ -54,7 +54,7 @@ impl Lake {
     /// # Errors
     /// [`Error::Object`] when it cannot be read.
     pub(crate) async fn bytes_of(&self, path: &str) -> Result<Option<Bytes>, Error> {
-        let Some(root) = self.folder() else {
+        let Some(root) = self.local_folder() else {
             return self.read(path).await;
         };
         match std::fs::read(root.join(path)) {
@@ -69,7 +69,7 @@ impl Lake {
     /// # Errors
     /// [`Error::Object`] when it cannot be deleted.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
-        if let Some(root) = self.folder() {
+        if let Some(root) = self.local_folder() {
             return match std::fs::remove_file(root.join(path)) {
                 Ok(()) => Ok(()),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -98,13 +98,6 @@ impl Lake {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(Made::Known),
             Err(source) => Err(object_error("write", &location, source)),
         }
-    }
-
-    /// Folder of a local lake.
-    pub(crate) fn folder(&self) -> Option<PathBuf> {
-        (self.root.scheme() == "file")
-            .then(|| self.root.to_file_path().ok())
-            .flatten()
     }
 }
 

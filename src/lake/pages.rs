@@ -21,7 +21,7 @@ use super::{
 const LIST: &str = "page_list";
 
 /// Version of what the list says; part of every fingerprint.
-const VERSION: &str = "pages-3";
+const VERSION: &str = "pages-4";
 
 /// What the row of a cursor says in the column `role`.
 const CURSOR: &str = "cursor";
@@ -150,6 +150,8 @@ pub(crate) struct Page {
     pub(crate) n_erased: u64,
     /// Erased persons of the platform it was searched for.
     pub(crate) n_searched: u64,
+    /// Number of the run that let it expire: its rows stay, its bytes are gone.
+    pub(crate) expired: Option<u64>,
     /// Which part of the table it was fetched as.
     pub(crate) role: Role,
     /// First value of the watermark that was asked for, where it was a part.
@@ -158,6 +160,13 @@ pub(crate) struct Page {
     pub(crate) to: Option<String>,
     /// Number of the run in which these bytes first arrived.
     pub(crate) run: u64,
+}
+
+impl Page {
+    /// Whether its bytes are gone.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.is_some()
+    }
 }
 
 /// Which part of a table a page was fetched as.
@@ -207,6 +216,7 @@ fn list_schema() -> SchemaRef {
         text("note"),
         count("n_erased"),
         count("n_searched"),
+        count("expired"),
         text("role"),
         text("from"),
         text("to"),
@@ -247,6 +257,7 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
             texts(|page| page.note.as_deref()),
             counts(|page| Some(page.n_erased)),
             counts(|page| Some(page.n_searched)),
+            counts(|page| page.expired),
             and_cursors(|page| Some(page.role.word()), |_| CURSOR.to_owned()),
             and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
             texts(|page| page.to.as_deref()),
@@ -297,6 +308,7 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         note: text("note"),
         n_erased: count("n_erased").unwrap_or_default(),
         n_searched: count("n_searched").unwrap_or_default(),
+        expired: count("expired"),
         role: Role::from_word(&role),
         from: text("from"),
         to: text("to"),

@@ -13,6 +13,7 @@ use crate::erase::subjects::{Marks, Subjects, Suppressed, domains};
 use crate::erase::sweep::{Swept, ids_of_keys, rewritten, settle};
 use crate::lake::Zone;
 use crate::lake::objects::Made;
+use crate::stages::conform::SCRATCH_FOLDER;
 use crate::stages::{conform, derive, detect, protect};
 
 use super::{Error, RUNS};
@@ -277,6 +278,10 @@ async fn clean(cx: &Context, forms: &Forms) -> Result<u64, crate::erase::Error> 
         for name in cx.lake.folders(zone).await? {
             n_deleted += cx.lake.vacuum(zone, &name).await?;
         }
+    }
+    for path in cx.lake.objects_below(SCRATCH_FOLDER).await? {
+        cx.lake.delete(&path).await?;
+        n_deleted += 1;
     }
     for path in cx.lake.objects_below(RUNS).await? {
         let bytes = cx.lake.bytes_of(&path).await?.unwrap_or_default();

@@ -15,16 +15,16 @@ use serde::{Deserialize, Serialize};
 
 use freshness::SourceFreshness;
 
-use crate::canon::pseudonym::PersonKeys;
-use crate::context::{Context, Progress, SecretError, parse_key};
+use crate::context::{Context, Progress, SecretError, parse_key, person_keys};
 use crate::engine::{self, Engine};
+use crate::erase::retain;
 use crate::erase::sweep::sweep_new;
-use crate::lake::{self, Lake};
+use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
 use crate::spec::limits::Timeliness;
 use crate::spec::secret::Secrets;
-use crate::stages::conform::{BookLine, Closed};
 use crate::stages::acquire::Backfill;
+use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
@@ -320,6 +320,8 @@ pub struct Setting {
     pub secrets: Secrets,
     /// When the run starts.
     pub started_at: DateTime<Utc>,
+    /// Machine and process, for others that want the lake at the same time.
+    pub holder: String,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }
@@ -345,14 +347,16 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
     let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
     engine.attach(&lake);
     let run = last_run(&lake).await?;
-    let epoch = setting.commons.settings.secrets.epoch;
+    let secrets = &setting.commons.settings.secrets;
+    let persons = person_keys(&key, secrets, &setting.secrets).map_err(Error::Secret)?;
     Ok(Context {
         commons: Arc::new(setting.commons),
         lake,
         engine,
         run,
         started_at: setting.started_at,
-        persons: PersonKeys::new(key.clone(), BTreeMap::new(), epoch),
+        persons,
+        holder: setting.holder,
         key,
         secrets: Arc::new(setting.secrets),
         progress: setting.progress,
@@ -388,30 +392,48 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
         .transpose()
 }
 
-/// Carries out a plan; the report is also in the lake.
+/// Carries out a plan; the report is also in the lake. Only one run at a time has a lake.
 ///
 /// # Errors
-/// The first stage that fails as a whole or refuses; the report says so too.
+/// The first stage that fails as a whole or refuses; the report says so too. Another run that
+/// goes on in the lake.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
-    let before = last_report(cx).await.ok().flatten();
     let mut cx = cx.clone();
+    cx.run += 1;
+    let lock = cx.lock().await.map_err(Error::Lake)?;
+    // A run that ended between opening the lake and taking the lock has used its number.
+    cx.run = last_run(&cx.lake).await? + 1;
+    let report = run_locked(cx, plan, &lock).await;
+    lock.release().await.map_err(Error::Lake)?;
+    report
+}
+
+/// Carries out a plan in a lake that is ours.
+async fn run_locked(mut cx: Context, plan: &Plan, lock: &RunLock) -> Result<RunReport, Error> {
     let mut unfinished = BTreeMap::new();
     if erasure::is_open(&cx).await? {
-        cx.run += 1;
         let report = erase(&cx).await?;
         if plan.stages.is_empty() {
             return Ok(report);
         }
         unfinished = report.failures;
+        cx.run += 1;
     }
-    cx.run += 1;
+    let before = earlier_report(&cx).await;
     let clock = Instant::now();
     let mut report = RunReport::begun(&cx);
     report.failures = unfinished;
     report.freshness = before.map(|before| before.freshness).unwrap_or_default();
     write(&cx, &report).await?;
-    let result = carry_out(&cx, plan, &mut report).await;
+    let result = carry_out(&cx, plan, lock, &mut report).await;
     end(&cx, clock, report, result).await
+}
+
+/// The report of the run before this one, if it can be read.
+async fn earlier_report(cx: &Context) -> Option<RunReport> {
+    let mut earlier = cx.clone();
+    earlier.run -= 1;
+    last_report(&earlier).await.ok().flatten()
 }
 
 /// Completes the open order to erase, as a run of its own; the report says if it stays open.
@@ -467,20 +489,28 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
 }
 
 /// Runs the stages in order.
-async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+async fn carry_out(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    report: &mut RunReport,
+) -> Result<(), Error> {
     if let Aim::Forget(table) = &plan.aim {
         let forgotten = acquire::forget(cx, &plan.platforms, table.as_deref()).await;
         forgotten.map_err(Error::Acquire)?;
     }
     for stage in &plan.stages {
+        lock.check().map_err(Error::Lake)?;
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
         if matches!(stage, Stage::Conform) {
             sweep(cx, report).await?;
         }
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
-        if matches!(stage, Stage::Acquire) {
-            sweep(cx, report).await?;
+        match stage {
+            Stage::Acquire => sweep(cx, report).await?,
+            Stage::Conform => expire(cx, plan, report).await?,
+            Stage::Derive | Stage::Detect | Stage::Protect | Stage::Publish => {}
         }
         let seconds = clock.elapsed().as_secs_f64();
         report.stages.push(StageReport {
@@ -525,6 +555,43 @@ async fn sweep(cx: &Context, report: &mut RunReport) -> Result<(), Error> {
     Ok(())
 }
 
+/// Lets pages expire whose agreement says so, of the platforms that conformed without trouble.
+async fn expire(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+    let is_well = |platform: &&String| {
+        let names = report.failures.keys();
+        !names.into_iter().any(|name| name.split('.').next() == Some(platform.as_str()))
+    };
+    let platforms: Vec<String> = plan.platforms.iter().filter(is_well).cloned().collect();
+    let has_term = |platform: &String| {
+        let source = cx.commons.sources.get(platform);
+        source.is_some_and(|source| source.spec.agreement.retention_days.is_some())
+    };
+    if !platforms.iter().any(has_term) {
+        return Ok(());
+    }
+    let clock = Instant::now();
+    let mut started_at = BTreeMap::new();
+    let pages = cx.lake.current_pages().await.map_err(Error::Lake)?;
+    for page in pages.values().flatten() {
+        if let std::collections::btree_map::Entry::Vacant(unknown) = started_at.entry(page.run) {
+            let mut then = cx.clone();
+            then.run = page.run;
+            if let Some(report) = last_report(&then).await? {
+                unknown.insert(report.started_at);
+            }
+        }
+    }
+    let expired = retain::expire(cx, &platforms, &started_at).await.map_err(Error::erase)?;
+    if !expired.is_empty() {
+        report.stages.push(StageReport {
+            stage: "retain".to_owned(),
+            seconds: clock.elapsed().as_secs_f64(),
+            detail: serde_json::to_value(&expired).map_err(Error::Report)?,
+        });
+    }
+    Ok(())
+}
+
 /// Runs one stage and answers its account.
 async fn carry_out_stage(
     cx: &Context,
@@ -560,7 +627,10 @@ async fn carry_out_stage(
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
             report.failures.extend(over_the_limit(cx, &done.books));
-            json(serde_json::to_value(&done.mappings))
+            json(serde_json::to_value(ConformDetail {
+                tables: &done.tables,
+                mappings: &done.mappings,
+            }))
         }
         Stage::Derive => json(serde_json::to_value(
             derive::derive(cx).await.map_err(Error::Derive)?,
@@ -581,6 +651,15 @@ async fn carry_out_stage(
             json(serde_json::to_value(&done))
         }
     }
+}
+
+/// What `conform` did, for the report.
+#[derive(Serialize)]
+struct ConformDetail<'a> {
+    /// Source tables: pages and parts that were read and written, with their bytes.
+    tables: &'a [TableReport],
+    /// Mappings, likewise.
+    mappings: &'a [MappingReport],
 }
 
 /// The platforms whose agreement is valid today, and what is said of the others.

@@ -124,7 +124,9 @@ impl Commons {
         let named = tables.flat_map(|table| table.fetch.secrets());
         let servers = self.sources.values().flat_map(|source| source.spec.server.secrets());
         let named = named.chain(servers);
-        named.chain(self.settings.lake.secrets.values()).collect()
+        let persons = self.settings.secrets.person_keys.values();
+        let lake = self.settings.lake.secrets.values();
+        named.chain(lake).chain(persons).collect()
     }
 }
 

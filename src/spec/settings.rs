@@ -31,6 +31,9 @@ pub struct Settings {
     /// Limits of queries.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// Limits of reading pages.
+    #[serde(default)]
+    pub intake: IntakeSettings,
 }
 
 /// How signals are found.
@@ -114,9 +117,13 @@ impl Default for PublishSettings {
 pub struct SecretSettings {
     /// Key of the pseudonyms: `env:NAME` or `file:PATH`, 64 hexadecimal digits.
     pub pseudonym_key: String,
-    /// Epoch of person keys; a new epoch unlinks all earlier keys.
+    /// Epoch of person keys; `antenne key rotate` begins a new one.
     #[serde(default = "first_epoch")]
     pub epoch: u32,
+    /// Keys of persons by epoch: `env:NAME` or `file:PATH`, 64 hexadecimal digits. An epoch
+    /// without a key of its own has its persons under `pseudonym_key`.
+    #[serde(default)]
+    pub person_keys: BTreeMap<String, SecretRef>,
 }
 
 /// First key epoch.
@@ -151,6 +158,25 @@ pub struct EngineSettings {
 }
 
 impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            memory_mib: 1024,
+            threads: 2,
+        }
+    }
+}
+
+/// Limits of reading pages.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntakeSettings {
+    /// Memory that read rows may hold before they spill to temporary files, in MiB.
+    pub memory_mib: u64,
+    /// Threads that read, judge and write rows.
+    pub threads: u16,
+}
+
+impl Default for IntakeSettings {
     fn default() -> Self {
         Self {
             memory_mib: 1024,

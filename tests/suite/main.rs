@@ -8,6 +8,8 @@ mod commons;
 /// The lake, read with nothing of `antenne`.
 #[cfg(test)]
 mod lake;
+#[cfg(test)]
+mod servers;
 
 /// An operator adds a platform.
 #[cfg(test)]
@@ -30,6 +32,10 @@ mod forget_a_person;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
+#[cfg(test)]
+mod fetch_from_databases;
+#[cfg(test)]
+mod fetch_over_sftp;
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;

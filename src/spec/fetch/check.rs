@@ -271,7 +271,7 @@ mod tests {
             columns = { id = { type = "record" } }
         "#;
         let found = messages(toml);
-        assert_eq!(found.len(), 12, "{found:#?}");
+        assert_eq!(found.len(), 11, "{found:#?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
+pub(crate) mod neighbors;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod sftp;
