@@ -355,19 +355,25 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
 /// The first stage that fails as a whole or refuses; the report says so too. Another run that
 /// goes on in the lake.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
-    let before = last_report(cx).await.ok().flatten();
     let mut cx = cx.clone();
     cx.run += 1;
     let lock = cx.lock().await.map_err(Error::Lake)?;
     // A run that ended between opening the lake and taking the lock has used its number.
-    cx.run = last_run(&cx.lake).await? + 1;
-    let report = run_locked(&cx, plan, &lock).await;
+    cx.run = last_run(&cx.lake).await?;
+    let before = last_report(&cx).await.ok().flatten();
+    cx.run += 1;
+    let report = run_locked(&cx, plan, &lock, before).await;
     lock.release().await.map_err(Error::Lake)?;
     report
 }
 
 /// Carries out a plan in a lake that is ours.
-async fn run_locked(cx: &Context, plan: &Plan, lock: &RunLock) -> Result<RunReport, Error> {
+async fn run_locked(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    before: Option<RunReport>,
+) -> Result<RunReport, Error> {
     let clock = Instant::now();
     let mut report = RunReport {
         format: REPORT.to_owned(),

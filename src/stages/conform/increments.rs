@@ -24,6 +24,7 @@ use crate::lake::scope::Aside;
 use crate::lake::{File, Lake, Zone};
 use crate::spec::commons::Commons;
 use crate::spec::format::CountOf;
+use crate::spec::secret::Secrets;
 
 /// The trial platform.
 const PLATFORM: &str = "prova";
@@ -122,7 +123,7 @@ impl Trial {
             "comune_code,name,provincia_code,codice_catastale\n098031,Lodi,LO,E648\n",
         );
         let commons = Commons::load(folder.path()).unwrap();
-        let lake = Lake::open(folder.path(), "lake").unwrap();
+        let lake = Lake::open(folder.path(), &commons.settings.lake, &Secrets::default()).unwrap();
         let engine = Engine::new(&commons.settings.engine).unwrap();
         Self {
             cx: Context {
