@@ -440,6 +440,8 @@ async fn earlier_report(cx: &Context) -> Option<RunReport> {
 async fn erase(cx: &Context) -> Result<RunReport, Error> {
     let clock = Instant::now();
     let mut report = RunReport::begun(cx);
+    let before = earlier_report(cx).await;
+    report.freshness = before.map(|before| before.freshness).unwrap_or_default();
     write(cx, &report).await?;
     match erasure::complete(cx).await {
         Ok(receipt) => report.stages.push(StageReport {

@@ -7,6 +7,7 @@
 //! rule [`DROPPED_BY_OPERATOR`], whatever the contract says later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -15,9 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::formats::{self, Kinds, RawRow, Record};
 use crate::canon::cells::{count_at, counts, texts};
+use crate::canon::page;
 use crate::context::Context;
 use crate::lake::Zone;
 use crate::spec::source::TableSpec;
+
+/// The most bytes of a page that are held in memory to show a place in it.
+const MAX_READ: u64 = 4 << 30;
 
 /// Name of the table of rejected rows.
 const REJECTS: &str = "rejects";
@@ -246,7 +251,7 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
     let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = super::plain(spec, kept).map_err(|source| Error::Compressed {
+    let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
         source: Box::new(source),
@@ -256,6 +261,13 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     } else {
         value_at(spec, &reject.field, &bytes, reject.place)
     })
+}
+
+/// A page as its format reads it.
+fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+    let read = page::read_whole(opened.bytes, MAX_READ);
+    read.map_err(|source| page::Error::Read { source })
 }
 
 /// The line of a text.
