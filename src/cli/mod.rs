@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -285,11 +285,25 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
         secrets: secrets::read_all(&shared.commons, &commons),
         commons,
         key,
-        started_at: Utc::now(),
+        started_at: now(),
         holder: holder(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
     run::open(setting).await.map_err(Error::run)
+}
+
+/// The moment of the run: now, or what `SOURCE_DATE_EPOCH` says, so that a run can be repeated as
+/// of another day.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
+fn now() -> DateTime<Utc> {
+    let said = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let seconds = said.and_then(|seconds| seconds.parse().ok());
+    seconds
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+        .unwrap_or_else(Utc::now)
 }
 
 /// This machine and process, as another run is told of them.
