@@ -8,6 +8,7 @@ mod commons;
 /// The lake, read with nothing of `antenne`.
 #[cfg(test)]
 mod lake;
+/// Servers that the tests start on this machine.
 #[cfg(test)]
 mod servers;
 
@@ -32,6 +33,9 @@ mod fault_matrix;
 /// A person asks to be forgotten.
 #[cfg(test)]
 mod forget_a_person;
+/// An operator fetches from servers that are slow, broken, changing or gone.
+#[cfg(test)]
+mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
