@@ -27,6 +27,12 @@ mod correct_the_sources;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
+/// Whatever goes wrong with a source, one more run makes up for it.
+#[cfg(test)]
+mod fault_matrix;
+/// A person asks to be forgotten.
+#[cfg(test)]
+mod forget_a_person;
 /// An operator fetches from servers that are slow, broken, changing or gone.
 #[cfg(test)]
 mod fetch_from_servers;

@@ -124,7 +124,7 @@ pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], account: &Ac
         rejected: account.rejected,
         duplicate: account.duplicate,
         superseded: account.superseded,
-        erased: account.erased,
+        erased: account.erased + pages.iter().map(|page| page.n_erased).sum::<u64>(),
     }
 }
 

@@ -122,6 +122,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
         comuni: reader.comuni,
         keys: KeyRing {
             key: &reader.cx.key,
+            person: reader.cx.persons.current(),
             epoch: settings.secrets.epoch,
         },
         limits: Limits {

@@ -25,6 +25,8 @@ use crate::engine;
 use crate::lake::{self, WrittenScope};
 use crate::spec::source::TableSpec;
 
+pub(crate) use typed::SCRATCH_FOLDER;
+
 mod books;
 pub(crate) mod corrections;
 pub mod drift;
@@ -57,6 +59,14 @@ const MAX_READ: u64 = 4 << 30;
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Pages that would have to be read again have expired.
+    #[error("source table `{table}` would have to be read anew, but {n_pages} of its pages have expired; its rows stay as they are. Undo the change of the contract, the keys or the reference list, or ask the platform for everything and run `antenne state reset`")]
+    Expired {
+        /// Platform and table.
+        table: String,
+        /// Pages that have expired.
+        n_pages: usize,
+    },
     /// A page cannot be read at all.
     #[error("source table `{table}`: page `{url}` cannot be read")]
     Page {
