@@ -41,16 +41,15 @@ impl Lake {
         let Some(snapshot) = self.snapshot(Zone::Acquired, LIST).await? else {
             return Ok(found);
         };
-        for batch in self.read_all(Zone::Acquired, LIST, &snapshot).await? {
-            for row in 0..batch.num_rows() {
-                let (platform, line) = line_in(&batch, row);
-                let holding = found.entry(platform).or_default();
-                match line {
-                    Line::Page(page) => holding.pages.push(*page),
-                    Line::Cursor { table, value } => {
-                        holding.cursors.insert(table, value);
-                    }
-                }
+        let batches = self.read_all(Zone::Acquired, LIST, &snapshot).await?;
+        let lines = batches
+            .iter()
+            .flat_map(|batch| (0..batch.num_rows()).map(|row| line_in(batch, row)));
+        for (platform, line) in lines {
+            let holding = found.entry(platform).or_default();
+            match line {
+                Line::Page(page) => holding.pages.push(*page),
+                Line::Cursor { table, value } => drop(holding.cursors.insert(table, value)),
             }
         }
         Ok(found)

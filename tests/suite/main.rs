@@ -8,6 +8,7 @@ mod commons;
 /// The lake, read with nothing of `antenne`.
 #[cfg(test)]
 mod lake;
+/// Servers that the tests start on this machine.
 #[cfg(test)]
 mod servers;
 
@@ -26,6 +27,9 @@ mod correct_the_sources;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
+/// An operator fetches from servers that are slow, broken, changing or gone.
+#[cfg(test)]
+mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;

@@ -37,11 +37,11 @@ pub(crate) struct Counted {
 impl Counted {
     /// Nothing is known, for the given reason.
     pub(crate) fn unknown(why: impl Into<String>) -> Self {
-        Self::counted(Err(why.into()))
+        Self::by_bytes(Err(why.into()))
     }
 
     /// What was counted in the bytes.
-    fn counted(own: Result<u64, String>) -> Self {
+    fn by_bytes(own: Result<u64, String>) -> Self {
         Self {
             claim: None,
             own,
@@ -138,7 +138,7 @@ fn count_bytes(table: &TableSpec, bytes: &[u8]) -> Counted {
         Format::Sheet(options) => count_sheet(table, options, bytes),
         Format::Csv(_) | Format::Ndjson(_) | Format::Json(_) => unverified("not counted whole"),
     };
-    Counted::counted(count.into_result())
+    Counted::by_bytes(count.into_result())
 }
 
 /// Hands a page on piece by piece.
@@ -159,7 +159,7 @@ fn count_csv(options: &CsvFormat, page: Bytestream) -> io::Result<Counted> {
         return Ok(Counted::unknown("a mark is not an ASCII character"));
     };
     each_piece(page, |piece| lines.feed(piece))?;
-    Ok(Counted::counted(lines.finish().into_result()))
+    Ok(Counted::by_bytes(lines.finish().into_result()))
 }
 
 /// Lines that are not blank.
@@ -176,7 +176,7 @@ fn count_lines(page: Bytestream) -> io::Result<Counted> {
         }
         has_text = has_text || !is_blank(rest);
     })?;
-    Ok(Counted::counted(Ok(n_lines + u64::from(has_text))))
+    Ok(Counted::by_bytes(Ok(n_lines + u64::from(has_text))))
 }
 
 /// Whether there is nothing but white space; most lines show that they are not with one byte.

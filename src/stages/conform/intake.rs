@@ -134,7 +134,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
 }
 
 /// Does work that takes long, while the runtime's other work goes on on other threads.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => block_in_place(work),
         _ => work(),

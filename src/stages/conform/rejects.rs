@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::findings::{FINDINGS, STOPPED_REJECT};
 use super::formats::{self, Kinds, RawRow, Record};
+use super::intake::blocking;
 use crate::canon::cells::{CellError, count_at, counts, texts};
+use crate::canon::page;
 use crate::context::Context;
 use crate::lake::Zone;
 use crate::spec::source::TableSpec;
@@ -283,8 +285,11 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     };
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
-    let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = super::plain(spec, kept).map_err(|source| Error::Compressed {
+    let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
+    let kept = kept.await?;
+    // The reader blocks, so it is no business of the runtime's own threads.
+    let plain = blocking(|| plain(spec, kept));
+    let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
         source: Box::new(source),
@@ -294,6 +299,16 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     } else {
         value_at(spec, &reject.field, &bytes, reject.place)
     })
+}
+
+/// Most bytes of a page that are read to show one of its rows.
+const MAX_READ: u64 = 4 << 30;
+
+/// A page without its envelope.
+pub(super) fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(kept, spec.format.wrapping())?;
+    let read = page::read_whole(opened.bytes, MAX_READ);
+    read.map_err(|source| page::Error::Read { source })
 }
 
 /// The line of a text.

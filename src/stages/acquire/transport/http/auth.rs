@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 const USUAL_SECONDS: u64 = 300;
 
 /// The longest wait for a token.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(60);
+const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often a token is asked for.
 const TOKEN_ATTEMPTS: u32 = 4;
@@ -182,15 +182,12 @@ impl Authorization {
         if !finders.iter().any(|finder| finder.is_match(&body)) {
             return body;
         }
-        let mut cleaned = body.to_vec();
-        for finder in finders {
-            let places: Vec<_> = finder.find_iter(&cleaned).map(|found| found.range()).collect();
-            for place in places {
-                if let Some(found) = cleaned.get_mut(place) {
-                    found.fill(b'*');
-                }
-            }
-        }
+        let stars = |found: &regex::bytes::Captures<'_>| {
+            vec![b'*'; found.get(0).map_or(0, |found| found.len())]
+        };
+        let cleaned = finders.iter().fold(body.to_vec(), |cleaned, finder| {
+            finder.replace_all(&cleaned, stars).into_owned()
+        });
         Bytes::from(cleaned)
     }
 

@@ -115,8 +115,9 @@ impl FactReader {
             Some(Paging::Number(_) | Paging::Offset(_) | Paging::Link(_)) | None => None,
         };
         let total = match (&self.rest.total, &json.count, json.count_of) {
-            (Some(Total::Body(path)), _, _) => number_at(plain, path),
-            (None, Some(path), CountOf::Table) => number_at(plain, path),
+            (Some(Total::Body(path)), _, _) | (None, Some(path), CountOf::Table) => {
+                number_at(plain, path)
+            }
             _ => None,
         };
         Ok(Facts {
@@ -135,7 +136,7 @@ impl FactReader {
         };
         let text = text_at(record, &since.field);
         let moment = text.and_then(|text| moments::read(since, &text));
-        moment.into_iter().for_each(|at| greatest.look_at(at));
+        greatest.look_at(moment);
     }
 
     /// What a text of one record a line says.
@@ -191,7 +192,7 @@ fn look_at_column(csv: &CsvFormat, since: &Since, plain: &[u8], greatest: &mut G
     for record in reader.byte_records().flatten() {
         let text = record.get(place).and_then(|field| str::from_utf8(field).ok());
         let moment = text.and_then(|text| moments::read(since, text));
-        moment.into_iter().for_each(|at| greatest.look_at(at));
+        greatest.look_at(moment);
     }
 }
 
@@ -235,7 +236,7 @@ fn links(text: &str) -> Vec<(String, String)> {
         let Some((address, after)) = after.split_once('>') else {
             break;
         };
-        let own = after.split(",").next().unwrap_or_default();
+        let own = after.split(',').next().unwrap_or_default();
         let relation = own.split(';').find_map(|part| {
             let (name, value) = part.split_once('=')?;
             name.trim()
