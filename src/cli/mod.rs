@@ -15,6 +15,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::canon::contain;
 use crate::context::Context;
 use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
@@ -200,6 +201,7 @@ impl Error {
 /// Runs the command; the exit code of the process.
 pub fn main() -> ExitCode {
     let command = Command::parse();
+    contain::silence();
     start_log(command.shared.talk);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

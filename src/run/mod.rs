@@ -27,6 +27,8 @@ use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
 pub mod freshness;
+#[cfg(test)]
+mod malformed;
 pub mod state;
 pub mod status;
 

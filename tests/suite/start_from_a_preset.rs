@@ -38,7 +38,9 @@ fn lines(folder: &Commons, sql: &str) -> Vec<String> {
 fn the_presets_are_listed() {
     let listed = Commons::empty().antenne(&["preset", "list"]).expect_code(0);
     let text = listed.text();
-    let names = text.lines().filter_map(|line| line.split_whitespace().next());
+    let names = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
     let names: Vec<&str> = names.collect();
     let expected = [
         "hsds",
@@ -85,7 +87,8 @@ fn pages_of_an_hsds_api_become_providers_and_places() {
     let providers = "select name, comune_code, n_services from conformed.providers where platform = 'hsds_api' order by name";
     let expected = ["Cooperativa Il Ponte,098031,2", "Sportello in rete,,0"];
     assert_eq!(lines(&folder, providers), expected);
-    let places = "select name, comune_code, n_activities from conformed.places where platform = 'hsds_api'";
+    let places =
+        "select name, comune_code, n_activities from conformed.places where platform = 'hsds_api'";
     assert_eq!(lines(&folder, places), ["Centro diurno Il Ponte,098031,2"]);
 }
 
@@ -118,7 +121,13 @@ fn grants_become_projects_from_a_table_and_from_a_package() {
 #[test]
 fn a_preset_replaces_nothing_and_may_point_elsewhere() {
     let folder = Commons::empty();
-    let add = ["preset", "add", "hsds", "--url", "https://data.example.org/hsds/"];
+    let add = [
+        "preset",
+        "add",
+        "hsds",
+        "--url",
+        "https://data.example.org/hsds/",
+    ];
     let lost = folder.antenne(&add).expect_code(2);
     assert!(lost.said.contains("is no commons"), "{}", lost.said);
     folder.antenne(&["init", "ours"]).expect_code(0);
@@ -130,6 +139,9 @@ fn a_preset_replaces_nothing_and_may_point_elsewhere() {
     assert!(again.said.contains("is there already"), "{}", again.said);
     let unknown = ours(&folder, &["preset", "add", "hsd"]).expect_code(2);
     assert!(unknown.said.contains("only `hsds`"), "{}", unknown.said);
-    let badly = ours(&folder, &["preset", "add", "hsds", "--as", "Vicini di casa"]);
+    let badly = ours(
+        &folder,
+        &["preset", "add", "hsds", "--as", "Vicini di casa"],
+    );
     assert!(badly.expect_code(2).said.contains("cannot name"));
 }

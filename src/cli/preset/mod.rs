@@ -129,11 +129,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Paths in the commons and texts, with the platform's own name in them.
-fn files_of(
-    preset: &Preset,
-    platform: &str,
-    arguments: &AddArguments,
-) -> Vec<(PathBuf, String)> {
+fn files_of(preset: &Preset, platform: &str, arguments: &AddArguments) -> Vec<(PathBuf, String)> {
     let folder = match &arguments.url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("sample-data/{platform}"),
