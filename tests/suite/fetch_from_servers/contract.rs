@@ -208,6 +208,7 @@ fn sources(records: &[Record]) -> Vec<Box<dyn Source>> {
         Some(server) => sources.push(Box::new(Bucket { server })),
         None => require("moto_server"),
     }
+    sources.extend(super::platforms::platforms());
     for source in &sources {
         source.hold(records);
     }

@@ -9,6 +9,7 @@ use crate::lake;
 mod contract;
 /// A third-party application nobody here wrote.
 mod datasette;
+mod platforms;
 /// What only a service over HTTP has: limits, tokens, cursors, windows.
 mod rest;
 /// A lake and sources in an S3-compatible store.
