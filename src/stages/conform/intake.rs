@@ -135,7 +135,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
 }
 
 /// Does work that takes long, while the runtime's other work goes on on other threads.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => block_in_place(work),
         _ => work(),
@@ -207,7 +207,9 @@ impl Taking<'_> {
     async fn open_page(&self, from: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
         let kept = lake.page_reader(self.reader.platform, self.job.table, &from.sha256);
-        let opened = page::open(kept.await?, self.job.spec.format.wrapping());
+        let kept = kept.await?;
+        // Opening reads the first bytes.
+        let opened = blocking(|| page::open(kept, self.job.spec.format.wrapping()));
         let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
             url: from.url.clone(),

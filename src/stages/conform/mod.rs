@@ -12,7 +12,6 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use arrow::array::AsArray;
 
@@ -23,7 +22,6 @@ use crate::context::Context;
 use crate::context::tables;
 use crate::engine;
 use crate::lake::{self, WrittenScope};
-use crate::spec::source::TableSpec;
 
 pub(crate) use typed::SCRATCH_FOLDER;
 
@@ -52,9 +50,6 @@ use source_tables::{Pending, Reader};
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-2";
-
-/// Most bytes of a page that are looked at a second time.
-const MAX_READ: u64 = 4 << 30;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -301,13 +296,6 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
         codice_catastale: catastale.value(row).to_owned(),
     });
     Ok((ComuneIndex::new(rows), fingerprint))
-}
-
-/// A page as its format reads it, for a second look at some of its rows.
-fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
-    let read = page::read_whole(opened.bytes, MAX_READ);
-    read.map_err(|source| page::Error::Read { source })
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 //! rule [`DROPPED_BY_OPERATOR`], whatever the contract says later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
@@ -17,14 +16,12 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::findings::{FINDINGS, STOPPED_REJECT};
 use super::formats::{self, Kinds, RawRow, Record};
+use super::intake::blocking;
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::canon::page;
 use crate::context::Context;
 use crate::lake::Zone;
 use crate::spec::source::TableSpec;
-
-/// The most bytes of a page that are held in memory to show a place in it.
-const MAX_READ: u64 = 4 << 30;
 
 /// Name of the table of rejected rows.
 const REJECTS: &str = "rejects";
@@ -288,8 +285,11 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     };
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
-    let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
+    let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
+    let kept = kept.await?;
+    // The reader blocks, so it is no business of the runtime's own threads.
+    let plain = blocking(|| plain(spec, kept));
+    let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
         source: Box::new(source),
@@ -301,9 +301,12 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     })
 }
 
-/// A page as its format reads it.
-fn plain(spec: &TableSpec, kept: Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+/// Most bytes of a page that are read to show one of its rows.
+const MAX_READ: u64 = 4 << 30;
+
+/// A page without its envelope.
+pub(super) fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(kept, spec.format.wrapping())?;
     let read = page::read_whole(opened.bytes, MAX_READ);
     read.map_err(|source| page::Error::Read { source })
 }
