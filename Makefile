@@ -1,5 +1,5 @@
 # The commands of the repository; `make help` lists them.
-# `run` and `test` need cargo and a C compiler; only `check` needs Python, and only for tools it installs itself.
+# `run` and `test` need cargo and a C compiler; only `check` and `servers` need Python, for what they install themselves.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -12,8 +12,10 @@ N ?= 2000000
 
 # Written when the tools of `check` are installed as `requirements-dev.txt` says.
 TOOLS := .venv/installed
+# Written when the servers of some tests are installed as `requirements-test.txt` says.
+SERVERS := .venv/servers
 
-.PHONY: bench check clean format help run test tools
+.PHONY: bench check clean format help run servers test tools
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,13 +44,21 @@ bench: ## time and memory of the journey on N invented exchanges (N=2000000)
 
 tools: $(TOOLS) ## install the tools of `check` into .venv
 
+servers: $(SERVERS) ## install the servers that some tests start into .venv
+
 clean: ## remove what builds and runs made: target, lake, releases, reports, .venv
 	rm -rf target lake releases reports .venv
 
-$(TOOLS): requirements-dev.txt
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	    echo 'make check needs Python 3 with venv (Debian and Ubuntu: apt-get install python3-venv)' >&2; \
-	    exit 2; }
-	$(PYTHON) -m venv .venv
+$(TOOLS): requirements-dev.txt | .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
+
+$(SERVERS): requirements-test.txt | .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-test.txt
+	@touch $@
+
+.venv:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo 'this needs Python 3 with venv (Debian and Ubuntu: apt-get install python3-venv)' >&2; \
+	    exit 2; }
+	$(PYTHON) -m venv .venv

@@ -43,7 +43,7 @@ fn folder_of(platform: &str, table: &str) -> String {
 
 /// Whether a page is in the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+enum Held {
     /// It is.
     Kept,
     /// It is not.
@@ -80,18 +80,7 @@ impl Lake {
         }
     }
 
-    /// Whether the page is kept.
-    pub(crate) async fn has_page(
-        &self,
-        platform: &str,
-        table: &str,
-        sha256: &str,
-    ) -> Result<Held, Error> {
-        self.holds(&self.path(&format!("{}/{sha256}", folder_of(platform, table))))
-            .await
-    }
-
-    /// Whether there is an object.
+    /// Whether there is such a page.
     async fn holds(&self, location: &Path) -> Result<Held, Error> {
         match self.store().head(location).await {
             Ok(_) => Ok(Held::Kept),
@@ -129,9 +118,8 @@ impl Lake {
     ) -> Result<Box<dyn Read + Send>, Error> {
         let location = self.path(&format!("{}/{sha256}", folder_of(platform, table)));
         if self.is_local() {
-            let opened = local_path(&location).and_then(|path| {
-                std::fs::File::open(path).map_err(io_error)
-            });
+            let opened =
+                local_path(&location).and_then(|path| std::fs::File::open(path).map_err(io_error));
             return opened
                 .map(|file| Box::new(file) as Box<dyn Read + Send>)
                 .map_err(|source| object_error("read", &location, source));
@@ -330,5 +318,72 @@ fn io_error(source: io::Error) -> object_store::Error {
     object_store::Error::Generic {
         store: "LocalFileSystem",
         source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::secret::Secrets;
+    use crate::spec::settings::LakeSettings;
+
+    /// A lake in a folder.
+    fn lake(folder: &std::path::Path) -> Lake {
+        Lake::open(folder, &LakeSettings::default(), &Secrets::default()).unwrap()
+    }
+
+    /// Names of the files of the table's folder.
+    fn names(folder: &std::path::Path) -> Vec<String> {
+        let pages = folder.join("lake/acquired/pages/p/t");
+        let found = std::fs::read_dir(pages).into_iter().flatten().flatten();
+        found
+            .map(|entry| entry.file_name().display().to_string())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_large_page_takes_its_name_when_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = lake(folder.path());
+        let mut arriving = lake.arriving("p", "t");
+        for number in 0..9_u8 {
+            arriving
+                .push(Bytes::from(vec![number; 1 << 20]))
+                .await
+                .unwrap();
+        }
+        assert_eq!(names(folder.path()), ["arriving"]);
+        arriving.keep("abc").await.unwrap();
+        assert_eq!(names(folder.path()), ["abc"]);
+        assert_eq!(lake.page("p", "t", "abc").await.unwrap().len(), 9 << 20);
+        let mut reader = lake.page_reader("p", "t", "abc").await.unwrap();
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        assert_eq!((read.len(), read.last()), (9 << 20, Some(&8)));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_broke_off_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = lake(folder.path());
+        for n_mib in [1, 9] {
+            let mut arriving = lake.arriving("p", "t");
+            let piece = Bytes::from(vec![7; n_mib << 20]);
+            arriving.push(piece).await.unwrap();
+            arriving.discard().await.unwrap();
+            assert_eq!(names(folder.path()), [""; 0]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_bytes_are_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = lake(folder.path());
+        for _ in 0..2 {
+            let mut arriving = lake.arriving("p", "t");
+            arriving.push(Bytes::from_static(b"x")).await.unwrap();
+            arriving.keep("abc").await.unwrap();
+        }
+        assert_eq!(names(folder.path()), ["abc"]);
     }
 }

@@ -27,6 +27,8 @@ use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
 pub mod freshness;
+#[cfg(test)]
+mod malformed;
 pub mod state;
 pub mod status;
 
@@ -359,20 +361,26 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     cx.run += 1;
     let lock = cx.lock().await.map_err(Error::Lake)?;
     // A run that ended between opening the lake and taking the lock has used its number.
-    cx.run = last_run(&cx.lake).await?;
-    let before = last_report(&cx).await.ok().flatten();
-    cx.run += 1;
-    let report = run_locked(&cx, plan, &lock, before).await;
+    cx.run = last_run(&cx.lake).await? + 1;
+    let before = Context {
+        run: cx.run - 1,
+        ..cx.clone()
+    };
+    let before = last_report(&before).await.ok().flatten();
+    let freshness = before.map(|before| before.freshness).unwrap_or_default();
+    let report = run_locked(&cx, plan, &lock, freshness).await;
     lock.release().await.map_err(Error::Lake)?;
     report
 }
 
 /// Carries out a plan in a lake that is ours.
+///
+/// `freshness` is what the run before knew of the sources.
 async fn run_locked(
     cx: &Context,
     plan: &Plan,
     lock: &RunLock,
-    before: Option<RunReport>,
+    freshness: Vec<SourceFreshness>,
 ) -> Result<RunReport, Error> {
     let clock = Instant::now();
     let mut report = RunReport {
@@ -386,7 +394,7 @@ async fn run_locked(
         stages: Vec::new(),
         books: Vec::new(),
         failures: BTreeMap::new(),
-        freshness: before.map(|before| before.freshness).unwrap_or_default(),
+        freshness,
         release: None,
         page: None,
     };

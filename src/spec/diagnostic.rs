@@ -189,8 +189,9 @@ impl SourceText {
                 .map(|error| self.toml_mistake(part.start, error, &wording::of(error.message())));
             return (None, mistakes.collect());
         }
-        let mut mistakes = Vec::new();
+        let mut mistakes: Vec<Diagnostic> = Vec::new();
         let mut left_out: Vec<(String, Kind)> = Vec::new();
+        let mut shown = self.clone();
         loop {
             let error = match T::deserialize(toml::Deserializer::from(table.clone())) {
                 Ok(read) if left_out.is_empty() => return (Some(read), mistakes),
@@ -198,8 +199,13 @@ impl SourceText {
                 Err(error) => error,
             };
             let worded = wording::of(error.message());
+            let span = error.span().filter(|_| is_about_secret(error.message()));
+            if let Some(span) = span {
+                shown = shown.with_stars(part.start + span.start..part.start + span.end);
+                shown.lend_text(&mut mistakes);
+            }
             if !follows_from(&worded.kind, &left_out) {
-                mistakes.push(self.toml_mistake(part.start, &error, &worded));
+                mistakes.push(shown.toml_mistake(part.start, &error, &worded));
             }
             let taken = error
                 .span()
@@ -223,13 +229,15 @@ impl SourceText {
             .map_or(0, str::len);
         // A table that lacks a key is marked by its first line, not from top to bottom.
         let span = whole.start..whole.end.min(whole.start + first_line.max(1));
-        let mistake = |source: &Self| {
-            source.diagnostic(span.clone(), worded.message.clone(), "here", Some(&worded.help))
-        };
-        if is_about_secret(error.message()) {
-            return mistake(&self.with_stars(span.clone()));
+        self.diagnostic(span, worded.message.clone(), "here", Some(&worded.help))
+    }
+
+    /// Lets mistakes that were found before be drawn with this text.
+    fn lend_text(&self, mistakes: &mut [Diagnostic]) {
+        let text: Arc<str> = self.text.as_str().into();
+        for mistake in mistakes {
+            mistake.source = Arc::clone(&text);
         }
-        mistake(self)
     }
 
     /// The same text with stars in the place of some bytes, as many as there were.
@@ -310,6 +318,7 @@ mod tests {
     #[test]
     fn a_secret_that_is_written_down_is_marked_and_not_shown() {
         #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct One {
             /// The secret.
             #[expect(dead_code, reason = "only the error is looked at")]

@@ -3,6 +3,8 @@
 //! The reader of TOML speaks of fields, variants and Rust types. An operator wrote keys, words and
 //! values, and wants to know which one to change and into what.
 
+use super::secret::is_about_secret;
+
 /// A mistake in the operator's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Worded {
@@ -58,7 +60,9 @@ const TYPES: [(&str, &str); 15] = [
 type Wording = fn(&str) -> Option<Worded>;
 
 /// Every way of wording, in the order tried.
-const WORDINGS: [Wording; 6] = [
+const WORDINGS: [Wording; 8] = [
+    written_secret,
+    own_words,
     unknown_key,
     wrong_choice,
     missing_key,
@@ -66,6 +70,26 @@ const WORDINGS: [Wording; 6] = [
     duplicate_key,
     open_choice,
 ];
+
+/// A secret stands where its place should be named.
+fn written_secret(message: &str) -> Option<Worded> {
+    is_about_secret(message).then(|| Worded {
+        message: message.to_owned(),
+        help: "put the secret into a variable or a file that nobody else reads, and name that"
+            .to_owned(),
+        kind: Kind::WrongChoice,
+    })
+}
+
+/// A value whose own reader says what is wrong and what to write.
+fn own_words(message: &str) -> Option<Worded> {
+    let (wrong, help) = message.split_once("; write ")?;
+    Some(Worded {
+        message: wrong.to_owned(),
+        help: format!("write {help}"),
+        kind: Kind::Other,
+    })
+}
 
 /// Puts a message of the TOML reader into the operator's words.
 pub(super) fn of(message: &str) -> Worded {

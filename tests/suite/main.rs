@@ -8,6 +8,7 @@ mod commons;
 /// The lake, read with nothing of `antenne`.
 #[cfg(test)]
 mod lake;
+/// Servers that the tests start on this machine.
 #[cfg(test)]
 mod servers;
 
@@ -26,6 +27,9 @@ mod correct_the_sources;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
+/// An operator fetches from servers that are slow, broken, changing or gone.
+#[cfg(test)]
+mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
@@ -42,6 +46,9 @@ mod leak_nothing;
 /// An operator's sources grow, and a run reads and writes only the parts that are touched.
 #[cfg(test)]
 mod read_in_parts;
+/// An operator reads a format that others already exchange.
+#[cfg(test)]
+mod start_from_a_preset;
 /// A newcomer starts a commons of their own.
 #[cfg(test)]
 mod start_a_commons;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::delimited::LineCount;
+use crate::canon::contain::contained;
 use crate::canon::page::{self, Bytestream};
 use crate::canon::workbook::header::{self, HeaderPlace};
 use crate::canon::workbook::{Sheet, Workbook};
@@ -37,11 +38,11 @@ pub(crate) struct Counted {
 impl Counted {
     /// Nothing is known, for the given reason.
     pub(crate) fn unknown(why: impl Into<String>) -> Self {
-        Self::counted(Err(why.into()))
+        Self::by_bytes(Err(why.into()))
     }
 
     /// What was counted in the bytes.
-    fn counted(own: Result<u64, String>) -> Self {
+    fn by_bytes(own: Result<u64, String>) -> Self {
         Self {
             claim: None,
             own,
@@ -132,13 +133,14 @@ pub(crate) fn count_page(table: &TableSpec, page: Bytestream) -> Counted {
 
 /// Records of a page that was read whole.
 fn count_bytes(table: &TableSpec, bytes: &[u8]) -> Counted {
-    let count = match &table.format {
+    let count = contained(|| match &table.format {
         Format::Parquet(_) => count_parquet(bytes),
         Format::Arrow(_) => count_arrow(bytes),
         Format::Sheet(options) => count_sheet(table, options, bytes),
         Format::Csv(_) | Format::Ndjson(_) | Format::Json(_) => unverified("not counted whole"),
-    };
-    Counted::counted(count.into_result())
+    });
+    let count = count.unwrap_or_else(|| unverified("its reader gave up on the page"));
+    Counted::by_bytes(count.into_result())
 }
 
 /// Hands a page on piece by piece.
@@ -159,7 +161,7 @@ fn count_csv(options: &CsvFormat, page: Bytestream) -> io::Result<Counted> {
         return Ok(Counted::unknown("a mark is not an ASCII character"));
     };
     each_piece(page, |piece| lines.feed(piece))?;
-    Ok(Counted::counted(lines.finish().into_result()))
+    Ok(Counted::by_bytes(lines.finish().into_result()))
 }
 
 /// Lines that are not blank.
@@ -176,7 +178,7 @@ fn count_lines(page: Bytestream) -> io::Result<Counted> {
         }
         has_text = has_text || !is_blank(rest);
     })?;
-    Ok(Counted::counted(Ok(n_lines + u64::from(has_text))))
+    Ok(Counted::by_bytes(Ok(n_lines + u64::from(has_text))))
 }
 
 /// Whether there is nothing but white space; most lines show that they are not with one byte.

@@ -7,7 +7,6 @@
 //! rule [`DROPPED_BY_OPERATOR`], whatever the contract says later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -20,9 +19,6 @@ use crate::canon::page;
 use crate::context::Context;
 use crate::lake::Zone;
 use crate::spec::source::TableSpec;
-
-/// The most bytes of a page that are held in memory to show a place in it.
-const MAX_READ: u64 = 4 << 30;
 
 /// Name of the table of rejected rows.
 const REJECTS: &str = "rejects";
@@ -250,8 +246,11 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     };
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
-    let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
+    let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
+    let kept = kept.await?;
+    // The reader blocks, so it is no business of the runtime's own threads.
+    let plain = tokio::task::block_in_place(|| plain(spec, kept));
+    let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
         source: Box::new(source),
@@ -263,9 +262,12 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     })
 }
 
-/// A page as its format reads it.
-fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+/// Most bytes of a page that are read to show one of its rows.
+const MAX_READ: u64 = 4 << 30;
+
+/// A page without its envelope.
+fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(kept, spec.format.wrapping())?;
     let read = page::read_whole(opened.bytes, MAX_READ);
     read.map_err(|source| page::Error::Read { source })
 }

@@ -7,7 +7,10 @@ use std::process::Command;
 pub(crate) mod neighbors;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod python;
 pub(crate) mod sftp;
+pub(crate) mod shelf;
+pub(crate) mod web;
 
 /// A tool on the path, or where a system keeps its servers; none if it is missing.
 pub(crate) fn find(tool: &str) -> Option<PathBuf> {

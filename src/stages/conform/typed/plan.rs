@@ -51,6 +51,10 @@ pub(super) struct ColumnPlan<'c> {
     pub(super) serials: Serials,
     /// Codes of the source and what they become.
     pub(super) codes: Codes,
+    /// Epoch of a pseudonym.
+    pub(super) epoch: u32,
+    /// Whether a number is held against bounds.
+    pub(super) has_bounds: bool,
     /// Column that must not be later.
     not_before: Option<usize>,
     /// Where the value comes from.
@@ -100,6 +104,8 @@ pub(super) struct Plan<'c> {
     seed: u64,
     /// Places of the columns that are stored.
     stored: Vec<usize>,
+    /// Whether a column must not be before another.
+    has_order: bool,
 }
 
 /// A row that met its contract.
@@ -143,12 +149,13 @@ impl<'c> Plan<'c> {
         let (fields, groups, inputs) = inputs(&table);
         let mut columns = Vec::new();
         for (name, input) in spec.columns.keys().zip(inputs) {
-            columns.push(column_plan(&table, name, input)?);
+            columns.push(column_plan(&table, name, (input, keys.epoch))?);
         }
         let numbered = spec.columns.values().enumerate();
         let stored = numbered.filter(|(_, column)| column.keep == Keeping::Stored);
         Ok(Self {
             stored: stored.map(|(place, _)| place).collect(),
+            has_order: columns.iter().any(|column| column.not_before.is_some()),
             table,
             comuni,
             keys,
@@ -190,19 +197,26 @@ impl<'c> Plan<'c> {
             values,
             json: &json,
         };
-        staging.clear();
-        let standing = self.standing(row, staging)?;
+        let standing = match self.deleted {
+            None => Standing::Live,
+            Some(_) => self.standing(row, staging)?,
+        };
         staging.clear();
         for (place, column) in self.columns.iter().enumerate() {
             let is_read = standing == Standing::Live || self.identifies(place);
             let cell = if is_read {
-                self.read_cell(column, row, staging)?
+                match self.read_cell(column, row, staging) {
+                    Ok(cell) => cell,
+                    Err(rule) => return Err((rule, column.name)),
+                }
             } else {
                 Cell::Null
             };
             staging.cells.push(cell);
         }
-        self.check_order(&staging.cells)?;
+        if self.has_order {
+            self.check_order(&staging.cells)?;
+        }
         self.identify(staging, standing)
     }
 
@@ -216,9 +230,13 @@ impl<'c> Plan<'c> {
 
     /// Whether a row stands for its record or for the deletion of it.
     fn standing(&self, row: RawCells<'_>, staging: &mut Staging) -> Result<Standing, Breach<'c>> {
+        staging.clear();
         let deleted = self.deleted.and_then(|place| self.columns.get(place));
         let mark = deleted
-            .map(|column| self.read_cell(column, row, staging))
+            .map(|column| {
+                let cell = self.read_cell(column, row, staging);
+                cell.map_err(|rule| (rule, column.name))
+            })
             .transpose()?;
         let is_deleted = mark == Some(Cell::Flag(true));
         Ok(if is_deleted {
@@ -242,24 +260,24 @@ impl<'c> Plan<'c> {
         column: &ColumnPlan<'c>,
         row: RawCells<'_>,
         staging: &mut Staging,
-    ) -> Result<Cell, Breach<'c>> {
-        let field = column.name;
+    ) -> Result<Cell, &'static str> {
         let value = match column.input {
             Input::Field(place) => row.values.get(place),
             Input::Json(group, slot) => match row.json.get(group) {
-                Some(None) => return Err(("invalid_json", field)),
+                Some(None) => return Err("invalid_json"),
                 Some(Some(slots)) => slots.get(slot),
                 None => None,
             },
         };
-        let cell = self.read_value(column, value.unwrap_or(&Value::Absent), staging);
-        match cell {
-            Ok(Cell::Null) if column.presence == Presence::Required => {
-                Err(("missing_required", field))
-            }
-            Ok(cell) => Ok(cell),
-            Err(rule) => Err((rule, field)),
+        let cell = match value {
+            None | Some(Value::Absent) => Cell::Null,
+            Some(Value::Text(text)) => self.read_page_text(column, text, staging)?,
+            Some(value) => self.read_value(column, value, staging)?,
+        };
+        if cell == Cell::Null && column.presence == Presence::Required {
+            return Err("missing_required");
         }
+        Ok(cell)
     }
 
     /// Checks that no column is before the one it must follow.
@@ -316,7 +334,7 @@ impl<'c> Plan<'c> {
         if let [place] = self.key.as_slice()
             && let Some(Cell::Key(key)) = staging.cells.get(*place)
         {
-            return u128::from_be_bytes(*key);
+            return *key;
         }
         staging.bytes.clear();
         for place in &self.key {
@@ -344,7 +362,7 @@ impl<'c> Plan<'c> {
             Cell::Cents(cents) => put(3, &cents.to_le_bytes()),
             Cell::Number(number) => put(4, &number.to_bits().to_le_bytes()),
             Cell::Flag(flag) => put(5, &[u8::from(*flag)]),
-            Cell::Key(key) => put(6, key),
+            Cell::Key(key) => put(6, &key.to_be_bytes()),
         }
     }
 
@@ -377,7 +395,7 @@ impl<'c> Plan<'c> {
 fn column_plan<'c>(
     table: &TableRef<'c>,
     name: &'c str,
-    input: Input,
+    (input, epoch): (Input, u32),
 ) -> Result<ColumnPlan<'c>, Error> {
     let spec = table.spec;
     let wrong = |message: String| Error::Contract {
@@ -405,6 +423,12 @@ fn column_plan<'c>(
             DecimalMark::Comma => Mark::Comma,
         },
         domain: domain(column),
+        epoch: if column.kind == ColumnKind::Person {
+            epoch
+        } else {
+            0
+        },
+        has_bounds: column.min.is_some() || column.max.is_some(),
         serials: match spec.format {
             Format::Sheet(_) => Serials::Days,
             Format::Csv(_)

@@ -128,28 +128,34 @@ impl Objects {
     ) -> BoxStream<'static, Result<Bytes, Error>> {
         let store = Arc::clone(&self.store);
         let start = (pieces, 0_u64, object, store);
-        try_unfold(start, move |(mut pieces, n_bytes, object, store)| async move {
-            if let Some(piece) = pieces.next().await {
-                let piece = piece?;
-                let n_bytes = n_bytes + piece.len() as u64;
-                return Ok(Some((piece, (pieces, n_bytes, object, store))));
-            }
-            let Object { url, meta } = object;
-            let now = store.head(&meta.location).await;
-            let now = now.map_err(|source| fetch_error(&url, source))?;
-            if now.size != meta.size || now.e_tag != meta.e_tag || now.last_modified != meta.last_modified {
-                return Err(Error::Changed { url });
-            }
-            if n_bytes != size {
-                let expected = size;
-                return Err(Error::Cut {
-                    url,
-                    n_bytes,
-                    expected,
-                });
-            }
-            Ok(None)
-        })
+        try_unfold(
+            start,
+            move |(mut pieces, n_bytes, object, store)| async move {
+                if let Some(piece) = pieces.next().await {
+                    let piece = piece?;
+                    let n_bytes = n_bytes + piece.len() as u64;
+                    return Ok(Some((piece, (pieces, n_bytes, object, store))));
+                }
+                let Object { url, meta } = object;
+                let now = store.head(&meta.location).await;
+                let now = now.map_err(|source| fetch_error(&url, source))?;
+                if now.size != meta.size
+                    || now.e_tag != meta.e_tag
+                    || now.last_modified != meta.last_modified
+                {
+                    return Err(Error::Changed { url });
+                }
+                if n_bytes != size {
+                    let expected = size;
+                    return Err(Error::Cut {
+                        url,
+                        n_bytes,
+                        expected,
+                    });
+                }
+                Ok(None)
+            },
+        )
         .boxed()
     }
 }
@@ -246,4 +252,61 @@ fn broken_off(url: &str, source: object_store::Error) -> Error {
 fn folder_url(base: &FilePath, folder: &str) -> Option<Url> {
     let absolute = base.join(folder).canonicalize().ok()?;
     Url::from_directory_path(absolute).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::local::LocalFileSystem;
+
+    /// The object of a file in a folder.
+    async fn objects(folder: &FilePath) -> Objects {
+        let store = LocalFileSystem::new_with_prefix(folder).unwrap();
+        let meta = store.head(&"a.csv".into()).await.unwrap();
+        let url = "a.csv".to_owned();
+        Objects {
+            store: Arc::new(store),
+            n_bytes: meta.size,
+            left: [Object { url, meta }].into(),
+            current: None,
+            known: Vec::new(),
+        }
+    }
+
+    /// What comes of a page.
+    async fn drained(arrived: Arrived) -> Result<u64, Error> {
+        let Body::Pieces(mut pieces) = arrived.body else {
+            panic!("no pieces");
+        };
+        let mut n_bytes = 0;
+        while let Some(piece) = pieces.next().await {
+            n_bytes += piece?.len() as u64;
+        }
+        Ok(n_bytes)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_while_it_is_read_is_told_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, vec![b'x'; 3 << 20]).unwrap();
+        let mut objects = objects(folder.path()).await;
+        let arrived = objects.next().await.unwrap().unwrap();
+        std::fs::write(&path, vec![b'y'; 5 << 20]).unwrap();
+        let error = drained(arrived).await.unwrap_err();
+        assert!(matches!(error, Error::Changed { .. }), "{error}");
+        let again = objects.again().await.unwrap().unwrap();
+        assert_eq!(drained(again).await.unwrap(), 5 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_overwritten_since_it_was_listed_is_read_as_it_is_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "one").unwrap();
+        let mut objects = objects(folder.path()).await;
+        std::fs::write(&path, "three").unwrap();
+        let arrived = objects.next().await.unwrap().unwrap();
+        assert_eq!(drained(arrived).await.unwrap(), 5);
+    }
 }

@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 const USUAL_SECONDS: u64 = 300;
 
 /// The longest wait for a token.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(60);
+const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often a token is asked for.
 const TOKEN_ATTEMPTS: u32 = 4;
@@ -173,24 +173,27 @@ impl Authorization {
         let mut forms: Vec<Vec<u8>> = Vec::new();
         for hidden in self.hidden.iter().filter(|hidden| hidden.len() >= SHORTEST) {
             forms.push(hidden.clone().into_bytes());
-            forms.push(byte_serialize(hidden.as_bytes()).collect::<String>().into_bytes());
+            forms.push(
+                byte_serialize(hidden.as_bytes())
+                    .collect::<String>()
+                    .into_bytes(),
+            );
         }
         let finders: Vec<_> = forms
             .iter()
-            .filter_map(|form| regex::bytes::Regex::new(&regex::escape(str::from_utf8(form).ok()?)).ok())
+            .filter_map(|form| {
+                regex::bytes::Regex::new(&regex::escape(str::from_utf8(form).ok()?)).ok()
+            })
             .collect();
         if !finders.iter().any(|finder| finder.is_match(&body)) {
             return body;
         }
-        let mut cleaned = body.to_vec();
-        for finder in finders {
-            let places: Vec<_> = finder.find_iter(&cleaned).map(|found| found.range()).collect();
-            for place in places {
-                if let Some(found) = cleaned.get_mut(place) {
-                    found.fill(b'*');
-                }
-            }
-        }
+        let stars = |found: &regex::bytes::Captures<'_>| {
+            vec![b'*'; found.get(0).map_or(0, |found| found.len())]
+        };
+        let cleaned = finders.iter().fold(body.to_vec(), |cleaned, finder| {
+            finder.replace_all(&cleaned, stars).into_owned()
+        });
         Bytes::from(cleaned)
     }
 
@@ -296,7 +299,9 @@ impl Tokens {
                 advice: "the server gives no token; check `auth.oauth2` of the pipeline and its secret",
             });
         }
-        let body = timeout_at(end, response.bytes()).await.map_err(|_| slow())?;
+        let body = timeout_at(end, response.bytes())
+            .await
+            .map_err(|_| slow())?;
         serde_json::from_slice(&body.map_err(broken)?).map_err(|_| self.none())
     }
 }
@@ -328,8 +333,16 @@ fn base64(bytes: &[u8]) -> String {
         let number = byte(0) << 16 | byte(1) << 8 | byte(2);
         text.push(digit(number, 18));
         text.push(digit(number, 12));
-        text.push(if chunk.len() > 1 { digit(number, 6) } else { '=' });
-        text.push(if chunk.len() > 2 { digit(number, 0) } else { '=' });
+        text.push(if chunk.len() > 1 {
+            digit(number, 6)
+        } else {
+            '='
+        });
+        text.push(if chunk.len() > 2 {
+            digit(number, 0)
+        } else {
+            '='
+        });
     }
     text
 }
@@ -362,10 +375,14 @@ mod tests {
 
     #[test]
     fn a_key_in_the_query_is_sent_and_not_shown() {
-        let url = Url::parse("https://x.example.org/a?b=c&key=hunter2%2F%C3%A8&d=hunter2/è").unwrap();
+        let url =
+            Url::parse("https://x.example.org/a?b=c&key=hunter2%2F%C3%A8&d=hunter2/è").unwrap();
         let auth = keyed();
         let sent = auth.addressed(&url);
-        assert_eq!(sent.query_pairs().filter(|(name, _)| name == "key").count(), 1);
+        assert_eq!(
+            sent.query_pairs().filter(|(name, _)| name == "key").count(),
+            1
+        );
         let shown = auth.shown(&sent);
         assert_eq!(shown, "https://x.example.org/a?b=c&d=***");
     }

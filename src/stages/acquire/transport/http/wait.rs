@@ -12,7 +12,7 @@ use crate::spec::fetch::Limits;
 use crate::stages::acquire::transport::Request;
 
 /// The longest wait that this client chooses itself.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The pace of the requests to one service.
 pub(super) struct Pace {
@@ -33,7 +33,7 @@ impl Pace {
     pub(super) fn new(limits: &Limits, request: &Request<'_>) -> Self {
         let name = format!("{}.{} {}", request.platform, request.table, request.run);
         Self {
-            interval: Duration::from_secs(60) / limits.per_minute.max(1),
+            interval: Duration::from_mins(1) / limits.per_minute.max(1),
             next: None,
             first_wait: limits.first_wait.duration(),
             draw: ChaCha8Rng::from_seed(*blake3::hash(name.as_bytes()).as_bytes()),
@@ -118,7 +118,7 @@ mod tests {
     fn a_server_asks_for_seconds_or_for_a_date_of_its_own_clock() {
         assert_eq!(asked(&[]), None);
         let seconds = asked(&[(RETRY_AFTER, "120")]);
-        assert_eq!(seconds, Some(Duration::from_secs(120)));
+        assert_eq!(seconds, Some(Duration::from_mins(2)));
         let dated = asked(&[
             (DATE, "Sun, 06 Nov 1994 08:49:37 GMT"),
             (RETRY_AFTER, "Sun, 06 Nov 1994 08:50:07 GMT"),

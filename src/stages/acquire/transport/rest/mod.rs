@@ -25,10 +25,13 @@ use url::Url;
 
 use super::http::{Client, Error, Tag};
 use super::{Arrived, Body, Claim, Earlier, Ended, Request, Transport};
-use crate::spec::fetch::{LinkIn, Paging, Rest, Verify};
+use crate::spec::fetch::{LinkIn, Paging, Rest, Span, Verify};
 use crate::stages::acquire;
 use facts::{FactReader, Facts};
 use moments::Greatest;
+
+/// Two ends of a part of a table, either of which may be open.
+type Part = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// The pages of a service.
 pub(super) struct Service {
@@ -45,7 +48,7 @@ pub(super) struct Service {
     /// Address of a page by its ordinal, as kept.
     addresses: Addresses,
     /// The part that is asked for; `None` for the whole table.
-    part: Option<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)>,
+    part: Option<Part>,
     /// Where the last fetch ended.
     cursor: Option<DateTime<Utc>>,
     /// Tags of known pages by address.
@@ -162,12 +165,11 @@ pub(super) fn open(
 }
 
 /// The part of the table that is asked for.
-#[expect(clippy::type_complexity, reason = "a pair of two ends, either of which may be open")]
 fn part_of(
     request: &Request<'_>,
     rest: &Rest,
     cursor: Option<DateTime<Utc>>,
-) -> Result<Option<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)>, Error> {
+) -> Result<Option<Part>, Error> {
     let Some(since) = &rest.since else {
         return Ok(None);
     };
@@ -181,18 +183,17 @@ fn part_of(
             let url = rest.url.clone();
             return Err(Error::NoUntil { url });
         }
-        return Ok(Some((Some(moment(&window.from)?), Some(moment(&window.to)?))));
+        return Ok(Some((
+            Some(moment(&window.from)?),
+            Some(moment(&window.to)?),
+        )));
     }
-    let lag = since.lag.map(|lag| lag.delta()).unwrap_or_default();
+    let lag = since.lag.map(Span::delta).unwrap_or_default();
     Ok(cursor.map(|cursor| (cursor.checked_sub_signed(lag), None)))
 }
 
 /// The address that asks for a part.
-fn with_part(
-    mut url: Url,
-    rest: &Rest,
-    part: Option<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)>,
-) -> Url {
+fn with_part(mut url: Url, rest: &Rest, part: Option<Part>) -> Url {
     if let Some((name, size)) = rest.page.as_ref().and_then(Paging::size) {
         url.query_pairs_mut().append_pair(name, &size.to_string());
     }
@@ -228,10 +229,10 @@ fn with_parameter(url: &Url, name: &str, value: &str) -> Url {
 fn headers(rest: &Rest) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in &rest.headers {
-        let field = HeaderName::try_from(name).ok().zip(HeaderValue::from_str(value).ok());
-        let (name, value) = field.ok_or_else(|| Error::Header {
-            name: name.clone(),
-        })?;
+        let field = HeaderName::try_from(name)
+            .ok()
+            .zip(HeaderValue::from_str(value).ok());
+        let (name, value) = field.ok_or_else(|| Error::Header { name: name.clone() })?;
         headers.insert(name, value);
     }
     Ok(headers)
@@ -267,7 +268,7 @@ impl Service {
         let is_end = facts.n_records == Some(0) && ordinal > 1;
         self.read.n_records += facts.n_records.unwrap_or_default();
         self.read.total = self.read.total.or(facts.total);
-        facts.greatest.into_iter().for_each(|at| self.read.greatest.look_at(at));
+        self.read.greatest.look_at(facts.greatest);
         self.read.pages.push((url, facts.hash));
         if is_end && matches!(self.rest.page, Some(Paging::Number(_) | Paging::Offset(_))) {
             self.read.pages.pop();
@@ -335,7 +336,9 @@ impl Service {
     /// The address of a link, which must be of the same origin: it gets the credentials.
     fn linked(&self, url: &Url, link: &str) -> Result<Url, Error> {
         let shown = || self.client.shown(url);
-        let next = url.join(link).map_err(|_no_url| Error::Address { url: shown() })?;
+        let next = url
+            .join(link)
+            .map_err(|_no_url| Error::Address { url: shown() })?;
         if next.origin() != url.origin() {
             return Err(Error::Elsewhere { url: shown() });
         }

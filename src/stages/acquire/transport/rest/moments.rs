@@ -79,11 +79,9 @@ impl Greatest {
         }
     }
 
-    /// Looks at one more.
-    pub(super) fn look_at(&mut self, at: DateTime<Utc>) {
-        if at <= self.latest {
-            self.found = self.found.max(Some(at));
-        }
+    /// Looks at one more, if there is one.
+    pub(super) fn look_at(&mut self, at: Option<DateTime<Utc>>) {
+        self.found = self.found.max(at.filter(|at| *at <= self.latest));
     }
 }
 
@@ -105,11 +103,36 @@ mod tests {
     #[test]
     fn moments_are_read_and_written_by_their_pattern() {
         for (format, text, kept, sent) in [
-            (None, "2026-03-01T12:00:00+01:00", "2026-03-01T11:00:00.000000Z", "2026-03-01T11:00:00Z"),
-            (None, "2026-03-01", "2026-03-01T00:00:00.000000Z", "2026-03-01T00:00:00Z"),
-            (Some("%s"), "1772362800", "2026-03-01T11:00:00.000000Z", "1772362800"),
-            (Some("%d/%m/%Y"), "01/03/2026", "2026-03-01T00:00:00.000000Z", "01/03/2026"),
-            (Some("%Y%m%d%H%M%S"), "20260301110000", "2026-03-01T11:00:00.000000Z", "20260301110000"),
+            (
+                None,
+                "2026-03-01T12:00:00+01:00",
+                "2026-03-01T11:00:00.000000Z",
+                "2026-03-01T11:00:00Z",
+            ),
+            (
+                None,
+                "2026-03-01",
+                "2026-03-01T00:00:00.000000Z",
+                "2026-03-01T00:00:00Z",
+            ),
+            (
+                Some("%s"),
+                "1772362800",
+                "2026-03-01T11:00:00.000000Z",
+                "1772362800",
+            ),
+            (
+                Some("%d/%m/%Y"),
+                "01/03/2026",
+                "2026-03-01T00:00:00.000000Z",
+                "01/03/2026",
+            ),
+            (
+                Some("%Y%m%d%H%M%S"),
+                "20260301110000",
+                "2026-03-01T11:00:00.000000Z",
+                "20260301110000",
+            ),
         ] {
             let since = since(format);
             let at = read(&since, text).unwrap();
@@ -124,8 +147,8 @@ mod tests {
     fn a_moment_far_in_the_future_moves_no_cursor() {
         let start = iso("2026-03-01").unwrap();
         let mut greatest = Greatest::new(start);
-        greatest.look_at(iso("2026-02-01").unwrap());
-        greatest.look_at(iso("2062-02-01").unwrap());
+        greatest.look_at(iso("2026-02-01"));
+        greatest.look_at(iso("2062-02-01"));
         assert_eq!(greatest.found, iso("2026-02-01"));
     }
 }
