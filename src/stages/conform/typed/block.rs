@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
+use crate::stages::conform::corrections::RowPlace;
 use crate::stages::conform::formats::{RawRow, Record};
 
 use super::cells::{CellBuilder, Staging};
@@ -92,6 +93,8 @@ pub(super) struct BlockBuilder<'p, 'c> {
     sequence: u64,
     /// Hash of the page.
     page_sha: Arc<str>,
+    /// Address of the page.
+    page_url: Arc<str>,
     /// Chunks by part, in the order met.
     chunks: Vec<OpenChunk>,
     /// Chunk of the row before.
@@ -115,6 +118,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
             plan,
             sequence: page.sequence,
             page_sha: Arc::clone(page_sha),
+            page_url: page.url.into(),
             chunks: Vec::new(),
             last: 0,
             marks: Vec::new(),
@@ -145,8 +149,8 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
     pub(super) fn take(&mut self, raw: &RawRow<'_>, staging: &mut Staging) {
         self.books.n_rows += 1;
         let outcome = match &raw.record {
-            Record::Broken(rule) => Err((*rule, "")),
-            Record::Fields(values) => self.plan.read_row(values, staging),
+            Record::Broken(rule) => Err((self.plan.judge_broken(self.at(raw.place), rule), "")),
+            Record::Fields(values) => self.plan.judge_row(self.at(raw.place), values, staging),
         };
         match outcome {
             Ok(row) => self.hold(row, staging),
@@ -160,6 +164,15 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
                     field: field.to_owned(),
                 });
             }
+        }
+    }
+
+    /// Where a row of the page lies.
+    fn at(&self, place: u64) -> RowPlace<'_> {
+        RowPlace {
+            sha256: &self.page_sha,
+            url: &self.page_url,
+            place,
         }
     }
 

@@ -4,7 +4,12 @@ use crate::canon::comune::ComuneIndex;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
-use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Keeping, Presence};
+use crate::spec::source::{
+    ColumnKind, ColumnSpec, DecimalMark, IdentifierPolicy, Keeping, Presence,
+};
+use crate::stages::conform::corrections::{
+    Corrections, NoColumns, RawColumns, RowPlace, Ruling,
+};
 use crate::stages::conform::formats::{Kinds, Value};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 
@@ -84,6 +89,8 @@ pub(super) struct Plan<'c> {
     pub(super) comuni: &'c ComuneIndex,
     /// Key of pseudonyms.
     pub(super) keys: KeyRing<'c>,
+    /// Corrections of the table.
+    pub(super) corrections: Option<&'c Corrections>,
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
@@ -159,6 +166,7 @@ impl<'c> Plan<'c> {
             table,
             comuni,
             keys,
+            corrections: None,
             columns,
             kinds: field_kinds(&table, &fields),
             fields,
@@ -184,6 +192,62 @@ impl<'c> Plan<'c> {
         } else {
             Identity::Keyed
         }
+    }
+
+    /// Counts a value that was left out.
+    fn note_withheld(&self, column: &str) {
+        if let Some(corrections) = self.corrections {
+            corrections.note_withheld(column);
+        }
+    }
+
+    /// The rule by which a row that cannot be taken apart is rejected.
+    pub(super) fn judge_broken(&self, at: RowPlace<'_>, rule: &'static str) -> &'static str {
+        let corrections = self.corrections.filter(|all| !all.is_empty());
+        match corrections.map(|corrections| corrections.rule(at, &NoColumns)) {
+            Some(Ruling::Drop(rule)) => rule,
+            Some(Ruling::Keep | Ruling::Override(_)) | None => rule,
+        }
+    }
+
+    /// Reads a row as it is corrected, or gives the first rule it breaks.
+    pub(super) fn judge_row(
+        &self,
+        at: RowPlace<'_>,
+        values: &[Value<'_>],
+        staging: &mut Staging,
+    ) -> Result<ReadRow, Breach<'c>> {
+        let Some(corrections) = self.corrections.filter(|all| !all.is_empty()) else {
+            return self.read_row(values, staging);
+        };
+        let raw = RawRowOf { plan: self, values };
+        match corrections.rule(at, &raw) {
+            Ruling::Keep => self.read_row(values, staging),
+            Ruling::Drop(rule) => Err((rule, "")),
+            Ruling::Override(overrides) => {
+                self.read_row(&self.overridden(values, overrides), staging)
+            }
+        }
+    }
+
+    /// The values of a row with some of them replaced, by column.
+    fn overridden<'v>(
+        &self,
+        values: &[Value<'v>],
+        overrides: Vec<(usize, String)>,
+    ) -> Vec<Value<'v>> {
+        let mut values = values.to_vec();
+        for (column, text) in overrides {
+            let input = self.columns.get(column).map(|column| column.input);
+            let field = match input {
+                Some(Input::Field(field)) => values.get_mut(field),
+                Some(Input::Json(..)) | None => None,
+            };
+            if let Some(value) = field {
+                *value = Value::Owned(text);
+            }
+        }
+        values
     }
 
     /// Reads a row into the staging space, or gives the first rule it breaks.
@@ -270,9 +334,16 @@ impl<'c> Plan<'c> {
             },
         };
         let cell = match value {
-            None | Some(Value::Absent) => Cell::Null,
-            Some(Value::Text(text)) => self.read_page_text(column, text, staging)?,
-            Some(value) => self.read_value(column, value, staging)?,
+            None | Some(Value::Absent) => Ok(Cell::Null),
+            Some(Value::Text(text)) => self.read_page_text(column, text, staging),
+            Some(value) => self.read_value(column, value, staging),
+        };
+        let cell = match cell {
+            Err(_) if column.spec.identifiers == IdentifierPolicy::Withhold => {
+                self.note_withheld(column.name);
+                Cell::Null
+            }
+            cell => cell?,
         };
         if cell == Cell::Null && column.presence == Presence::Required {
             return Err("missing_required");
@@ -469,6 +540,34 @@ fn seed(keys: KeyRing<'_>) -> u64 {
     let digest = keys.key.digest(b"content of records").to_le_bytes();
     let (words, _) = digest.as_chunks::<8>();
     words.first().copied().map_or(0, u64::from_le_bytes)
+}
+
+/// Raw values of a row, by column.
+struct RawRowOf<'r, 'c> {
+    /// The contract.
+    plan: &'r Plan<'c>,
+    /// Values of the fields.
+    values: &'r [Value<'r>],
+}
+
+impl RawColumns for RawRowOf<'_, '_> {
+    fn text(&self, column: usize) -> String {
+        let input = self.plan.columns.get(column).map(|column| column.input);
+        let Some(Input::Field(field)) = input else {
+            return String::new();
+        };
+        let mut scratch = String::new();
+        let value = self.values.get(field);
+        let text = value.map_or("", |value| value.text(&mut scratch));
+        text.trim().to_owned()
+    }
+
+    fn pseudonym(&self, column: usize) -> [u8; 16] {
+        let found = self.plan.columns.get(column);
+        found.map_or([0; 16], |found| {
+            self.plan.pseudonym_of(found, &self.text(column))
+        })
+    }
 }
 
 /// Raw values of a row, and those inside its JSON texts.

@@ -113,6 +113,13 @@ impl Plan<'_> {
         Cell::Key(key.number(&column.domain, self.table.platform, column.epoch, id))
     }
 
+    /// The bytes of the pseudonym of an id.
+    pub(super) fn pseudonym_of(&self, column: &ColumnPlan<'_>, id: &str) -> [u8; 16] {
+        self.keys
+            .key
+            .key(&column.domain, self.table.platform, column.epoch, id)
+    }
+
     /// The place of a comune in the list, remembered for the next row.
     fn comune(&self, text: &str, staging: &mut Staging) -> Outcome {
         if text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -241,7 +248,7 @@ fn free_text(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outc
 fn gate(column: &ColumnPlan<'_>, text: &str) -> Result<(), &'static str> {
     match column.spec.identifiers {
         IdentifierPolicy::Bodies => Ok(()),
-        IdentifierPolicy::Reject => match identifiers::find(text) {
+        IdentifierPolicy::Reject | IdentifierPolicy::Withhold => match identifiers::find(text) {
             Some(kind) => Err(kind.code()),
             None => Ok(()),
         },
