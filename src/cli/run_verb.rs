@@ -309,6 +309,9 @@ fn account_of_acquire(detail: &serde_json::Value) -> Option<String> {
     ))
 }
 
+/// Tables and mappings that are listed one by one.
+const MOST_TOUCHED: usize = 12;
+
 /// What was read and written: a line for every table and mapping that changed, and the sum.
 fn account_of_conform(detail: &serde_json::Value) -> String {
     let list = |name: &str| detail.get(name).and_then(|list| list.as_array()).cloned();
@@ -335,10 +338,11 @@ fn account_of_conform(detail: &serde_json::Value) -> String {
     let read: u64 = all().map(|done| count(done, "n_bytes_read")).sum();
     let written: u64 = all().map(|done| count(done, "n_bytes_written")).sum();
     let sum = format!("{} read, {} written", size(read), size(written));
-    if lines.is_empty() {
-        return "conform: nothing new to read".to_owned();
+    match lines.len() {
+        0 => "conform: nothing new to read".to_owned(),
+        1..=MOST_TOUCHED => format!("conform: {sum}\n{}", lines.join("\n")),
+        n => format!("conform: {sum}, {n} tables and mappings; `--format json` lists them"),
     }
-    format!("conform: {sum}\n{}", lines.join("\n"))
 }
 
 /// Parts and bytes of a table or a mapping.

@@ -84,11 +84,7 @@ impl BookLine {
     /// All rows and how many were rejected.
     pub(crate) fn tally(&self) -> Tally {
         Tally {
-            n_rows: self.accepted
-                + self.rejected
-                + self.duplicate
-                + self.superseded
-                + self.erased,
+            n_rows: self.accepted + self.rejected + self.duplicate + self.superseded + self.erased,
             n_rejected: self.rejected,
         }
     }
