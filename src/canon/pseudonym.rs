@@ -202,7 +202,12 @@ mod tests {
         for n_bytes in [0, 1, 60, 79, 80, 81, 200] {
             let id = "x".repeat(n_bytes);
             let mut parts = Vec::new();
-            for part in [b"person".as_slice(), b"wemi", &1_u32.to_le_bytes(), id.as_bytes()] {
+            for part in [
+                b"person".as_slice(),
+                b"wemi",
+                &1_u32.to_le_bytes(),
+                id.as_bytes(),
+            ] {
                 parts.extend_from_slice(&part.len().to_le_bytes());
                 parts.extend_from_slice(part);
             }

@@ -50,16 +50,14 @@ impl Plan<'_> {
         if matches!(value, Value::Unreadable) {
             return Err("unreadable_value");
         }
-        let outcome = match typed(column, value) {
-            Some(outcome) => outcome,
-            None => {
-                let mut scratch = std::mem::take(&mut staging.scratch);
-                let outcome = self.read_text(column, value, &mut scratch, staging);
-                staging.scratch = scratch;
-                outcome
-            }
+        let cell = if let Some(outcome) = typed(column, value) {
+            outcome?
+        } else {
+            let mut scratch = std::mem::take(&mut staging.scratch);
+            let outcome = self.read_text(column, value, &mut scratch, staging);
+            staging.scratch = scratch;
+            outcome?
         };
-        let cell = outcome?;
         if column.has_bounds && is_outside(column, &cell) {
             return Err(Reason::OutOfRange.code());
         }
@@ -93,7 +91,13 @@ impl Plan<'_> {
         let read = match column.spec.kind {
             ColumnKind::Text => return free_text(column, text, staging),
             ColumnKind::Tags => return tags(column, text, staging),
-            ColumnKind::Code => return column.codes.find(text).map(Cell::Code).ok_or("unknown_code"),
+            ColumnKind::Code => {
+                return column
+                    .codes
+                    .find(text)
+                    .map(Cell::Code)
+                    .ok_or("unknown_code");
+            }
             ColumnKind::Comune => return self.comune(text, staging),
             ColumnKind::Person | ColumnKind::Record => return Ok(self.pseudonym(column, text)),
             ColumnKind::Date => date(column, text),
