@@ -253,6 +253,19 @@ impl Session {
         Ok(frame.schema().as_arrow().clone())
     }
 
+    /// The plan of `sql` as it was written, before anything is made faster.
+    ///
+    /// # Errors
+    /// [`Error::Query`] when the statement does not plan.
+    pub(crate) async fn logical_plan(
+        &self,
+        label: &str,
+        sql: &str,
+    ) -> Result<datafusion::logical_expr::LogicalPlan, Error> {
+        let frame = self.plan(label, sql).await?;
+        Ok(frame.logical_plan().clone())
+    }
+
     /// All rows of the answer to `sql`.
     ///
     /// # Errors

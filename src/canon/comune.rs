@@ -61,6 +61,8 @@ pub(crate) struct ComuneIndex {
     rows: Vec<ComuneRow>,
     /// Places by Istat code.
     by_code: BTreeMap<String, usize>,
+    /// Places by the number that a code of six digits is, one more than they are; zero for none.
+    by_number: Vec<u32>,
     /// Places by catastal code.
     by_catastale: BTreeMap<String, usize>,
     /// Places by normalized name.
@@ -83,6 +85,14 @@ impl ComuneIndex {
     fn add(&mut self, row: ComuneRow) {
         let place = self.rows.len();
         self.by_code.insert(row.code.clone(), place);
+        if let Some(number) = six_digits(&row.code) {
+            if self.by_number.is_empty() {
+                self.by_number = vec![0; 1_000_000];
+            }
+            if let Some(slot) = self.by_number.get_mut(number) {
+                *slot = u32::try_from(place + 1).unwrap_or(0);
+            }
+        }
         let catastale = row.codice_catastale.to_ascii_uppercase();
         self.by_catastale.insert(catastale, place);
         for name in row.name.split('/').chain([row.name.as_str()]) {
@@ -98,7 +108,33 @@ impl ComuneIndex {
     }
 
     /// Istat code of the comune that `text` names.
+    #[cfg(test)]
     pub(crate) fn find(&self, text: &str) -> Result<&str, Reason> {
+        self.place(text).map(|place| self.code_at(place))
+    }
+
+    /// Istat code of the comune at a place of the list; empty beyond its end.
+    pub(crate) fn code_at(&self, place: usize) -> &str {
+        self.rows.get(place).map_or("", |row| row.code.as_str())
+    }
+
+    /// Number of comuni in the list.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Place in the list of the comune with an Istat code, as the list writes it.
+    pub(crate) fn place_of_code(&self, code: &str) -> Option<usize> {
+        self.by_code.get(code).copied()
+    }
+
+    /// Place in the list of the comune that `text` names.
+    pub(crate) fn place(&self, text: &str) -> Result<usize, Reason> {
+        if let Some(number) = six_digits(text) {
+            let place = self.by_number.get(number).copied().unwrap_or(0);
+            let place = place.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+            return place.ok_or(Reason::UnknownComune);
+        }
         let text = text.trim();
         let place = if text.bytes().all(|byte| byte.is_ascii_digit()) {
             self.by_code.get(&format!("{text:0>6}")).copied()
@@ -107,9 +143,7 @@ impl ComuneIndex {
         } else {
             Some(self.find_name(text)?)
         };
-        let row = place.and_then(|place| self.rows.get(place));
-        row.map(|row| row.code.as_str())
-            .ok_or(Reason::UnknownComune)
+        place.ok_or(Reason::UnknownComune)
     }
 
     /// Place of the comune with this name, abbreviated or not, in this provincia if one is given.
@@ -186,6 +220,14 @@ fn is_in(row: &ComuneRow, wanted: &[String]) -> bool {
 fn sigla(code: &str) -> Option<&'static str> {
     let number: usize = code.get(..3)?.parse().ok()?;
     SIGLAS.get(number.checked_sub(1)?).copied()
+}
+
+/// The number that six digits write; `None` for any other text.
+fn six_digits(text: &str) -> Option<usize> {
+    let digits: &[u8; 6] = text.as_bytes().try_into().ok()?;
+    let are_digits = digits.iter().all(u8::is_ascii_digit);
+    let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit & 0x0f));
+    are_digits.then_some(number)
 }
 
 /// Whether a text is one letter and three digits.

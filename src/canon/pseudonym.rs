@@ -27,22 +27,82 @@ impl PseudonymKey {
     ///
     /// Records use epoch 0; persons use the current epoch, which ends the link when it changes.
     pub(crate) fn key(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> [u8; 16] {
-        let mut parts = Vec::with_capacity(40 + domain.len() + platform.len() + id.len());
+        let mut parts = Parts::default();
         for part in [
             domain.as_bytes(),
             platform.as_bytes(),
             &epoch.to_le_bytes(),
             id.as_bytes(),
         ] {
-            parts.extend_from_slice(&part.len().to_le_bytes());
-            parts.extend_from_slice(part);
+            parts.push(part);
         }
-        let hash = blake3::keyed_hash(&self.0, &parts);
-        let mut key = [0; 16];
-        for (byte, hashed) in key.iter_mut().zip(hash.as_bytes()) {
+        self.digest(parts.written()).to_be_bytes()
+    }
+
+    /// First 16 bytes of the keyed hash of bytes that are no id.
+    pub(crate) fn digest(&self, bytes: &[u8]) -> u128 {
+        let hash = blake3::keyed_hash(&self.0, bytes);
+        let mut first = [0; 16];
+        for (byte, hashed) in first.iter_mut().zip(hash.as_bytes()) {
             *byte = *hashed;
         }
-        key
+        u128::from_be_bytes(first)
+    }
+}
+
+/// Bytes that are written without asking for memory.
+const SHORT: usize = 128;
+
+/// Parts end to end, each behind its length.
+struct Parts {
+    /// The first bytes, if they are enough.
+    short: [u8; SHORT],
+    /// How many there are.
+    n_bytes: usize,
+    /// All bytes, if they are more.
+    long: Vec<u8>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            short: [0; SHORT],
+            n_bytes: 0,
+            long: Vec::new(),
+        }
+    }
+}
+
+impl Parts {
+    /// Adds a part.
+    fn push(&mut self, part: &[u8]) {
+        self.extend(&part.len().to_le_bytes());
+        self.extend(part);
+    }
+
+    /// Adds bytes.
+    fn extend(&mut self, bytes: &[u8]) {
+        let end = self.n_bytes + bytes.len();
+        match self.short.get_mut(self.n_bytes..end) {
+            Some(room) if self.long.is_empty() => room.copy_from_slice(bytes),
+            Some(_) | None => {
+                if self.long.is_empty() {
+                    let start = self.short.get(..self.n_bytes).unwrap_or_default();
+                    self.long.extend_from_slice(start);
+                }
+                self.long.extend_from_slice(bytes);
+            }
+        }
+        self.n_bytes = end;
+    }
+
+    /// All bytes.
+    fn written(&self) -> &[u8] {
+        if self.long.is_empty() {
+            self.short.get(..self.n_bytes).unwrap_or_default()
+        } else {
+            &self.long
+        }
     }
 }
 
@@ -68,6 +128,21 @@ mod tests {
     fn parts_do_not_run_together() {
         let key = PseudonymKey::new([7; 32]);
         assert_ne!(key.key("ab", "c", 0, "d"), key.key("a", "bc", 0, "d"));
+    }
+
+    #[test]
+    fn an_id_of_any_length_is_hashed_as_its_parts_end_to_end() {
+        for n_bytes in [0, 1, 60, 79, 80, 81, 200] {
+            let id = "x".repeat(n_bytes);
+            let mut parts = Vec::new();
+            for part in [b"person".as_slice(), b"wemi", &1_u32.to_le_bytes(), id.as_bytes()] {
+                parts.extend_from_slice(&part.len().to_le_bytes());
+                parts.extend_from_slice(part);
+            }
+            let hash = blake3::keyed_hash(&[7; 32], &parts);
+            let key = PseudonymKey::new([7; 32]).key("person", "wemi", 1, &id);
+            assert_eq!(key, hash.as_bytes()[..16], "{n_bytes}");
+        }
     }
 
     #[test]

@@ -278,7 +278,18 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
         commons,
         key,
         started_at: Utc::now(),
+        holder: holder(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
     run::open(setting).await.map_err(Error::run)
+}
+
+/// This machine and process, as another run is told of them.
+fn holder() -> String {
+    let process = std::process::id();
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => format!("process {process}"),
+        host => format!("{host}, process {process}"),
+    }
 }

@@ -235,6 +235,7 @@ pub(super) fn books(books: &[Book]) -> String {
 pub(super) fn account(stage: &str, detail: &serde_json::Value) -> Option<String> {
     match stage {
         "acquire" => account_of_acquire(detail),
+        "conform" => Some(account_of_conform(detail)),
         "derive" => {
             let models = detail.as_array()?;
             let n_rebuilt = models
@@ -289,6 +290,72 @@ fn account_of_acquire(detail: &serde_json::Value) -> Option<String> {
     Some(format!(
         "acquire: {said}: {n_fetched} page(s) fetched, {n_unchanged} unchanged"
     ))
+}
+
+/// What was read and written: a line for every table and mapping that changed, and the sum.
+fn account_of_conform(detail: &serde_json::Value) -> String {
+    let list = |name: &str| detail.get(name).and_then(|list| list.as_array()).cloned();
+    let tables = list("tables").unwrap_or_default();
+    let mappings = list("mappings").unwrap_or_default();
+    let changed = |table: &&serde_json::Value| !has_action(table, "unchanged");
+    let of_tables = tables.iter().filter(changed).map(|table| {
+        let (name, of) = (word(table, "name"), word(table, "table"));
+        let parts = (count(table, "n_parts_written"), count(table, "n_parts"));
+        let n_rows = count(table, "n_rows_in");
+        format!(
+            "  {name}.{of}: {n_rows} row(s) in, {}",
+            touched(table, parts)
+        )
+    });
+    let has_run = |mapping: &&serde_json::Value| count(mapping, "n_parts_run") > 0;
+    let of_mappings = mappings.iter().filter(has_run).map(|mapping| {
+        let (model, into) = (word(mapping, "model"), word(mapping, "into"));
+        let parts = (count(mapping, "n_parts_run"), count(mapping, "n_parts"));
+        format!("  {model} into {into}: {}", touched(mapping, parts))
+    });
+    let lines: Vec<String> = of_tables.chain(of_mappings).collect();
+    let all = || tables.iter().chain(&mappings);
+    let read: u64 = all().map(|done| count(done, "n_bytes_read")).sum();
+    let written: u64 = all().map(|done| count(done, "n_bytes_written")).sum();
+    let sum = format!("{} read, {} written", size(read), size(written));
+    if lines.is_empty() {
+        return "conform: nothing new to read".to_owned();
+    }
+    format!("conform: {sum}\n{}", lines.join("\n"))
+}
+
+/// Parts and bytes of a table or a mapping.
+fn touched(done: &serde_json::Value, (n_written, n_parts): (u64, u64)) -> String {
+    let (read, written) = (count(done, "n_bytes_read"), count(done, "n_bytes_written"));
+    let (read, written) = (size(read), size(written));
+    format!("{n_written} of {n_parts} part(s), {read} read, {written} written")
+}
+
+/// A text of a report.
+fn word<'v>(done: &'v serde_json::Value, field: &str) -> &'v str {
+    done.get(field)
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default()
+}
+
+/// A count of a report.
+fn count(done: &serde_json::Value, field: &str) -> u64 {
+    done.get(field)
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or_default()
+}
+
+/// So many bytes, for people.
+fn size(n_bytes: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = units.into_iter().find(|(_, unit)| n_bytes >= *unit);
+    match unit {
+        None => format!("{n_bytes} B"),
+        Some((name, unit)) => {
+            let tenths = n_bytes.saturating_mul(10) / unit;
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+    }
 }
 
 /// Whether a report says that it did this.

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::canon::pseudonym::PseudonymKey;
 use crate::engine::Engine;
-use crate::lake::Lake;
+use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
 use crate::spec::secret::Secrets;
 
@@ -31,6 +31,8 @@ pub struct Context {
     pub run: u64,
     /// When the run started.
     pub started_at: DateTime<Utc>,
+    /// Machine and process, for others that want the lake at the same time.
+    pub holder: String,
     /// Key of the pseudonyms.
     pub(crate) key: PseudonymKey,
     /// Secrets that the pipelines name.
@@ -77,6 +79,19 @@ pub(crate) fn parse_key(text: &str) -> Result<PseudonymKey, SecretError> {
 }
 
 impl Context {
+    /// Takes the lock of the lake for the run of this number.
+    ///
+    /// # Errors
+    /// [`lake::Error::Busy`] when another run holds it.
+    pub(crate) async fn lock(&self) -> Result<lake::RunLock, lake::Error> {
+        let holder = lake::Holder {
+            run: self.run,
+            who: self.holder.clone(),
+            started_at: self.started_at,
+        };
+        self.lake.lock(holder).await
+    }
+
     /// When the run started, in milliseconds since 1970.
     pub(crate) fn at_millis(&self) -> i64 {
         self.started_at.timestamp_millis()
@@ -92,6 +107,8 @@ pub enum Action {
     Unchanged,
     /// Written anew.
     Rebuilt,
+    /// New rows joined those it had.
+    Extended,
 }
 
 /// Somewhere to say how far a stage is. Stages know no terminal.

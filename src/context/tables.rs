@@ -17,7 +17,8 @@ use super::Context;
 use crate::canon::tables::Table;
 use crate::engine::{self, Session};
 use crate::lake::plain::{plain_batch, plain_schema};
-use crate::lake::{self, Zone};
+use crate::lake::scope::Aside;
+use crate::lake::{self, Snapshot, Zone};
 use crate::spec::reference::{ReferenceKind, ReferenceTable};
 
 /// Why a table could not be opened.
@@ -91,9 +92,17 @@ pub(crate) struct Opened {
     pub(crate) session: Session,
     /// Hash of the content of each table.
     pub(crate) fingerprints: BTreeMap<String, String>,
+    /// Files of each table of the lake.
+    pub(crate) snapshots: BTreeMap<String, Snapshot>,
 }
 
 impl Opened {
+    /// Bytes of the files of these tables.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        let files = self.snapshots.values().flat_map(|found| &found.files);
+        files.map(|file| file.size).sum()
+    }
+
     /// Hash of everything these tables hold and of `parts`, what else an answer is made from.
     pub(crate) fn fingerprint_with(&self, parts: &[&str]) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -141,53 +150,82 @@ impl Context {
     /// [`Error::Missing`] for a table no stage has written; a canonical table without rows is empty.
     pub(crate) async fn open(&self, tables: &BTreeSet<String>) -> Result<Opened, Error> {
         let session = self.engine.session().map_err(Error::Engine)?;
-        let mut fingerprints = BTreeMap::new();
+        let mut opened = Opened {
+            session,
+            fingerprints: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+        };
         for table in tables {
             let (schema, name) = table.split_once('.').unwrap_or(("public", table));
-            let (provider, fingerprint) = match schema {
-                "reference" => self.reference_provider(name)?,
-                _ => self.lake_provider(table, schema, name).await?,
-            };
-            session
-                .register(schema, name, provider)
-                .map_err(Error::Engine)?;
-            fingerprints.insert(table.clone(), fingerprint);
+            if schema == "reference" {
+                let (provider, fingerprint) = self.reference_provider(name)?;
+                opened.put(table, provider, fingerprint)?;
+                continue;
+            }
+            if let Some(snapshot) = self.lake_snapshot(table).await? {
+                let provider = self.lake_provider(table, &snapshot)?;
+                opened.put(table, provider, snapshot.fingerprint())?;
+                opened.snapshots.insert(table.clone(), snapshot);
+            } else {
+                let canonical = Table::named(name).ok_or_else(|| missing(table))?;
+                let empty = Arc::new(EmptyTable::new(canonical.schema()));
+                opened.put(table, empty, String::new())?;
+            }
         }
-        Ok(Opened {
-            session,
-            fingerprints,
-        })
+        Ok(opened)
     }
 
-    /// A table of the lake.
-    async fn lake_provider(
+    /// Puts one scope of a table in the place of the whole; `whole` is what it was opened with.
+    ///
+    /// # Errors
+    /// [`Error::Open`] when DataFusion cannot read it.
+    pub(crate) fn narrow(
+        &self,
+        opened: &mut Opened,
+        (table, whole): (&str, &Snapshot),
+        scope: &str,
+    ) -> Result<(), Error> {
+        let only = whole.only(scope);
+        let provider = self.lake_provider(table, &only)?;
+        opened.put(table, provider, only.fingerprint())?;
+        opened.snapshots.insert(table.to_owned(), only);
+        Ok(())
+    }
+
+    /// Files of a table of the lake; `None` for a canonical table without rows.
+    async fn lake_snapshot(&self, table: &str) -> Result<Option<Snapshot>, Error> {
+        let (schema, name) = table.split_once('.').unwrap_or(("public", table));
+        let zone = zone_of(table)?;
+        let found = self.lake.snapshot(zone, name).await.map_err(Error::Lake)?;
+        if let Some((name, aside)) =
+            beside(name).filter(|_| zone == Zone::Source && found.is_none())
+        {
+            let whole = self.lake.snapshot(zone, name).await.map_err(Error::Lake)?;
+            let whole = whole.ok_or_else(|| missing(table))?;
+            return Ok(Some(whole.aside(aside)));
+        }
+        if found.is_none() && schema != Zone::Conformed.name() {
+            return Err(missing(table));
+        }
+        Ok(found)
+    }
+
+    /// These files of a table of the lake.
+    fn lake_provider(
         &self,
         table: &str,
-        schema: &str,
-        name: &str,
-    ) -> Result<(Arc<dyn TableProvider>, String), Error> {
-        let missing = || Error::Missing {
-            table: table.to_owned(),
+        snapshot: &Snapshot,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
+        let (_schema, name) = table.split_once('.').unwrap_or(("public", table));
+        let name = match (beside(name), snapshot.is_aside) {
+            (Some((owner, _aside)), true) => owner,
+            _ => name,
         };
-        let zone = Zone::ALL
-            .into_iter()
-            .find(|zone| zone.name() == schema)
-            .ok_or_else(missing)?;
-        match self.lake.snapshot(zone, name).await.map_err(Error::Lake)? {
-            Some(snapshot) => {
-                let provider = self.lake.provider(zone, name, &snapshot);
-                let provider = provider.map_err(|source| Error::Open {
-                    table: table.to_owned(),
-                    source: Box::new(source),
-                })?;
-                Ok((provider, snapshot.fingerprint()))
-            }
-            None if zone == Zone::Conformed => {
-                let canonical = Table::named(name).ok_or_else(missing)?;
-                Ok((Arc::new(EmptyTable::new(canonical.schema())), String::new()))
-            }
-            None => Err(missing()),
-        }
+        let provider = self.lake.provider(zone_of(table)?, name, snapshot);
+        provider.map_err(|source| Error::Open {
+            table: table.to_owned(),
+            source: Box::new(source),
+        })
     }
 
     /// A reference table, read whole.
@@ -270,6 +308,46 @@ impl Context {
         hasher.update(format!("{:?}", spec.columns).as_bytes());
         Ok((batch, hasher.finalize().to_hex().to_string()))
     }
+}
+
+impl Opened {
+    /// Puts a table into the session, in place of an earlier one.
+    fn put(
+        &mut self,
+        table: &str,
+        provider: Arc<dyn TableProvider>,
+        fingerprint: String,
+    ) -> Result<(), Error> {
+        let (schema, name) = table.split_once('.').unwrap_or(("public", table));
+        self.session
+            .register(schema, name, provider)
+            .map_err(Error::Engine)?;
+        self.fingerprints.insert(table.to_owned(), fingerprint);
+        Ok(())
+    }
+}
+
+/// The error that no stage has written a table.
+fn missing(table: &str) -> Error {
+    Error::Missing {
+        table: table.to_owned(),
+    }
+}
+
+/// The zone of `schema.name`.
+fn zone_of(table: &str) -> Result<Zone, Error> {
+    let (schema, _name) = table.split_once('.').unwrap_or(("public", table));
+    let zone = Zone::ALL.into_iter().find(|zone| zone.name() == schema);
+    zone.ok_or_else(|| missing(table))
+}
+
+/// The table that `<table>__history` or `<table>__tombstones` stands beside.
+fn beside(name: &str) -> Option<(&str, Aside)> {
+    let (owner, ending) = name.rsplit_once("__")?;
+    let aside = Aside::ALL
+        .into_iter()
+        .find(|aside| aside.word() == ending)?;
+    Some((owner, aside))
 }
 
 /// Columns of a reference table.

@@ -13,7 +13,7 @@ use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use futures::stream;
 
-use super::table::{FINGERPRINTS, Snapshot, removal};
+use super::table::{FINGERPRINTS, STATE, Snapshot, removal};
 use super::write::{Scope, Statistics, Target, WrittenScope};
 use super::{Error, Lake, Zone};
 
@@ -39,7 +39,7 @@ pub(crate) struct TableCommit<'a> {
 }
 
 /// Name of the scope of a table that has only one.
-const WHOLE: &str = "all";
+pub(crate) const WHOLE: &str = "all";
 
 /// A table that is replaced as a whole.
 #[derive(Debug)]
@@ -113,6 +113,19 @@ impl Lake {
     /// # Errors
     /// [`Error::Log`] when the log cannot be written or another writer came first.
     pub(crate) async fn commit(&self, commit: TableCommit<'_>) -> Result<(), Error> {
+        self.commit_noting(commit, None).await
+    }
+
+    /// Commits written scopes and notes what the stage must know of the table; without a note the
+    /// earlier one stays. Rows and note change in one step.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_noting(
+        &self,
+        commit: TableCommit<'_>,
+        state: Option<serde_json::Value>,
+    ) -> Result<(), Error> {
         let label = format!("{}.{}", commit.zone.name(), commit.table);
         let failed = |source: DeltaTableError| Error::Log {
             act: "write",
@@ -120,17 +133,29 @@ impl Lake {
             source: Box::new(source),
         };
         match self.snapshot(commit.zone, commit.table).await? {
-            None => self.create(&commit, &label).await.map_err(failed),
-            Some(snapshot) => self.replace(&commit, &snapshot).await.map_err(failed),
+            None => {
+                let notes = notes(&BTreeMap::new(), state, &commit);
+                self.create(&commit, &label, notes).await.map_err(failed)
+            }
+            Some(snapshot) => {
+                let state = state.or_else(|| snapshot.state.clone());
+                let notes = notes(&snapshot.fingerprints, state, &commit);
+                let done = self.replace(&commit, &snapshot, notes);
+                done.await.map_err(failed)
+            }
         }
     }
 
     /// First commit of a table.
-    async fn create(&self, commit: &TableCommit<'_>, label: &str) -> Result<(), DeltaTableError> {
+    async fn create(
+        &self,
+        commit: &TableCommit<'_>,
+        label: &str,
+        notes: Notes,
+    ) -> Result<(), DeltaTableError> {
         let fields = kernel_schema(&commit.schema)?;
         let mut columns: Vec<&str> = commit.statistics.0.iter().map(String::as_str).collect();
         columns.sort_unstable();
-        let fingerprints = fingerprints(&BTreeMap::new(), commit);
         CreateBuilder::new()
             .with_log_store(self.log_store(commit.zone, commit.table)?)
             .with_table_name(label)
@@ -143,7 +168,7 @@ impl Lake {
             .with_commit_properties(
                 CommitProperties::default()
                     .with_application_transaction(transaction(commit))
-                    .with_metadata([(FINGERPRINTS.to_owned(), fingerprints)]),
+                    .with_metadata(notes),
             )
             .await?;
         Ok(())
@@ -154,6 +179,7 @@ impl Lake {
         &self,
         commit: &TableCommit<'_>,
         snapshot: &Snapshot,
+        notes: Notes,
     ) -> Result<(), DeltaTableError> {
         let log_store = self.log_store(commit.zone, commit.table)?;
         let state = snapshot.table.snapshot()?;
@@ -172,10 +198,6 @@ impl Lake {
             ));
         }
         actions.extend(additions(commit));
-        let metadata = HashMap::from([(
-            FINGERPRINTS.to_owned(),
-            fingerprints(&snapshot.fingerprints, commit),
-        )]);
         let operation = DeltaOperation::Write {
             mode: SaveMode::Overwrite,
             partition_by: None,
@@ -184,7 +206,7 @@ impl Lake {
         let properties = CommitProperties::default()
             .with_application_transaction(transaction(commit))
             .with_max_retries(0)
-            .with_metadata(metadata);
+            .with_metadata(notes);
         CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(state as &dyn TableReference), log_store, operation)
@@ -250,16 +272,22 @@ fn removals(commit: &TableCommit<'_>, snapshot: &Snapshot) -> Vec<Action> {
             .any(|written| written.scope.name == scope)
             || commit.dropped.iter().any(|dropped| dropped == scope)
     };
-    snapshot
-        .files
-        .iter()
+    let active = snapshot.files.iter().chain(&snapshot.beside);
+    active
         .filter(|file| leaves(file.scope()) && !comes_again(&file.path))
         .filter_map(|file| removal(snapshot, &file.path))
         .collect()
 }
 
-/// Fingerprints after the commit.
-fn fingerprints(before: &BTreeMap<String, String>, commit: &TableCommit<'_>) -> serde_json::Value {
+/// What is noted with a commit, by name.
+type Notes = HashMap<String, serde_json::Value>;
+
+/// Fingerprints after the commit, and the state.
+fn notes(
+    before: &BTreeMap<String, String>,
+    state: Option<serde_json::Value>,
+    commit: &TableCommit<'_>,
+) -> Notes {
     let mut after = before.clone();
     for dropped in &commit.dropped {
         after.remove(dropped);
@@ -270,5 +298,8 @@ fn fingerprints(before: &BTreeMap<String, String>, commit: &TableCommit<'_>) -> 
             written.scope.fingerprint.clone(),
         );
     }
-    serde_json::to_value(after).unwrap_or_default()
+    let fingerprints = serde_json::to_value(after).unwrap_or_default();
+    let mut notes = Notes::from([(FINGERPRINTS.to_owned(), fingerprints)]);
+    notes.extend(state.map(|state| (STATE.to_owned(), state)));
+    notes
 }

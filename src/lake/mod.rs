@@ -26,14 +26,20 @@ use crate::spec::settings::LakeSettings;
 
 mod commit;
 pub(crate) mod kept;
+mod lock;
 pub(crate) mod pages;
 pub(crate) mod plain;
 mod provider;
+pub(crate) mod scope;
+mod side_by_side;
 mod table;
 mod write;
 
-pub(crate) use commit::{TableCommit, WholeTable};
+pub(crate) use commit::{TableCommit, WHOLE, WholeTable};
+pub use lock::Busy;
+pub(crate) use lock::{Holder, RunLock};
 pub use table::{File, Snapshot};
+pub(crate) use side_by_side::{Groups, Writing};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 
 /// A zone of the lake: what one stage of the journey fills.
@@ -112,6 +118,17 @@ pub enum Error {
         #[source]
         source: Box<object_store::Error>,
     },
+    /// A local file could not be read, written or sent.
+    #[error("cannot {act} `{path}`: check the file, its rights and the room there")]
+    File {
+        /// What was tried.
+        act: &'static str,
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The log of a table could not be read or written.
     #[error("cannot {act} the log of table `{table}`")]
     Log {
@@ -140,6 +157,32 @@ pub enum Error {
         /// Why not.
         #[source]
         source: arrow::error::ArrowError,
+    },
+    /// A file that a commit names is not there.
+    #[error("`{path}` is not in the lake, though a commit names it; restore it, or delete the table's folder and run again")]
+    Absent {
+        /// The file.
+        path: String,
+    },
+    /// Another run holds the lake.
+    #[error("{0}")]
+    Busy(Box<Busy>),
+    /// The lock was taken over, or could not be renewed.
+    #[error("the lock `{path}` is no longer this run's: it was not renewed in time and another run took it; run again")]
+    LockLost {
+        /// The lock.
+        path: String,
+    },
+    /// The lock cannot be used.
+    #[error("cannot {act} the lock `{path}`")]
+    Lock {
+        /// What was tried.
+        act: &'static str,
+        /// The lock.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// The table was written by something else, in a way this reader would misread.
     #[error("table `{table}` uses deletion vectors or partitions, which antenne does not write")]

@@ -77,21 +77,40 @@ impl Lake {
     ) -> Result<Vec<RecordBatch>, Error> {
         let mut rows = Vec::new();
         for file in &snapshot.files {
-            let path = format!("{}/{name}/{}", zone.name(), file.path);
-            let Some(bytes) = self.read(&path).await? else {
-                continue;
+            let read = |batch| {
+                rows.push(batch);
+                Ok::<_, Error>(())
             };
-            let failed = |source| Error::Parquet {
-                table: format!("{}.{name}", zone.name()),
-                source,
-            };
-            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-                .and_then(ParquetRecordBatchReaderBuilder::build)
-                .map_err(failed)?;
-            for batch in reader {
-                rows.push(batch.map_err(|source| failed(source.into()))?);
-            }
+            self.read_file(zone, name, file, read).await?;
         }
         Ok(rows)
+    }
+
+    /// Hands over the rows of one file, batch by batch; only the file itself is held.
+    ///
+    /// # Errors
+    /// [`Error`] when the file cannot be read, and what `take` answers.
+    pub(crate) async fn read_file<E: From<Error>>(
+        &self,
+        zone: Zone,
+        name: &str,
+        file: &File,
+        mut take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let path = format!("{}/{name}/{}", zone.name(), file.path);
+        let Some(bytes) = self.read(&path).await? else {
+            return Err(Error::Absent { path }.into());
+        };
+        let failed = |source| Error::Parquet {
+            table: format!("{}.{name}", zone.name()),
+            source,
+        };
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+            .and_then(ParquetRecordBatchReaderBuilder::build)
+            .map_err(failed)?;
+        for batch in reader {
+            take(batch.map_err(|source| failed(source.into()))?)?;
+        }
+        Ok(())
     }
 }

@@ -12,7 +12,11 @@ use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use url::Url;
 
+use super::scope::{self, Aside};
 use super::{Error, Lake, Zone};
+
+/// Key under which a commit keeps what a stage must know of the table besides its rows.
+pub(super) const STATE: &str = "antenne.state";
 
 /// Key under which a commit keeps the fingerprint of every scope.
 pub(super) const FINGERPRINTS: &str = "antenne.fingerprints";
@@ -44,8 +48,14 @@ pub struct Snapshot {
     pub schema: SchemaRef,
     /// Active files by path.
     pub files: Vec<File>,
-    /// Fingerprint of what each scope was made from.
+    /// Active files that stand beside the table: history and tombstones.
+    pub(crate) beside: Vec<File>,
+    /// Whether these are the files that stand beside a table, rather than those in it.
+    pub(crate) is_aside: bool,
+    /// Fingerprint of what each scope was made from, those beside the table too.
     pub fingerprints: BTreeMap<String, String>,
+    /// What the stage that wrote the table noted with its last commit.
+    pub(crate) state: Option<serde_json::Value>,
     /// The table itself, for the next commit.
     pub(super) table: DeltaTable,
     /// Removal actions by path, for the next commit.
@@ -58,19 +68,56 @@ impl Snapshot {
         self.files.iter().map(|file| file.n_rows).sum()
     }
 
-    /// Rows of one scope.
+    /// Rows of one scope, all its parts taken together.
     pub(crate) fn n_rows_of(&self, scope: &str) -> u64 {
         self.files
             .iter()
-            .filter(|file| file.scope() == scope)
+            .filter(|file| file.scope() == scope || scope::owner(file.scope()) == scope)
             .map(|file| file.n_rows)
             .sum()
     }
 
-    /// One fingerprint for everything the table holds.
+    /// Files of exactly this scope, in the table or beside it.
+    pub(crate) fn files_of(&self, scope: &str) -> Vec<File> {
+        let all = self.files.iter().chain(&self.beside);
+        all.filter(|file| file.scope() == scope).cloned().collect()
+    }
+
+    /// Scopes of the table itself, sorted; one without rows has no files but is here.
+    pub(crate) fn scopes(&self) -> Vec<&str> {
+        let known = self.fingerprints.keys().map(String::as_str);
+        known.filter(|scope| Aside::of(scope).is_none()).collect()
+    }
+
+    /// The table that consists of what stands beside this one.
+    pub(crate) fn aside(&self, aside: Aside) -> Self {
+        let is_its = |scope: &str| Aside::of(scope) == Some(aside);
+        let mut beside = self.clone();
+        beside.is_aside = true;
+        beside.files = std::mem::take(&mut beside.beside);
+        beside.files.retain(|file| is_its(file.scope()));
+        let known = std::mem::take(&mut beside.fingerprints).into_iter();
+        // Under names of the table's own scopes, so that they count as its content.
+        let its = known.filter(|(scope, _)| is_its(scope));
+        beside.fingerprints = its
+            .map(|(scope, found)| (scope.replace('@', "/"), found))
+            .collect();
+        beside
+    }
+
+    /// The table that consists of one scope of this one.
+    pub(crate) fn only(&self, scope: &str) -> Self {
+        let mut only = self.clone();
+        only.files.retain(|file| file.scope() == scope);
+        only.fingerprints.retain(|known, _| known == scope);
+        only
+    }
+
+    /// One fingerprint for everything the table holds; what stands beside it does not count.
     pub(crate) fn fingerprint(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for (scope, fingerprint) in &self.fingerprints {
+        let known = self.fingerprints.iter();
+        for (scope, fingerprint) in known.filter(|(scope, _)| Aside::of(scope).is_none()) {
             hasher.update(scope.as_bytes());
             hasher.update(b"\0");
             hasher.update(fingerprint.as_bytes());
@@ -160,26 +207,49 @@ async fn read_snapshot(table: DeltaTable, label: &str) -> Result<Option<Snapshot
         removals.insert(path, view.remove_action(true));
     }
     files.sort_by(|left, right| left.path.cmp(&right.path));
-    let fingerprints = last_fingerprints(&table).await.map_err(failed)?;
+    let (beside, files) = files
+        .into_iter()
+        .partition(|file| Aside::of(file.scope()).is_some());
+    let noted = last_notes(&table).await.map_err(failed)?;
     Ok(Some(Snapshot {
         version: table.version().unwrap_or_default(),
         schema,
         files,
-        fingerprints,
+        beside,
+        is_aside: false,
+        fingerprints: noted.fingerprints,
+        state: noted.state,
         table,
         removals,
     }))
 }
 
-/// Fingerprints written by the last commit.
-async fn last_fingerprints(
-    table: &DeltaTable,
-) -> Result<BTreeMap<String, String>, DeltaTableError> {
+/// What the last commit noted besides its files.
+#[derive(Debug, Default)]
+struct Notes {
+    /// Fingerprint of every scope.
+    fingerprints: BTreeMap<String, String>,
+    /// What the stage noted.
+    state: Option<serde_json::Value>,
+}
+
+/// Reads the notes of the last commit.
+async fn last_notes(table: &DeltaTable) -> Result<Notes, DeltaTableError> {
     let infos: Vec<_> = table.history(Some(1)).try_collect().await?;
-    let found = infos.first().and_then(|info| info.info.get(FINGERPRINTS));
-    Ok(found
-        .and_then(|value| serde_json::from_value(value.clone()).ok())
-        .unwrap_or_default())
+    let Some(last) = infos.first() else {
+        return Ok(Notes::default());
+    };
+    let fingerprints = last.info.get(FINGERPRINTS);
+    Ok(Notes {
+        fingerprints: fingerprints
+            .and_then(|value| serde_json::from_value(value.clone()).ok())
+            .unwrap_or_default(),
+        state: last
+            .info
+            .get(STATE)
+            .filter(|found| !found.is_null())
+            .cloned(),
+    })
 }
 
 /// Makes the log code accept the scheme of the lake's address.

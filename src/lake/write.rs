@@ -17,7 +17,7 @@ use super::table::File;
 use super::{Error, Lake, Zone};
 
 /// Rows of a file before the next one begins.
-const ROWS_PER_FILE: usize = 4_000_000;
+pub(super) const ROWS_PER_FILE: usize = 4_000_000;
 
 /// Columns whose least and greatest values may be written beside the data.
 ///
@@ -34,6 +34,14 @@ pub(crate) struct Scope {
     pub(crate) fingerprint: String,
 }
 
+impl Scope {
+    /// Path of one of its files below the table's folder.
+    pub(super) fn file(&self, index: usize) -> String {
+        let short = self.fingerprint.get(..24).unwrap_or(&self.fingerprint);
+        format!("{}/{short}-{index:05}.parquet", self.name)
+    }
+}
+
 /// A written scope, not yet committed.
 #[derive(Debug, Clone)]
 pub(crate) struct WrittenScope {
@@ -47,6 +55,11 @@ impl WrittenScope {
     /// Rows of all its files.
     pub(crate) fn n_rows(&self) -> u64 {
         self.files.iter().map(|file| file.n_rows).sum()
+    }
+
+    /// Bytes of all its files.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
     }
 }
 
@@ -110,8 +123,7 @@ impl Lake {
         scope: &Scope,
         index: usize,
     ) -> Result<OpenFile, Error> {
-        let short = scope.fingerprint.get(..24).unwrap_or(&scope.fingerprint);
-        let relative = format!("{}/{short}-{index:05}.parquet", scope.name);
+        let relative = scope.file(index);
         let location = self.path(&format!(
             "{}/{}/{relative}",
             target.zone.name(),

@@ -17,12 +17,12 @@ use freshness::SourceFreshness;
 
 use crate::context::{Context, Progress, SecretError, parse_key};
 use crate::engine::{self, Engine};
-use crate::lake::{self, Lake};
+use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
 use crate::spec::limits::Timeliness;
 use crate::spec::secret::Secrets;
-use crate::stages::conform::{BookLine, Closed};
 use crate::stages::acquire::Backfill;
+use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
@@ -280,6 +280,8 @@ pub struct Setting {
     pub secrets: Secrets,
     /// When the run starts.
     pub started_at: DateTime<Utc>,
+    /// Machine and process, for others that want the lake at the same time.
+    pub holder: String,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
 }
@@ -311,6 +313,7 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
         engine,
         run,
         started_at: setting.started_at,
+        holder: setting.holder,
         key,
         secrets: Arc::new(setting.secrets),
         progress: setting.progress,
@@ -346,14 +349,37 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
         .transpose()
 }
 
-/// Carries out a plan; the report is also in the lake.
+/// Carries out a plan; the report is also in the lake. Only one run at a time has a lake.
 ///
 /// # Errors
-/// The first stage that fails as a whole or refuses; the report says so too.
+/// The first stage that fails as a whole or refuses; the report says so too. Another run that
+/// goes on in the lake.
 pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
-    let before = last_report(cx).await.ok().flatten();
     let mut cx = cx.clone();
     cx.run += 1;
+    let lock = cx.lock().await.map_err(Error::Lake)?;
+    // A run that ended between opening the lake and taking the lock has used its number.
+    cx.run = last_run(&cx.lake).await? + 1;
+    let before = Context {
+        run: cx.run - 1,
+        ..cx.clone()
+    };
+    let before = last_report(&before).await.ok().flatten();
+    let freshness = before.map(|before| before.freshness).unwrap_or_default();
+    let report = run_locked(&cx, plan, &lock, freshness).await;
+    lock.release().await.map_err(Error::Lake)?;
+    report
+}
+
+/// Carries out a plan in a lake that is ours.
+///
+/// `freshness` is what the run before knew of the sources.
+async fn run_locked(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    freshness: Vec<SourceFreshness>,
+) -> Result<RunReport, Error> {
     let clock = Instant::now();
     let mut report = RunReport {
         format: REPORT.to_owned(),
@@ -366,12 +392,12 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
         stages: Vec::new(),
         books: Vec::new(),
         failures: BTreeMap::new(),
-        freshness: before.map(|before| before.freshness).unwrap_or_default(),
+        freshness,
         release: None,
         page: None,
     };
-    write(&cx, &report).await?;
-    let result = carry_out(&cx, plan, &mut report).await;
+    write(cx, &report).await?;
+    let result = carry_out(cx, plan, lock, &mut report).await;
     let elapsed = TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
     report.ended_at = cx.started_at.checked_add_signed(elapsed);
     report.ending = match &result {
@@ -384,7 +410,7 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
         let said = cx.secrets.hidden_in(&with_causes(error));
         report.failures.insert("run".to_owned(), said);
     }
-    write(&cx, &report).await?;
+    write(cx, &report).await?;
     result.map(|()| report)
 }
 
@@ -398,12 +424,18 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
 }
 
 /// Runs the stages in order.
-async fn carry_out(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+async fn carry_out(
+    cx: &Context,
+    plan: &Plan,
+    lock: &RunLock,
+    report: &mut RunReport,
+) -> Result<(), Error> {
     if let Aim::Forget(table) = &plan.aim {
         let forgotten = acquire::forget(cx, &plan.platforms, table.as_deref()).await;
         forgotten.map_err(Error::Acquire)?;
     }
     for stage in &plan.stages {
+        lock.check().map_err(Error::Lake)?;
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
@@ -471,7 +503,10 @@ async fn carry_out_stage(
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
             report.failures.extend(over_the_limit(cx, &done.books));
-            json(serde_json::to_value(&done.mappings))
+            json(serde_json::to_value(ConformDetail {
+                tables: &done.tables,
+                mappings: &done.mappings,
+            }))
         }
         Stage::Derive => json(serde_json::to_value(
             derive::derive(cx).await.map_err(Error::Derive)?,
@@ -489,6 +524,15 @@ async fn carry_out_stage(
             json(serde_json::to_value(&done))
         }
     }
+}
+
+/// What `conform` did, for the report.
+#[derive(Serialize)]
+struct ConformDetail<'a> {
+    /// Source tables: pages and parts that were read and written, with their bytes.
+    tables: &'a [TableReport],
+    /// Mappings, likewise.
+    mappings: &'a [MappingReport],
 }
 
 /// The platforms whose agreement is valid today, and what is said of the others.

@@ -31,6 +31,9 @@ pub struct Settings {
     /// Limits of queries.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// Limits of reading pages.
+    #[serde(default)]
+    pub intake: IntakeSettings,
 }
 
 /// How signals are found.
@@ -151,6 +154,25 @@ pub struct EngineSettings {
 }
 
 impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            memory_mib: 1024,
+            threads: 2,
+        }
+    }
+}
+
+/// Limits of reading pages.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntakeSettings {
+    /// Memory that read rows may hold before they spill to temporary files, in MiB.
+    pub memory_mib: u64,
+    /// Threads that read, judge and write rows.
+    pub threads: u16,
+}
+
+impl Default for IntakeSettings {
     fn default() -> Self {
         Self {
             memory_mib: 1024,

@@ -67,11 +67,64 @@ pub struct TableSpec {
     pub revision: Option<String>,
     /// Boolean column that marks a row as the deletion of its record.
     pub deleted: Option<String>,
+    /// Date under which a record is filed for ever; the table is then kept in parts by month or
+    /// year, and a run touches only those that its new rows belong to.
+    ///
+    /// A record is then identified by its key *and* that month or year: the same key filed under
+    /// two months is two records, unless `moves` says that a correction may change the date.
+    /// Without it the table is one part.
+    pub filed_by: Option<FiledBy>,
+    /// Whether every delivery is the whole table, so that a record missing from the latest one is
+    /// erased. A delivery is one page; deliveries stand in the order of their addresses, so these
+    /// carry a date that sorts, such as `enti-2024-03-01.csv`.
+    #[serde(default)]
+    pub snapshot: Delivery,
     /// What happens to columns of the source that are not declared.
     #[serde(default)]
     pub contract: ContractMode,
     /// Columns by name, in any order.
     pub columns: BTreeMap<String, ColumnSpec>,
+}
+
+/// What a page of a table holds. Written `snapshot = true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Delivery {
+    /// Some of its records.
+    #[default]
+    Some,
+    /// All of them.
+    Whole,
+}
+
+impl From<bool> for Delivery {
+    fn from(snapshot: bool) -> Self {
+        if snapshot { Self::Whole } else { Self::Some }
+    }
+}
+
+/// How the records of a table are filed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FiledBy {
+    /// A required date, instant (in UTC) or month that never changes.
+    pub column: String,
+    /// How much time a part covers.
+    pub every: Every,
+    /// Whether a correction may change the date: then the key alone identifies a record, which
+    /// moves to another part with it, and a run with new rows reads the whole table.
+    #[serde(default)]
+    pub moves: bool,
+}
+
+/// How much time a part of a table covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// A month: parts are called `2024-03`.
+    Month,
+    /// A year: parts are called `2024`.
+    Year,
 }
 
 /// Contract of one column.
@@ -112,10 +165,30 @@ pub struct ColumnSpec {
     /// What happens to a text that holds a direct identifier.
     #[serde(default)]
     pub identifiers: IdentifierPolicy,
+    /// Whether the value is stored; one that is not is still judged by the whole contract.
+    #[serde(default)]
+    pub keep: Keeping,
     /// What happens when the column disappears or its values stop fitting: `discard` rejects the
     /// rows and reports it, `freeze` stops the source.
     #[serde(default)]
     pub contract: ContractMode,
+}
+
+/// Whether the values of a column are stored. Written `true` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "bool")]
+pub enum Keeping {
+    /// They are columns of the typed table.
+    #[default]
+    Stored,
+    /// They are read, judged and left out.
+    Judged,
+}
+
+impl From<bool> for Keeping {
+    fn from(keep: bool) -> Self {
+        if keep { Self::Stored } else { Self::Judged }
+    }
 }
 
 /// What happens when a source changes its columns.

@@ -6,7 +6,9 @@ use crate::canon::text::moment::Pattern;
 
 use super::fetch::Fetch;
 use super::format::Format;
-use super::source::{ColumnKind, ColumnSpec, ContractMode, IdentifierPolicy, TableSpec};
+use super::source::{
+    ColumnKind, ColumnSpec, ContractMode, Delivery, IdentifierPolicy, Keeping, Presence, TableSpec,
+};
 
 /// One mistake of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +90,49 @@ fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
         let help = "name the columns that identify a record in `key`";
         findings.push(finding(column, message, help));
     }
+    if table.snapshot == Delivery::Whole && table.key.is_empty() {
+        let message = format!("table `{name}` is delivered whole but has no key");
+        let help = "name the columns that identify a record in `key`: without them nothing can be missing";
+        findings.push(finding("snapshot", message, help));
+    }
+    findings.extend(check_filing(name, table));
+    findings.extend(check_kept(name, table));
     findings
+}
+
+/// The date under which records are filed is a moment that every row has.
+fn check_filing(name: &str, table: &TableSpec) -> Option<Finding> {
+    let column = &table.filed_by.as_ref()?.column;
+    if let Some(found) = check_role(name, table, ("filed_by", column), is_moment) {
+        return Some(found);
+    }
+    let is_required = table
+        .columns
+        .get(column)
+        .is_some_and(|spec| spec.required == Presence::Required || table.key.contains(column));
+    (!is_required).then(|| {
+        let message = format!("rows of table `{name}` may come without `{column}`");
+        let help = "a record is filed under its date for ever: add `required = true`";
+        finding(column, message, help)
+    })
+}
+
+/// Columns that say which record and revision a row is are stored.
+fn check_kept(name: &str, table: &TableSpec) -> Vec<Finding> {
+    let filed_by = table.filed_by.as_ref().map(|filed| &filed.column);
+    let roles = table.key.iter().chain(&table.revision).chain(filed_by);
+    let is_left_out = |column: &&String| {
+        let spec = table.columns.get(*column);
+        spec.is_some_and(|spec| spec.keep == Keeping::Judged)
+    };
+    let mut left_out: Vec<&String> = roles.filter(is_left_out).collect();
+    left_out.dedup();
+    let told = |column: &String| {
+        let message = format!("column `{column}` of table `{name}` must be stored");
+        let help = "remove `keep = false`: it says which record or revision a row is";
+        finding(column, message, help)
+    };
+    left_out.into_iter().map(told).collect()
 }
 
 /// A role is taken by a column of a fitting type.
@@ -108,6 +152,7 @@ fn check_role(
     let message = format!("column `{column}` cannot be the `{role}` of table `{name}`");
     let help = match role {
         "revision" => "use a column of type integer, date, instant or month",
+        "filed_by" => "use a column of type date, instant or month",
         _ => "use a column of type boolean",
     };
     Some(finding(column, message, help))
@@ -337,8 +382,45 @@ mod tests {
             al = { type = "date", format = "%d/%m/%Y", not_before = "dal" }
             tipo = { type = "code", codes = { A = "a" } }
             tag = { type = "tags", separator = "|" }
+            nota = { type = "text", keep = false }
         "#;
         assert_eq!(messages(toml), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_records_can_be_missing_from_a_delivery() {
+        let table = |head: &str| {
+            let rest = "fetch.files = { url = 't.csv' }\nformat.csv = {}\n[columns]\nid = { type = 'record' }\n";
+            messages(&format!("{head}\nsnapshot = true\n{rest}"))
+        };
+        assert_eq!(table("key = ['id']"), Vec::<String>::new());
+        assert_eq!(table(""), ["table `t` is delivered whole but has no key"]);
+    }
+
+    #[test]
+    fn records_are_filed_under_a_date_that_every_row_has() {
+        let table = |columns: &str| {
+            let head = "key = ['id']\nfetch.files = { url = 't.csv' }\nformat.csv = {}\nfiled_by = { column = 'dal', every = 'month' }\n[columns]\n";
+            format!("{head}{columns}")
+        };
+        let id = "id = { type = 'record', required = true }\n";
+        let found = |date: &str| messages(&table(&format!("{id}{date}")));
+        let sound = "dal = { type = 'date', format = '%d/%m/%Y', required = true }";
+        assert_eq!(found(sound), Vec::<String>::new());
+        assert_eq!(
+            found("dal = { type = 'date', format = '%d/%m/%Y' }"),
+            ["rows of table `t` may come without `dal`"]
+        );
+        assert_eq!(
+            found("dal = { type = 'text', required = true }"),
+            ["column `dal` cannot be the `filed_by` of table `t`"]
+        );
+        assert_eq!(
+            found("al = { type = 'text' }"),
+            ["`filed_by` of table `t` names `dal`, which is not a column"]
+        );
+        let judged = sound.replace("required = true", "required = true, keep = false");
+        assert_eq!(found(&judged), ["column `dal` of table `t` must be stored"]);
     }
 
     #[test]

@@ -91,6 +91,9 @@ fn without_currency(text: &str) -> &str {
 
 /// Reads an amount of at most two decimals as whole cents.
 pub(crate) fn cents(text: &str, mark: Mark) -> Result<i128, Reason> {
+    if let Some(cents) = plain_cents(text, mark) {
+        return Ok(i128::from(cents));
+    }
     let parts = split(without_currency(text), mark).ok_or(Reason::BadDecimal)?;
     let fraction = parts.fraction.trim_end_matches('0');
     if fraction.len() > 2 {
@@ -107,6 +110,33 @@ pub(crate) fn cents(text: &str, mark: Mark) -> Result<i128, Reason> {
         }
     }
     Ok(if parts.is_negative { -cents } else { cents })
+}
+
+/// Reads an amount written as `1234`, `1234,5` or `1234,50`, without sign or groups and small
+/// enough for every column; `None` for any other.
+fn plain_cents(text: &str, mark: Mark) -> Option<i64> {
+    let mark = match mark {
+        Mark::Point => b'.',
+        Mark::Comma => b',',
+    };
+    let bytes = text.as_bytes();
+    let (whole, fraction) = match bytes {
+        [whole @ .., found, tens, ones] if *found == mark => (whole, [*tens, *ones]),
+        [whole @ .., found, tens] if *found == mark => (whole, [*tens, b'0']),
+        _ => (bytes, [b'0'; 2]),
+    };
+    if !(1..=10).contains(&whole.len()) {
+        return None;
+    }
+    let mut cents = 0;
+    for digit in whole.iter().chain(&fraction) {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 {
+            return None;
+        }
+        cents = cents * 10 + i64::from(value);
+    }
+    Some(cents)
 }
 
 /// Reads a measured number.
@@ -158,6 +188,20 @@ mod tests {
             ("99999999999", Mark::Point, Reason::OutOfRange),
         ] {
             assert_eq!(cents(text, mark), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_read_at_once_is_the_one_read_part_by_part() {
+        for cents in (0..3_000_000_i64).step_by(7919).chain([999_999_999_999]) {
+            for (mark, sign) in [(Mark::Point, '.'), (Mark::Comma, ',')] {
+                let text = format!("{}{sign}{:02}", cents / 100, cents % 100);
+                assert_eq!(plain_cents(&text, mark), Some(cents), "{text}");
+                assert_eq!(super::cents(&format!("+{text}"), mark), Ok(i128::from(cents)));
+            }
+        }
+        for text in ["12,3,4", "1.23", ",5", "", "12345678901", "1,234"] {
+            assert_eq!(plain_cents(text, Mark::Comma), None, "{text}");
         }
     }
 

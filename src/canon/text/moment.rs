@@ -66,6 +66,17 @@ enum Width {
 pub(crate) struct Pattern {
     /// Its pieces in order.
     pieces: Vec<Piece>,
+    /// Its layout, if it is one of those that almost everyone writes.
+    layout: Option<Layout>,
+}
+
+/// A layout of ten characters that is read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// `29/02/2024`, with any mark between the parts.
+    DayFirst(u8),
+    /// `2024-02-29`, with any mark between the parts.
+    YearFirst(u8),
 }
 
 /// What a pattern found.
@@ -104,7 +115,8 @@ impl Pattern {
                 literal => Piece::Literal(literal),
             });
         }
-        Ok(Self { pieces })
+        let layout = layout(&pieces);
+        Ok(Self { pieces, layout })
     }
 
     /// The calendar date written in ISO 8601.
@@ -117,6 +129,7 @@ impl Pattern {
                 Piece::Literal('-'),
                 Piece::Day(Width::Two),
             ],
+            layout: Some(Layout::YearFirst(b'-')),
         }
     }
 
@@ -135,6 +148,9 @@ impl Pattern {
 
     /// Days since 1970 of the date in `text`.
     pub(crate) fn days(&self, text: &str) -> Result<i32, Reason> {
+        if let Some(layout) = self.layout {
+            return layout.find(text).and_then(Found::days).ok_or(Reason::BadDate);
+        }
         self.find(text).and_then(Found::days).ok_or(Reason::BadDate)
     }
 
@@ -161,6 +177,64 @@ impl Pattern {
         }
         rest.is_empty().then_some(found)
     }
+}
+
+/// The layout that pieces make, if it is one that is read at once.
+fn layout(pieces: &[Piece]) -> Option<Layout> {
+    let mark = |mark: &char| u8::try_from(*mark).ok().filter(u8::is_ascii);
+    match pieces {
+        [
+            Piece::Day(Width::Two),
+            Piece::Literal(first),
+            Piece::Month(Width::Two),
+            Piece::Literal(second),
+            Piece::Year,
+        ] if first == second => Some(Layout::DayFirst(mark(first)?)),
+        [
+            Piece::Year,
+            Piece::Literal(first),
+            Piece::Month(Width::Two),
+            Piece::Literal(second),
+            Piece::Day(Width::Two),
+        ] if first == second => Some(Layout::YearFirst(mark(first)?)),
+        _ => None,
+    }
+}
+
+impl Layout {
+    /// Reads all of `text`.
+    fn find(self, text: &str) -> Option<Found> {
+        let text: &[u8; 10] = text.as_bytes().try_into().ok()?;
+        let (year, month, day, marks, mark) = match self {
+            Self::DayFirst(mark) => {
+                let [d1, d2, m1, o1, o2, m2, y1, y2, y3, y4] = *text;
+                (number([y1, y2, y3, y4]), number([o1, o2]), number([d1, d2]), [m1, m2], mark)
+            }
+            Self::YearFirst(mark) => {
+                let [y1, y2, y3, y4, m1, o1, o2, m2, d1, d2] = *text;
+                (number([y1, y2, y3, y4]), number([o1, o2]), number([d1, d2]), [m1, m2], mark)
+            }
+        };
+        (marks == [mark, mark]).then_some(Found {
+            year: year?,
+            month: month?,
+            day: day?,
+            ..NOTHING
+        })
+    }
+}
+
+/// The number that digits write.
+fn number<const N: usize>(digits: [u8; N]) -> Option<i64> {
+    let mut number = 0;
+    for digit in digits {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(value);
+    }
+    Some(number)
 }
 
 /// The piece a directive stands for.
@@ -372,10 +446,34 @@ pub(crate) fn month_of(days: i32) -> i32 {
     days - i32::try_from(day - 1).unwrap_or(0)
 }
 
+/// Months since the start of the year 0 of a day given in days since 1970.
+pub(crate) fn month_number(days: i32) -> i32 {
+    let (year, month, _) = civil_from_days(i64::from(days));
+    i32::try_from(year * 12 + month - 1).unwrap_or(0)
+}
+
 /// Reads an instant in ISO 8601: date, `T` or a space, time with or without seconds, offset or
 /// none (UTC).
 pub(crate) fn iso_micros(text: &str) -> Result<i64, Reason> {
+    if let Some(found) = read_plain_iso(text) {
+        return found.instant().ok_or(Reason::BadInstant);
+    }
     read_iso(text).ok_or(Reason::BadInstant)
+}
+
+/// An instant written as `2024-02-29T12:00:00Z`, read at once; `None` for any other.
+fn read_plain_iso(text: &str) -> Option<Found> {
+    let text: &[u8; 20] = text.as_bytes().try_into().ok()?;
+    let (date, time) = text.split_at_checked(10)?;
+    let [b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] = *time.first_chunk()? else {
+        return None;
+    };
+    let found = Layout::YearFirst(b'-').find(std::str::from_utf8(date).ok()?)?;
+    let hour = below(number([h1, h2])?, 24)?;
+    let minute = below(number([m1, m2])?, 60)?;
+    let second = below(number([s1, s2])?, 60)?;
+    let micros = ((hour * 60 + minute) * 60 + second) * 1_000_000;
+    Some(Found { micros, ..found })
 }
 
 /// The instant in ISO 8601, piece by piece.
@@ -502,6 +600,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn reading_at_once_says_what_reading_by_pieces_says(text in "[0-9/\\-]{9,11}|[0-3][0-9]/[01][0-9]/[0-9]{4}|[0-9]{4}-[01][0-9]-[0-3][0-9]") {
+            for format in ["%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y"] {
+                let pattern = Pattern::new(format).unwrap();
+                prop_assert!(pattern.layout.is_some());
+                let by_pieces = pattern.find(&text).and_then(Found::days);
+                prop_assert_eq!(pattern.days(&text).ok(), by_pieces, "{}", &text);
+            }
+        }
+
+        #[test]
+        fn a_plain_instant_read_at_once_is_the_one_read_by_pieces(text in "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9][Zz]") {
+            prop_assert_eq!(iso_micros(&text).ok(), read_iso(&text));
+        }
+
         #[test]
         fn a_written_date_reads_as_itself(day in -700_000..2_000_000i32) {
             prop_assert_eq!(Pattern::iso_date().days(&date_text(day)), Ok(day));

@@ -18,7 +18,7 @@ use crate::spec::diagnostic::Diagnostic;
 use crate::spec::model::Model;
 use crate::spec::nearest;
 use crate::spec::reference::ReferenceSpec;
-use crate::spec::source::{ColumnKind, SourceSpec, TableSpec};
+use crate::spec::source::{ColumnKind, Keeping, SourceSpec, TableSpec};
 use crate::stages::{conform, derive};
 
 mod release;
@@ -143,6 +143,7 @@ fn typed_schema(spec: &TableSpec) -> SchemaRef {
     let typed = spec
         .columns
         .iter()
+        .filter(|(_, column)| column.keep == Keeping::Stored)
         .map(|(name, column)| Field::new(name, typed_kind(column.kind), true));
     let revision = Field::new(conform::typed::REVISION_COLUMN, DataType::Int64, true);
     Arc::new(Schema::new(typed.chain([revision]).collect::<Vec<_>>()))

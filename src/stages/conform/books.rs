@@ -14,10 +14,11 @@ use futures::stream;
 use serde::{Serialize, Serializer};
 
 use super::Error;
-use super::typed::{Books, Reject};
+use super::state::Account;
+use super::typed::Reject;
 use crate::context::Context;
 use crate::lake::pages::Page;
-use crate::lake::{Scope, Snapshot, Statistics, TableCommit, Target, WrittenScope, Zone};
+use crate::lake::{Scope, Snapshot, Statistics, TableCommit, Target, WrittenScope, Zone, scope};
 use crate::spec::format::CountOf;
 use crate::spec::limits::Tally;
 
@@ -113,17 +114,17 @@ impl BookLine {
     }
 }
 
-/// Books of a table from its pages' counts and its readers' verdicts.
-pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], books: &Books) -> BookLine {
+/// Books of a table from its pages' counts and its accounts.
+pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], account: &Account) -> BookLine {
     BookLine {
         name: platform.to_owned(),
         table: table.to_owned(),
         source_count: source_count(pages),
-        accepted: books.accepted,
-        rejected: books.rejected,
-        duplicate: books.duplicate,
-        superseded: books.superseded,
-        erased: books.erased,
+        accepted: account.accepted,
+        rejected: account.rejected,
+        duplicate: account.duplicate,
+        superseded: account.superseded,
+        erased: account.erased,
     }
 }
 
@@ -147,26 +148,20 @@ fn source_count(pages: &[&Page]) -> Option<u64> {
     Some(whole.unwrap_or_default() + sum)
 }
 
-/// Books and rejects of one table that were made in this run.
-#[derive(Debug)]
-struct Entry {
-    /// Hash of what they were made from.
-    fingerprint: String,
-    /// The books.
-    line: BookLine,
-    /// The rejected rows.
-    rejects: Vec<Reject>,
-}
-
 /// Books of every source table: those of earlier runs and those of this one.
+///
+/// They say again what the commit of each table notes, so that they can be queried: where a run
+/// was killed between the two, the next one writes them from the note.
 #[derive(Debug)]
 pub(super) struct Ledger {
     /// Earlier books by scope.
     before: BTreeMap<String, BookLine>,
-    /// Fingerprints of the earlier books and of the earlier rejects.
-    fingerprints: [BTreeMap<String, String>; 2],
-    /// What this run made, by scope.
-    now: BTreeMap<String, Entry>,
+    /// Fingerprints of the earlier books.
+    fingerprints: BTreeMap<String, String>,
+    /// Fingerprints of the refused rows, by scope.
+    rejects: BTreeMap<String, String>,
+    /// Books of this run that differ from the earlier ones, with what they were made from.
+    now: BTreeMap<String, (String, BookLine)>,
 }
 
 impl Ledger {
@@ -194,79 +189,71 @@ impl Ledger {
         };
         Ok(Self {
             before,
-            fingerprints: [of(books), of(rejects)],
+            fingerprints: of(books),
+            rejects: of(rejects),
             now: BTreeMap::new(),
         })
     }
 
-    /// Whether books and rejects of the scope were made from the same pages and contract.
-    pub(super) fn holds(&self, scope: &str, fingerprint: &str) -> bool {
-        self.fingerprints
-            .iter()
-            .all(|known| known.get(scope).is_some_and(|found| found == fingerprint))
+    /// Fingerprints of the refused rows of a table, by scope.
+    pub(super) fn rejects_of(&self, table: &str) -> BTreeMap<String, String> {
+        let its = self.rejects.iter();
+        its.filter(|(name, _)| scope::owner(name) == table)
+            .map(|(name, fingerprint)| (name.clone(), fingerprint.clone()))
+            .collect()
     }
 
-    /// Takes the books of a table.
-    pub(super) fn record(
-        &mut self,
-        scope: &str,
-        fingerprint: String,
-        line: BookLine,
-        rejects: Vec<Reject>,
-    ) {
-        self.now.insert(
-            scope.to_owned(),
-            Entry {
-                fingerprint,
-                line,
-                rejects,
-            },
-        );
+    /// Takes the books of a table, unless they are there.
+    pub(super) fn record(&mut self, table: &str, fingerprint: &str, line: BookLine) {
+        let known = self.fingerprints.get(table);
+        let is_there = known.is_some_and(|known| known == fingerprint);
+        if !(is_there && self.before.contains_key(table)) {
+            let entry = (fingerprint.to_owned(), line);
+            self.now.insert(table.to_owned(), entry);
+        }
     }
 
-    /// Makes the books and rejects of this run visible.
+    /// Makes the books of this run visible.
     pub(super) async fn commit(&self, cx: &Context) -> Result<(), Error> {
-        if self.now.is_empty() {
-            return Ok(());
-        }
-        let mut rejects = Vec::new();
         let mut books = Vec::new();
-        for (scope, entry) in &self.now {
+        for (name, (fingerprint, line)) in &self.now {
             let scope = Scope {
-                name: scope.clone(),
-                fingerprint: entry.fingerprint.clone(),
+                name: name.clone(),
+                fingerprint: fingerprint.clone(),
             };
-            rejects.push(
-                write(
-                    cx,
-                    REJECTS,
-                    scope.clone(),
-                    rejects_batch(&entry.line, &entry.rejects)?,
-                )
-                .await?,
-            );
-            books.push(
-                write(
-                    cx,
-                    BOOKS,
-                    scope,
-                    lines_batch(std::slice::from_ref(&entry.line))?,
-                )
-                .await?,
-            );
+            let batch = lines_batch(std::slice::from_ref(line))?;
+            books.push(write(cx, BOOKS, scope, batch).await?);
         }
-        commit(cx, REJECTS, rejects_schema(), rejects).await?;
-        commit(cx, BOOKS, books_schema(), books).await
+        commit(cx, BOOKS, books_schema(), (books, Vec::new())).await
     }
 
     /// Every line, by platform and table.
     pub(super) fn into_lines(self) -> Vec<BookLine> {
         let mut lines = self.before;
-        for (scope, entry) in self.now {
-            lines.insert(scope, entry.line);
+        for (scope, (_fingerprint, line)) in self.now {
+            lines.insert(scope, line);
         }
         lines.into_values().collect()
     }
+}
+
+/// Writes the refused rows of a table aside.
+pub(super) async fn write_rejects(
+    cx: &Context,
+    line: &BookLine,
+    scope: Scope,
+    rejects: &[Reject],
+) -> Result<WrittenScope, Error> {
+    write(cx, REJECTS, scope, rejects_batch(line, rejects)?).await
+}
+
+/// Makes refused rows visible, and takes out scopes that are no more.
+pub(super) async fn commit_rejects(
+    cx: &Context,
+    scopes: Vec<WrittenScope>,
+    dropped: Vec<String>,
+) -> Result<(), Error> {
+    commit(cx, REJECTS, rejects_schema(), (scopes, dropped)).await
 }
 
 /// Writes the rows of one scope aside.
@@ -287,13 +274,16 @@ async fn write(
         .await
 }
 
-/// Makes written scopes visible.
+/// Makes written scopes visible, and takes out others.
 async fn commit(
     cx: &Context,
     table: &str,
     schema: SchemaRef,
-    scopes: Vec<WrittenScope>,
+    (scopes, dropped): (Vec<WrittenScope>, Vec<String>),
 ) -> Result<(), Error> {
+    if scopes.is_empty() && dropped.is_empty() {
+        return Ok(());
+    }
     let commit = TableCommit {
         zone: Zone::Conformed,
         table,
@@ -301,7 +291,7 @@ async fn commit(
         schema,
         statistics: &Statistics::default(),
         scopes,
-        dropped: Vec::new(),
+        dropped,
         at_millis: cx.at_millis(),
     };
     cx.lake.commit(commit).await?;

@@ -12,38 +12,36 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use arrow::array::AsArray;
-use arrow::record_batch::RecordBatch;
 
 use crate::canon::cells::CellError;
 use crate::canon::comune::{ComuneIndex, ComuneRow};
 use crate::canon::page;
+use crate::context::Context;
 use crate::context::tables;
-use crate::context::{Context, Total};
 use crate::engine;
-use crate::lake::pages::Page;
-use crate::lake::{self, WholeTable, Zone};
-use crate::spec::source::{SourceSpec, TableSpec};
+use crate::lake;
 
 mod books;
 pub(crate) mod formats;
+mod intake;
 mod mapping;
 pub mod rejects;
+mod rowwise;
+mod source_tables;
+mod state;
 pub(crate) mod typed;
 
 pub use books::{BookLine, Closed};
-use books::{Ledger, line_of};
+use books::{Ledger, commit_rejects};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
-use typed::{Conformed, KeyRing, PageRef, TableConformer, TableRef};
-
-/// The most bytes of a page that are held in memory to be read.
-const MAX_READ: u64 = 4 << 30;
+pub use source_tables::TableReport;
+use source_tables::{Pending, Reader};
 
 /// Version of what this stage writes; part of every fingerprint.
-const VERSION: &str = "conform-1";
+const VERSION: &str = "conform-2";
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +128,8 @@ impl From<lake::Error> for Error {
 pub struct Report {
     /// Books of every source table.
     pub books: Vec<BookLine>,
+    /// What was read and written of each source table.
+    pub tables: Vec<TableReport>,
     /// What each mapping did.
     pub mappings: Vec<MappingReport>,
     /// Platforms that failed, with the reason; the others went on.
@@ -145,6 +145,7 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
     let (comuni, reference) = comune_index(cx)?;
     let mut ledger = Ledger::load(cx).await?;
     let mut report = Report::default();
+    let mut waiting = Vec::new();
     for platform in platforms {
         let Some(source) = cx.commons.sources.get(platform) else {
             continue;
@@ -156,14 +157,39 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
             reference: &reference,
         };
         let pages = pages.get(platform).map_or(&[][..], Vec::as_slice);
-        if let Err(error) = reader.read_tables(&source.spec, pages, &mut ledger).await {
-            report.failed.insert(platform.clone(), error);
+        match reader.read_tables(&source.spec, pages, &ledger).await {
+            Ok(tables) => {
+                for read in tables {
+                    let name = format!("{platform}__{}", read.report.table);
+                    ledger.record(&name, &read.fingerprint, read.line);
+                    report.tables.push(read.report);
+                    waiting.extend(read.pending);
+                }
+            }
+            Err(error) => {
+                report.failed.insert(platform.clone(), error);
+            }
         }
     }
+    make_visible(cx, waiting).await?;
     ledger.commit(cx).await?;
     report.mappings = mapping::map_all(cx, platforms, &mut report.failed).await?;
     report.books = ledger.into_lines();
     Ok(report)
+}
+
+/// Makes what was read visible: refused rows first, then each table with its note.
+async fn make_visible(cx: &Context, mut waiting: Vec<Pending>) -> Result<(), Error> {
+    let (mut scopes, mut dropped) = (Vec::new(), Vec::new());
+    for pending in &mut waiting {
+        scopes.extend(pending.rejects.take());
+        dropped.append(&mut pending.rejects_dropped);
+    }
+    commit_rejects(cx, scopes, dropped).await?;
+    for pending in waiting {
+        pending.commit(cx).await?;
+    }
+    Ok(())
 }
 
 /// The books as of the last run, without conforming anything.
@@ -213,151 +239,5 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
     Ok((ComuneIndex::new(rows), fingerprint))
 }
 
-/// A page as its format reads it.
-fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(kept, spec.format.wrapping())?;
-    let read = page::read_whole(opened.bytes, MAX_READ);
-    read.map_err(|source| page::Error::Read { source })
-}
-
-/// Reads the tables of one platform.
-struct Reader<'a> {
-    /// Context of the run.
-    cx: &'a Context,
-    /// The platform.
-    platform: &'a str,
-    /// Reference list of comuni.
-    comuni: &'a ComuneIndex,
-    /// Hash of that list.
-    reference: &'a str,
-}
-
-impl Reader<'_> {
-    /// Reads every table of the platform that is not up to date.
-    async fn read_tables(
-        &self,
-        source: &SourceSpec,
-        pages: &[Page],
-        ledger: &mut Ledger,
-    ) -> Result<(), Error> {
-        for (table, spec) in &source.tables {
-            let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
-            let name = format!("{}__{table}", self.platform);
-            let fingerprint = self.fingerprint(spec, &pages);
-            let before = self.cx.lake.snapshot(Zone::Source, &name).await?;
-            let is_current = before.is_some_and(|before| before.is_made_from(&fingerprint));
-            if is_current && ledger.holds(&name, &fingerprint) {
-                continue;
-            }
-            let conformed = self.read_table(&name, (table, spec), &pages).await?;
-            self.write_typed(&name, conformed.batch, &fingerprint)
-                .await?;
-            let line = line_of(self.platform, table, &pages, &conformed.books);
-            ledger.record(&name, fingerprint, line, conformed.rejects);
-        }
-        Ok(())
-    }
-
-    /// Hash of all a typed table is made from.
-    fn fingerprint(&self, spec: &TableSpec, pages: &[&Page]) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let settings = &self.cx.commons.settings.secrets;
-        // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
-        let key = self
-            .cx
-            .key
-            .key("fingerprint", self.platform, settings.epoch, "");
-        for part in [
-            VERSION,
-            self.reference,
-            &format!("{spec:?}"),
-            &format!("{key:?}"),
-        ] {
-            hasher.update(part.as_bytes());
-            hasher.update(b"\0");
-        }
-        for page in pages {
-            hasher
-                .update(format!("{} {} {:?}\n", page.url, page.sha256, page.n_records).as_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-
-    /// Reads one table by its contract.
-    async fn read_table(
-        &self,
-        name: &str,
-        (table, spec): (&str, &TableSpec),
-        pages: &[&Page],
-    ) -> Result<Conformed, Error> {
-        let total = pages.iter().map(|page| page.n_bytes).sum();
-        self.cx.progress.begin("conform", name, Total::Bytes(total));
-        let declared = TableRef {
-            platform: self.platform,
-            name: table,
-            spec,
-        };
-        let keys = KeyRing {
-            key: &self.cx.key,
-            epoch: self.cx.commons.settings.secrets.epoch,
-        };
-        let built = |source| Error::Typed {
-            table: name.to_owned(),
-            source: Box::new(source),
-        };
-        let mut table_conformer =
-            TableConformer::new(declared, self.comuni, keys).map_err(built)?;
-        for (sequence, page) in pages.iter().enumerate() {
-            let kept = self
-                .cx
-                .lake
-                .page(self.platform, table, &page.sha256)
-                .await?;
-            let kept = Box::new(Cursor::new(kept));
-            let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
-                table: name.to_owned(),
-                url: page.url.clone(),
-                source: Box::new(source),
-            })?;
-            let place = PageRef {
-                sha256: &page.sha256,
-                url: &page.url,
-                sequence: sequence as u64,
-            };
-            table_conformer
-                .push_page(place, &bytes)
-                .map_err(|source| Error::Page {
-                    table: name.to_owned(),
-                    url: page.url.clone(),
-                    source: Box::new(source),
-                })?;
-            self.cx
-                .progress
-                .advance(page.n_records.unwrap_or_default(), page.n_bytes);
-        }
-        let conformed = table_conformer.finish().map_err(built)?;
-        let summary = line_of(self.platform, table, pages, &conformed.books).summary();
-        self.cx.progress.end(&summary);
-        Ok(conformed)
-    }
-
-    /// Writes and commits a typed table.
-    async fn write_typed(
-        &self,
-        name: &str,
-        batch: RecordBatch,
-        fingerprint: &str,
-    ) -> Result<(), Error> {
-        let schema = lake::plain::plain_schema(&batch.schema());
-        let batch = RecordBatch::try_new(schema, batch.columns().to_vec()).map_err(Error::Books)?;
-        let whole = WholeTable {
-            zone: Zone::Source,
-            table: name,
-            run: self.cx.run,
-            fingerprint: fingerprint.to_owned(),
-            at_millis: self.cx.at_millis(),
-        };
-        self.cx.lake.replace_whole(whole, batch).await?;
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod increments;

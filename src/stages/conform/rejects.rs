@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::formats::{self, Kinds, RawRow, Record};
+use crate::canon::page;
 use crate::canon::cells::{count_at, counts, texts};
 use crate::context::Context;
 use crate::lake::Zone;
@@ -248,7 +249,7 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
     let kept = kept.await?;
     // The reader blocks, so it is no business of the runtime's own threads.
-    let plain = tokio::task::block_in_place(|| super::plain(spec, kept));
+    let plain = tokio::task::block_in_place(|| plain(spec, kept));
     let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
@@ -259,6 +260,16 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     } else {
         value_at(spec, &reject.field, &bytes, reject.place)
     })
+}
+
+/// Most bytes of a page that are read to show one of its rows.
+const MAX_READ: u64 = 4 << 30;
+
+/// A page without its envelope.
+fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(kept, spec.format.wrapping())?;
+    let read = page::read_whole(opened.bytes, MAX_READ);
+    read.map_err(|source| page::Error::Read { source })
 }
 
 /// The line of a text.

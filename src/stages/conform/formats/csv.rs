@@ -1,12 +1,46 @@
 //! Delimited text with a header line, decoded field by field.
+//!
+//! Quotes are read as everyone writes them (RFC 4180): a field that begins with a quote ends with
+//! one, and a quote inside is written twice. What follows the closing quote belongs to the field,
+//! and a quote inside a field that does not begin with one is a character like others. A line ends
+//! with `\n`, `\r\n` or `\r`; blank lines are no records.
 
 use std::borrow::Cow;
 
-use ::csv::{ByteRecord, ReaderBuilder, Terminator};
+use ::csv::ByteRecord;
 use encoding_rs::{Encoding, UTF_8};
+use memchr::{memchr, memchr2, memchr3, memchr3_iter, memrchr};
 
 use super::{Error, PageRead, RawRow, Record, Sink, Value, delimited, places, without_mark};
 use crate::spec::format::CsvFormat;
+
+/// Quote of plain delimited text.
+const QUOTE: u8 = b'"';
+
+/// What gives a line its parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    /// Byte between fields.
+    delimiter: u8,
+    /// Encoding of the fields.
+    encoding: &'static Encoding,
+}
+
+impl Dialect {
+    /// The parts as declared.
+    pub(super) fn new(options: &CsvFormat) -> Result<Self, Error> {
+        let encoding = options.field_encoding();
+        let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
+        Ok(Self {
+            encoding: encoding.ok_or_else(|| Error::UnknownEncoding {
+                label: options.encoding.clone(),
+            })?,
+            delimiter: delimiter.ok_or(Error::Delimiter {
+                delimiter: options.delimiter,
+            })?,
+        })
+    }
+}
 
 /// Reads a page of delimited text.
 pub(super) fn read(
@@ -18,75 +52,35 @@ pub(super) fn read(
     if !options.is_plain() {
         return delimited::read(options, fields, without_mark(bytes), sink);
     }
-    let encoding = options
-        .field_encoding()
-        .ok_or_else(|| Error::UnknownEncoding {
-            label: options.encoding.clone(),
-        })?;
-    let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
-    let delimiter = delimiter.ok_or(Error::Delimiter {
-        delimiter: options.delimiter,
-    })?;
-    read_lines(delimiter, encoding, fields, without_mark(bytes), sink)
-}
-
-/// Reads the header and every line after it.
-fn read_lines(
-    delimiter: u8,
-    encoding: &'static Encoding,
-    fields: &[String],
-    bytes: &[u8],
-    sink: &mut Sink<'_>,
-) -> Result<PageRead, Error> {
-    let mut lines = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .terminator(Terminator::CRLF)
-        .flexible(true)
-        .has_headers(true)
-        .from_reader(bytes);
-    let header = lines
-        .byte_headers()
-        .map_err(|source| Error::CsvHeader { source })?;
-    let names: Vec<String> = header
-        .iter()
-        .map(|name| header_name(encoding, name))
-        .collect();
-    let (places, mut read) = places(fields, &names);
-    let mut line = ByteRecord::new();
-    while lines
-        .read_byte_record(&mut line)
-        .map_err(|source| Error::CsvHeader { source })?
-    {
-        read.n_rows += 1;
-        let place = line
-            .position()
-            .map_or(0, |position| line_number(bytes, position));
-        if line.len() != names.len() {
-            let record = Record::Broken("ragged_row");
-            sink(RawRow { place, record });
-            continue;
-        }
-        match decoded(encoding, &line, &places) {
-            Some(values) => sink(RawRow {
-                place,
-                record: Record::Fields(&values),
-            }),
-            None => sink(RawRow {
-                place,
-                record: Record::Broken("bad_encoding"),
-            }),
-        }
-    }
+    let dialect = Dialect::new(options)?;
+    let bytes = without_mark(bytes);
+    let end = Scanner::new(dialect).first_end(bytes).unwrap_or(bytes.len());
+    let (header, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+    let (mut read, lines) = open(dialect, fields, header);
+    let first_line = 1 + memchr::memchr_iter(b'\n', header).count() as u64;
+    let mut n_rows = 0;
+    lines.rows(rest, first_line, &mut |row| {
+        n_rows += 1;
+        sink(row);
+    });
+    read.n_rows = n_rows;
     Ok(read)
 }
 
-/// One-based line where a record starts: the reader's position may stand on the line ends before.
-fn line_number(bytes: &[u8], position: &::csv::Position) -> u64 {
-    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let rest = bytes.get(start..).unwrap_or_default();
-    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    let n_ends = ends.filter(|byte| **byte == b'\n').count();
-    position.line() + u64::try_from(n_ends).unwrap_or(0)
+/// Reads the header: the first record of a page.
+pub(super) fn open(dialect: Dialect, fields: &[String], header: &[u8]) -> (PageRead, CsvLines) {
+    let mut record = Fields::default();
+    record.take_apart(dialect.delimiter, header);
+    let names: Vec<String> = (0..record.len())
+        .map(|place| header_name(dialect.encoding, record.get(header, place)))
+        .collect();
+    let (places, read) = places(fields, &names);
+    let lines = CsvLines {
+        dialect,
+        n_names: names.len(),
+        places,
+    };
+    (read, lines)
 }
 
 /// A name of the header, without spaces around it.
@@ -114,7 +108,7 @@ fn decoded_field<'l>(encoding: &'static Encoding, field: &'l [u8]) -> Option<Val
     if field.is_empty() {
         return Some(Value::Absent);
     }
-    if encoding == UTF_8 {
+    if encoding == UTF_8 || field.is_ascii() {
         return std::str::from_utf8(field).ok().map(Value::Text);
     }
     let text = encoding.decode_without_bom_handling_and_without_replacement(field)?;
@@ -122,4 +116,352 @@ fn decoded_field<'l>(encoding: &'static Encoding, field: &'l [u8]) -> Option<Val
         Cow::Borrowed(text) => Value::Text(text),
         Cow::Owned(text) => Value::Owned(text),
     })
+}
+
+/// Takes the records of a block apart.
+#[derive(Debug)]
+pub(crate) struct CsvLines {
+    /// What gives a line its parts.
+    dialect: Dialect,
+    /// Fields of the header.
+    n_names: usize,
+    /// Where the fields asked for stand.
+    places: Vec<Option<usize>>,
+}
+
+/// Where a record lies in its block.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    /// Its first byte.
+    start: usize,
+    /// One behind its last byte, without the line end.
+    end: usize,
+}
+
+impl CsvLines {
+    /// Hands the records of a block over.
+    pub(super) fn rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) {
+        if memchr(QUOTE, bytes).is_none() {
+            self.plain_rows(bytes, first_line, sink);
+        } else {
+            self.quoted_rows(bytes, first_line, sink);
+        }
+    }
+
+    /// Hands over the records of a block without quotes: one pass over its delimiters and line ends.
+    fn plain_rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) {
+        let mut values = vec![Value::Absent; self.places.len()];
+        let mut ends: Vec<usize> = Vec::with_capacity(self.n_names);
+        let (mut line, mut start) = (first_line, 0);
+        for hit in memchr3_iter(self.dialect.delimiter, b'\n', b'\r', bytes) {
+            let found = bytes.get(hit).copied();
+            if found == Some(self.dialect.delimiter) {
+                ends.push(hit);
+                continue;
+            }
+            if hit > start {
+                ends.push(hit);
+                let extent = Extent { start, end: hit };
+                self.plain_row((bytes, extent, &ends), line, &mut values, sink);
+                ends.clear();
+            }
+            line += u64::from(found == Some(b'\n'));
+            start = hit + 1;
+        }
+        if start < bytes.len() {
+            ends.push(bytes.len());
+            let extent = Extent {
+                start,
+                end: bytes.len(),
+            };
+            self.plain_row((bytes, extent, &ends), line, &mut values, sink);
+        }
+    }
+
+    /// Hands over a record without quotes, whose fields end at `ends`.
+    fn plain_row<'b>(
+        &self,
+        (bytes, extent, ends): (&'b [u8], Extent, &[usize]),
+        place: u64,
+        values: &mut [Value<'b>],
+        sink: &mut Sink<'_>,
+    ) {
+        if ends.len() != self.n_names {
+            let record = Record::Broken("ragged_row");
+            sink(RawRow { place, record });
+            return;
+        }
+        let field_of = |place: usize| {
+            let before = place.checked_sub(1).and_then(|before| ends.get(before));
+            let start = before.map_or(extent.start, |end| end + 1);
+            (start, ends.get(place).copied().unwrap_or(start))
+        };
+        let whole = bytes.get(extent.start..extent.end).unwrap_or_default();
+        let record = match self.text_of(whole) {
+            Some(text) => {
+                for (value, place) in values.iter_mut().zip(&self.places) {
+                    let field = place.map(field_of).and_then(|(start, end)| {
+                        text.get(start - extent.start..end - extent.start)
+                    });
+                    *value = match field {
+                        None | Some("") => Value::Absent,
+                        Some(field) => Value::Text(field),
+                    };
+                }
+                Record::Fields(values)
+            }
+            None => self.decode(values, |place| {
+                let (start, end) = field_of(place);
+                bytes.get(start..end).unwrap_or_default()
+            }),
+        };
+        sink(RawRow { place, record });
+    }
+
+    /// A whole record as text, if that is what decoding its fields gives.
+    fn text_of<'b>(&self, whole: &'b [u8]) -> Option<&'b str> {
+        if self.dialect.encoding == UTF_8 || whole.is_ascii() {
+            return std::str::from_utf8(whole).ok();
+        }
+        None
+    }
+
+    /// Decodes the fields asked for one by one.
+    fn decode<'v, 'b: 'v>(
+        &self,
+        values: &'v mut [Value<'b>],
+        field: impl Fn(usize) -> &'b [u8],
+    ) -> Record<'v> {
+        for (value, place) in values.iter_mut().zip(&self.places) {
+            let bytes = place.map(&field).unwrap_or_default();
+            match decoded_field(self.dialect.encoding, bytes) {
+                Some(decoded) => *value = decoded,
+                None => return Record::Broken("bad_encoding"),
+            }
+        }
+        Record::Fields(values)
+    }
+
+    /// Hands over the records of a block with quotes, one by one.
+    fn quoted_rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) {
+        let mut fields = Fields::default();
+        let (mut rest, mut line) = (bytes, first_line);
+        while let Some(first) = rest.first() {
+            if matches!(first, b'\n' | b'\r') {
+                line += u64::from(*first == b'\n');
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
+            }
+            let n_bytes = fields.take_apart(self.dialect.delimiter, rest);
+            let record = rest.get(..n_bytes).unwrap_or_default();
+            self.quoted_row((record, &fields), line, sink);
+            line += memchr::memchr_iter(b'\n', record).count() as u64;
+            rest = rest.get(n_bytes..).unwrap_or_default();
+        }
+    }
+
+    /// Hands over a record that was taken apart.
+    fn quoted_row(&self, (record, fields): (&[u8], &Fields), place: u64, sink: &mut Sink<'_>) {
+        let mut values = vec![Value::Absent; self.places.len()];
+        let record = if fields.len() == self.n_names {
+            self.decode(&mut values, |place| fields.get(record, place))
+        } else {
+            Record::Broken("ragged_row")
+        };
+        sink(RawRow { place, record });
+    }
+}
+
+/// Fields of one record: slices of it, or of the texts taken out of quotes.
+#[derive(Debug, Default)]
+struct Fields {
+    /// Where each field lies.
+    extents: Vec<(Source, usize, usize)>,
+    /// Fields whose quotes were taken off, end to end.
+    unquoted: Vec<u8>,
+}
+
+/// Where a field lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// In the record.
+    Record,
+    /// Among the fields whose quotes were taken off.
+    Unquoted,
+}
+
+impl Fields {
+    /// Number of fields.
+    fn len(&self) -> usize {
+        self.extents.len()
+    }
+
+    /// A field of the record it was taken from.
+    fn get<'f>(&'f self, record: &'f [u8], place: usize) -> &'f [u8] {
+        let found = self.extents.get(place);
+        let field = found.and_then(|(source, start, end)| match source {
+            Source::Record => record.get(*start..*end),
+            Source::Unquoted => self.unquoted.get(*start..*end),
+        });
+        field.unwrap_or_default()
+    }
+
+    /// Takes the first record of bytes apart and gives its length, one line end included. Line
+    /// ends before it are passed over.
+    fn take_apart(&mut self, delimiter: u8, bytes: &[u8]) -> usize {
+        self.extents.clear();
+        self.unquoted.clear();
+        let blank = bytes.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        let mut at = blank.count();
+        if at == bytes.len() {
+            return at;
+        }
+        loop {
+            let end = if bytes.get(at) == Some(&QUOTE) {
+                self.take_quoted(delimiter, bytes, at)
+            } else {
+                let end = field_end(delimiter, bytes, at);
+                self.extents.push((Source::Record, at, end));
+                end
+            };
+            match bytes.get(end) {
+                None => return bytes.len(),
+                Some(found) if *found == delimiter => at = end + 1,
+                Some(_) => return end + 1,
+            }
+        }
+    }
+
+    /// Takes a field that begins with a quote and gives where it ends.
+    fn take_quoted(&mut self, delimiter: u8, bytes: &[u8], start: usize) -> usize {
+        let first = self.unquoted.len();
+        let mut at = start + 1;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(quote) = memchr(QUOTE, rest) else {
+                self.unquoted.extend_from_slice(rest);
+                at = bytes.len();
+                break;
+            };
+            self.unquoted
+                .extend_from_slice(rest.get(..quote).unwrap_or_default());
+            at += quote + 1;
+            if bytes.get(at) != Some(&QUOTE) {
+                break;
+            }
+            self.unquoted.push(QUOTE);
+            at += 1;
+        }
+        let end = field_end(delimiter, bytes, at);
+        self.unquoted
+            .extend_from_slice(bytes.get(at..end).unwrap_or_default());
+        self.extents
+            .push((Source::Unquoted, first, self.unquoted.len()));
+        end
+    }
+}
+
+/// Where a field without quotes ends.
+fn field_end(delimiter: u8, bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    memchr3(delimiter, b'\n', b'\r', rest).map_or(bytes.len(), |end| start + end)
+}
+
+/// Where a scan for the ends of records stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the start of a record, or in line ends before it.
+    Record,
+    /// At the start of a later field.
+    Field,
+    /// In a field without quotes.
+    Plain,
+    /// In a field with quotes.
+    Quoted,
+    /// After a quote in a field with quotes.
+    Closing,
+}
+
+/// Finds the ends of records, also over several runs of bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scanner {
+    /// Byte between fields.
+    delimiter: u8,
+    /// Where it stands.
+    state: State,
+}
+
+impl Scanner {
+    /// A scanner at the start of a record.
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self {
+            delimiter: dialect.delimiter,
+            state: State::Record,
+        }
+    }
+
+    /// Where the last whole record of bytes ends that begin with a record.
+    pub(super) fn last_end(mut self, bytes: &[u8]) -> Option<usize> {
+        if memchr(QUOTE, bytes).is_none() {
+            let last = memrchr(b'\n', bytes).or_else(|| {
+                // Behind a `\r` that comes last there may be a `\n` that belongs to it.
+                let inner = bytes.get(..bytes.len().saturating_sub(1));
+                inner.and_then(|inner| memrchr(b'\r', inner))
+            });
+            return last.map(|end| end + 1);
+        }
+        let (mut at, mut last) = (0, None);
+        while let Some(end) = self.first_end(bytes.get(at..).unwrap_or_default()) {
+            at += end;
+            last = Some(at);
+        }
+        last
+    }
+
+    /// Where the record that goes on in these bytes ends, one line end included.
+    pub(super) fn first_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let is_end = matches!(byte, b'\n' | b'\r');
+            self.state = match self.state {
+                State::Record if is_end => State::Record,
+                State::Record | State::Field if *byte == QUOTE => State::Quoted,
+                State::Closing if *byte == QUOTE => State::Quoted,
+                State::Quoted if *byte == QUOTE => State::Closing,
+                State::Quoted => {
+                    at += self.skip(bytes, at);
+                    continue;
+                }
+                State::Record | State::Field | State::Plain | State::Closing if is_end => {
+                    self.state = State::Record;
+                    return Some(at + 1);
+                }
+                State::Record | State::Field | State::Plain | State::Closing => {
+                    if *byte == self.delimiter {
+                        State::Field
+                    } else {
+                        self.state = State::Plain;
+                        at += self.skip(bytes, at);
+                        continue;
+                    }
+                }
+            };
+            at += 1;
+        }
+        None
+    }
+
+    /// Bytes that do not change where the scan stands.
+    fn skip(&self, bytes: &[u8], at: usize) -> usize {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = if self.state == State::Quoted {
+            memchr(QUOTE, rest)
+        } else {
+            match memchr2(b'\n', b'\r', rest) {
+                Some(end) => memchr(self.delimiter, rest.get(..end).unwrap_or_default()).or(Some(end)),
+                None => memchr(self.delimiter, rest),
+            }
+        };
+        found.unwrap_or(rest.len())
+    }
 }

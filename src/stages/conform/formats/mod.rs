@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::spec::format::Format;
 
 mod arrow_ipc;
+pub(crate) mod blocks;
 pub(crate) mod coercion;
 mod columns;
 mod csv;
@@ -146,6 +147,8 @@ pub(crate) struct PageRead {
     pub(crate) n_rows: u64,
     /// Fields asked for that the header does not name; always empty for JSON.
     pub(crate) missing_fields: Vec<String>,
+    /// Fields of the header, or of the first objects, that nobody asked for.
+    pub(crate) unknown_fields: Vec<String>,
     /// Cells of a sheet whose stored type is not that of their column.
     pub(crate) coercions: Vec<Coercion>,
 }
@@ -161,7 +164,10 @@ pub(crate) fn read_page(
     match format {
         Format::Csv(options) => csv::read(options, fields, bytes, sink),
         Format::Json(options) => json::read(options, fields, bytes, sink),
-        Format::Ndjson(_) => Ok(ndjson::read(fields, bytes, sink)),
+        Format::Ndjson(_) => {
+            let (_, lines) = ndjson::open(fields);
+            Ok(lines.read_whole(bytes, sink))
+        }
         Format::Parquet(_) => parquet::read(fields, bytes, sink),
         Format::Arrow(_) => arrow_ipc::read(fields, bytes, sink),
         Format::Sheet(options) => sheet::read(options, kinds, Bytes::copy_from_slice(bytes), sink),
@@ -179,9 +185,17 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
     let read = PageRead {
         n_rows: 0,
         missing_fields: absent.map(|(field, _)| field.clone()).collect(),
+        unknown_fields: unknown_fields(fields, header),
         coercions: Vec::new(),
     };
     (places, read)
+}
+
+/// Names of a header that are not asked for, in their order there.
+fn unknown_fields<S: AsRef<str>>(fields: &[String], header: &[S]) -> Vec<String> {
+    let names = header.iter().map(AsRef::as_ref);
+    let unknown = names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
+    unknown.map(str::to_owned).collect()
 }
 
 /// Bytes without the byte order mark of UTF-8.

@@ -73,6 +73,12 @@ impl PathTree {
         child.map(|(_, next)| *next)
     }
 
+    /// Where the value of a member of the document goes, if it is asked for as a whole.
+    pub(super) fn slot(&self, name: &str) -> Option<usize> {
+        let node = self.child(0, name)?;
+        self.nodes.get(node)?.slot
+    }
+
     /// Whether nothing below a node is asked for.
     fn is_leaf(&self, at: usize) -> bool {
         self.nodes

@@ -1,16 +1,21 @@
 //! Typed cells of one row, and the columns they go to.
+//!
+//! Columns are held small: a code is its place in the contract, a comune its place in the list, an
+//! amount 64 bits of cents. What the lake holds is made of them when they are written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder,
-    Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder,
+    StringBuilder, UInt16Builder,
 };
-use arrow::datatypes::DataType;
 
 use crate::canon::text::Reason;
 use crate::spec::source::ColumnKind;
+
+/// Bytes of a key.
+pub(super) const KEY_BYTES: i32 = 16;
 
 /// One typed value; texts lie in [`Staging::texts`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,10 +24,14 @@ pub(super) enum Cell {
     Null,
     /// Bytes of the staged texts, from and to.
     Text(usize, usize),
+    /// Place of a code among those of its column.
+    Code(u16),
+    /// Place of a comune in the list.
+    Comune(u16),
     /// A whole number, days or microseconds.
     Integer(i64),
     /// Cents.
-    Cents(i128),
+    Cents(i64),
     /// A number.
     Number(f64),
     /// Yes or no.
@@ -31,35 +40,68 @@ pub(super) enum Cell {
     Key([u8; 16]),
 }
 
-impl Cell {
-    /// Writes the cell so that two cells write alike only if they are alike.
-    pub(super) fn write(&self, texts: &str, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Null => bytes.push(0),
-            Self::Text(from, to) => {
-                let text = texts.get(*from..*to).unwrap_or_default();
-                bytes.push(1);
-                bytes.extend_from_slice(&text.len().to_le_bytes());
-                bytes.extend_from_slice(text.as_bytes());
+/// Odd multipliers of the content hash: one for each kind of cell, so that kinds do not collide.
+const MULTIPLIERS: [u64; 8] = [
+    0x9e37_79b9_7f4a_7c15,
+    0xa076_1d64_78bd_642f,
+    0xe703_7ed1_a0b4_28db,
+    0x8ebc_6af0_9c88_c6e3,
+    0x5899_65cc_7537_4cc3,
+    0x1d8e_4e27_c47d_124f,
+    0xeb44_acca_b455_d165,
+    0xc2b2_ae3d_27d4_eb4f,
+];
+
+/// Hash that tells one content of a record from another; compared within one intake only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content(u64);
+
+impl Content {
+    /// The hash of nothing, under a secret seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The hash so far.
+    pub(super) fn value(self) -> u64 {
+        self.0
+    }
+
+    /// Adds a cell.
+    pub(super) fn add(&mut self, cell: &Cell, texts: &str) {
+        let [null, text, place, number, cents, float, flag, key] = MULTIPLIERS;
+        match cell {
+            Cell::Null => self.mix(1, null),
+            Cell::Text(from, to) => {
+                self.add_bytes(texts.as_bytes().get(*from..*to).unwrap_or_default(), text);
             }
-            Self::Integer(number) => {
-                bytes.push(2);
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-            Self::Cents(cents) => {
-                bytes.push(3);
-                bytes.extend_from_slice(&cents.to_le_bytes());
-            }
-            Self::Number(number) => {
-                bytes.push(4);
-                bytes.extend_from_slice(&number.to_bits().to_le_bytes());
-            }
-            Self::Flag(flag) => bytes.extend_from_slice(&[5, u8::from(*flag)]),
-            Self::Key(key) => {
-                bytes.push(6);
-                bytes.extend_from_slice(key);
-            }
+            Cell::Code(code) | Cell::Comune(code) => self.mix(u64::from(*code), place),
+            Cell::Integer(whole) => self.mix(whole.cast_unsigned(), number),
+            Cell::Cents(whole) => self.mix(whole.cast_unsigned(), cents),
+            Cell::Number(value) => self.mix(value.to_bits(), float),
+            Cell::Flag(is_set) => self.mix(u64::from(*is_set), flag),
+            Cell::Key(bytes) => self.add_bytes(bytes, key),
         }
+    }
+
+    /// Adds bytes, eight at a time, and how many they are.
+    fn add_bytes(&mut self, bytes: &[u8], multiplier: u64) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.mix(u64::from_le_bytes(*word), multiplier);
+        }
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        self.mix(u64::from_le_bytes(last), multiplier);
+        self.mix(bytes.len() as u64, multiplier);
+    }
+
+    /// Adds a word: multiplied into 128 bits, and both halves folded together.
+    fn mix(&mut self, word: u64, multiplier: u64) {
+        let (low, high) = (self.0 ^ word).carrying_mul(multiplier, 0x2545_f491_4f6c_dd1d);
+        self.0 = low ^ high;
     }
 }
 
@@ -72,10 +114,10 @@ pub(super) struct Staging {
     pub(super) texts: String,
     /// Where typed values are written as text.
     pub(super) scratch: String,
-    /// Where cells are written for hashing.
+    /// Where the cells of a key are written for hashing.
     pub(super) bytes: Vec<u8>,
     /// Comuni already looked up.
-    pub(super) comuni: HashMap<String, Result<String, Reason>>,
+    pub(super) comuni: HashMap<String, Result<u16, Reason>>,
 }
 
 impl Staging {
@@ -91,73 +133,49 @@ impl Staging {
         self.texts.push_str(text);
         Cell::Text(start, self.texts.len())
     }
-
-    /// First 16 bytes of the hash of what was written.
-    pub(super) fn hash(&self) -> u128 {
-        let hash = blake3::hash(&self.bytes);
-        let mut first = [0; 16];
-        for (byte, hashed) in first.iter_mut().zip(hash.as_bytes()) {
-            *byte = *hashed;
-        }
-        u128::from_be_bytes(first)
-    }
 }
 
 /// A typed column being built.
 #[derive(Debug)]
 pub(super) enum CellBuilder {
-    /// Texts, codes, tags, comuni.
+    /// Free texts and tags.
     Text(StringBuilder),
+    /// Places of codes and of comuni.
+    Place(UInt16Builder),
     /// Dates and months.
     Days(Date32Builder),
-    /// Instants.
-    Micros(TimestampMicrosecondBuilder),
-    /// Whole numbers and minutes.
-    Integer(Int64Builder),
-    /// Amounts.
-    Cents(Decimal128Builder),
+    /// Whole numbers, minutes, microseconds and cents.
+    Whole(Int64Builder),
     /// Numbers.
     Number(Float64Builder),
     /// Yes or no.
     Flag(BooleanBuilder),
     /// Pseudonyms.
-    Key(BinaryBuilder),
+    Key(FixedSizeBinaryBuilder),
 }
 
 impl CellBuilder {
-    /// An empty column for values of a kind.
-    pub(super) fn new(kind: ColumnKind) -> Self {
+    /// An empty column for so many values of a kind.
+    pub(super) fn new(kind: ColumnKind, n_rows: usize) -> Self {
         match kind {
-            ColumnKind::Text | ColumnKind::Code | ColumnKind::Tags | ColumnKind::Comune => {
-                Self::Text(StringBuilder::new())
+            ColumnKind::Text | ColumnKind::Tags => {
+                Self::Text(StringBuilder::with_capacity(n_rows, n_rows * 16))
             }
-            ColumnKind::Date | ColumnKind::Month => Self::Days(Date32Builder::new()),
-            ColumnKind::Instant => {
-                Self::Micros(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
+            ColumnKind::Code | ColumnKind::Comune => {
+                Self::Place(UInt16Builder::with_capacity(n_rows))
             }
-            ColumnKind::Integer | ColumnKind::Minutes => Self::Integer(Int64Builder::new()),
-            ColumnKind::Decimal => {
-                let amounts = Decimal128Builder::new();
-                Self::Cents(amounts.with_data_type(DataType::Decimal128(12, 2)))
+            ColumnKind::Date | ColumnKind::Month => {
+                Self::Days(Date32Builder::with_capacity(n_rows))
             }
-            ColumnKind::Number => Self::Number(Float64Builder::new()),
-            ColumnKind::Boolean => Self::Flag(BooleanBuilder::new()),
-            ColumnKind::Person | ColumnKind::Record => Self::Key(BinaryBuilder::new()),
-        }
-    }
-
-    /// Whether the texts of one more row could be more than a column holds (2 GiB).
-    pub(super) fn is_full(&self, texts: &str) -> bool {
-        let most = usize::try_from(i32::MAX).unwrap_or(usize::MAX);
-        match self {
-            Self::Text(column) => column.values_slice().len() + texts.len() > most,
-            Self::Key(column) => column.values_slice().len() + 16 > most,
-            Self::Days(_)
-            | Self::Micros(_)
-            | Self::Integer(_)
-            | Self::Cents(_)
-            | Self::Number(_)
-            | Self::Flag(_) => false,
+            ColumnKind::Instant
+            | ColumnKind::Integer
+            | ColumnKind::Minutes
+            | ColumnKind::Decimal => Self::Whole(Int64Builder::with_capacity(n_rows)),
+            ColumnKind::Number => Self::Number(Float64Builder::with_capacity(n_rows)),
+            ColumnKind::Boolean => Self::Flag(BooleanBuilder::with_capacity(n_rows)),
+            ColumnKind::Person | ColumnKind::Record => {
+                Self::Key(FixedSizeBinaryBuilder::with_capacity(n_rows, KEY_BYTES))
+            }
         }
     }
 
@@ -167,15 +185,21 @@ impl CellBuilder {
             (Self::Text(column), Cell::Text(from, to)) => {
                 column.append_value(texts.get(from..to).unwrap_or_default());
             }
+            (Self::Place(column), Cell::Code(place) | Cell::Comune(place)) => {
+                column.append_value(place);
+            }
             (Self::Days(column), Cell::Integer(days)) => {
                 column.append_option(i32::try_from(days).ok());
             }
-            (Self::Micros(column), Cell::Integer(micros)) => column.append_value(micros),
-            (Self::Integer(column), Cell::Integer(number)) => column.append_value(number),
-            (Self::Cents(column), Cell::Cents(cents)) => column.append_value(cents),
+            (Self::Whole(column), Cell::Integer(whole) | Cell::Cents(whole)) => {
+                column.append_value(whole);
+            }
             (Self::Number(column), Cell::Number(number)) => column.append_value(number),
             (Self::Flag(column), Cell::Flag(flag)) => column.append_value(flag),
-            (Self::Key(column), Cell::Key(key)) => column.append_value(key),
+            (Self::Key(column), Cell::Key(key)) => {
+                // Every key has as many bytes as the column says.
+                let _appended = column.append_value(key);
+            }
             (column, _) => column.push_null(),
         }
     }
@@ -184,13 +208,25 @@ impl CellBuilder {
     fn push_null(&mut self) {
         match self {
             Self::Text(column) => column.append_null(),
+            Self::Place(column) => column.append_null(),
             Self::Days(column) => column.append_null(),
-            Self::Micros(column) => column.append_null(),
-            Self::Integer(column) => column.append_null(),
-            Self::Cents(column) => column.append_null(),
+            Self::Whole(column) => column.append_null(),
             Self::Number(column) => column.append_null(),
             Self::Flag(column) => column.append_null(),
             Self::Key(column) => column.append_null(),
+        }
+    }
+
+    /// Bytes of the texts so far.
+    pub(super) fn n_text_bytes(&self) -> usize {
+        match self {
+            Self::Text(column) => column.values_slice().len(),
+            Self::Place(_)
+            | Self::Days(_)
+            | Self::Whole(_)
+            | Self::Number(_)
+            | Self::Flag(_)
+            | Self::Key(_) => 0,
         }
     }
 
@@ -198,10 +234,9 @@ impl CellBuilder {
     pub(super) fn finish(self) -> ArrayRef {
         match self {
             Self::Text(mut column) => Arc::new(column.finish()),
+            Self::Place(mut column) => Arc::new(column.finish()),
             Self::Days(mut column) => Arc::new(column.finish()),
-            Self::Micros(mut column) => Arc::new(column.finish()),
-            Self::Integer(mut column) => Arc::new(column.finish()),
-            Self::Cents(mut column) => Arc::new(column.finish()),
+            Self::Whole(mut column) => Arc::new(column.finish()),
             Self::Number(mut column) => Arc::new(column.finish()),
             Self::Flag(mut column) => Arc::new(column.finish()),
             Self::Key(mut column) => Arc::new(column.finish()),

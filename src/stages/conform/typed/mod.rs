@@ -4,39 +4,74 @@
 //!
 //! ```text
 //! row ─ cannot be read, breaks the contract, names a person ──────→ rejected   (rule, field, place)
-//!     └ by key ─ same content as the row before it ───────────────→ duplicate
-//!              ├ its record is deleted ───────────────────────────→ erased
+//!     └ by key ─ its record was deleted before it came ───────────→ erased
+//!              ├ same content as the row before it ───────────────→ duplicate
+//!              ├ its record is deleted after it ──────────────────→ erased
 //!              ├ a later revision is there ───────────────────────→ superseded
 //!              └ otherwise ───────────────────────────────────────→ accepted
 //! ```
 //!
 //! Pages may come in any order: rows are ordered by revision, then by the sequence of their page
-//! and their place in it.
+//! and their place in it. A [`TableIntake`] is used like this:
+//!
+//! 1. [`TableIntake::push_page`] for every page to be read. Threads judge the rows block by block;
+//!    what does not fit the memory goes to a scratch file.
+//! 2. [`TableIntake::parts`] tells which parts the rows belong to. For a table that is read whole
+//!    nothing more is needed; for one that only grows, [`TableIntake::hold`] takes what the lake
+//!    has of these parts (its rows *and* its history, all of both) and
+//!    [`TableIntake::hold_tombstones`] the deletions known of them. Then the accounts are the same
+//!    as if all pages had been read in one run. Where a declaration says that records move from
+//!    part to part, or that absence erases, that means all parts.
+//! 3. [`TableIntake::settle`] decides about revisions, duplicates and deletions. The books speak of
+//!    the rows that were read; what changes for held rows is told apart, as [`Moves`].
+//! 4. [`Settled::write`] writes every part as files that no commit names yet: the table, and the
+//!    superseded revisions as its history. A part is always written whole, in the order of held
+//!    rows, pages and lines; for a table without a key the caller may hold nothing and add the
+//!    files of earlier runs to the scope instead.
 
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::RecordBatch;
 use thiserror::Error;
 
-use super::formats::{self, PageRead, RawRow, Record};
+use super::formats::{self, PageRead};
+pub(crate) use super::formats::blocks::BLOCK;
 use crate::canon::comune::ComuneIndex;
 use crate::canon::pseudonym::PseudonymKey;
+use crate::lake;
 use crate::spec::source::TableSpec;
 
+mod block;
 mod cells;
+mod codes;
+mod held;
+mod pages;
+mod parts;
 mod plan;
 mod read;
+mod scratch;
 mod settle;
+mod settled;
+mod store;
+mod threads;
 
-use cells::{CellBuilder, Staging};
-use plan::{Plan, Standing};
-pub(crate) use settle::Books;
-use settle::{RowMark, Settled, settle};
+use block::Deletion;
+use pages::PageReader;
+use plan::Plan;
+use scratch::Scratch;
+pub(crate) use settle::{Absence, Books, HeldAs, Moves};
+use settle::{ChunkFacts, Origin};
+use settled::{Decided, settle_all};
+pub(crate) use settled::{Destination, Settled, Written};
+use store::{Arrival, Room, Store};
 
 /// Column that says how many earlier revisions of a record were seen.
 pub(crate) const REVISION_COLUMN: &str = "_revision";
+
+/// Folder for what does not fit the memory: below a local lake, else among the system's own.
+pub(crate) const SCRATCH_FOLDER: &str = "scratch";
 
 /// Why a table cannot be conformed.
 #[derive(Debug, Error)]
@@ -57,13 +92,7 @@ pub enum Error {
         /// Where the page was fetched.
         url: String,
         /// What is wrong with it.
-        source: formats::Error,
-    },
-    /// More rows or text than one table may hold.
-    #[error("table `{table}` has more rows or text than one batch holds")]
-    TooLarge {
-        /// Table.
-        table: String,
+        source: Box<formats::Error>,
     },
     /// The typed columns do not make a table.
     #[error("cannot assemble table `{table}`")]
@@ -73,6 +102,44 @@ pub enum Error {
         /// What Arrow says.
         source: arrow::error::ArrowError,
     },
+    /// Rows that do not fit the memory cannot be put aside.
+    #[error("cannot put rows aside in `{path}`: make room there, or raise `memory_mib` under `[intake]`")]
+    Spill {
+        /// The scratch file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Rows of the lake that the contract cannot have given.
+    #[error("column `{column}` of table `{table}` in the lake is not of this contract: rebuild the table from its pages")]
+    Held {
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+    },
+    /// A part of the lake that the contract does not have.
+    #[error("table `{table}` has no part `{part}` under this contract: rebuild the table from its pages")]
+    Part {
+        /// Table.
+        table: String,
+        /// Part.
+        part: String,
+    },
+    /// The lake refuses the rows.
+    #[error("cannot write the typed rows")]
+    Write {
+        /// Why not, and which table it is.
+        source: Box<lake::Error>,
+    },
+}
+
+impl From<lake::Error> for Error {
+    fn from(source: lake::Error) -> Self {
+        Self::Write {
+            source: Box::new(source),
+        }
+    }
 }
 
 /// A table of a platform and its contract.
@@ -95,6 +162,40 @@ pub(crate) struct KeyRing<'c> {
     pub(crate) epoch: u32,
 }
 
+/// How much of the machine an intake may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Threads that judge, settle and write.
+    pub(crate) threads: usize,
+    /// Bytes of rows that are held before they go to the scratch file.
+    pub(crate) memory: u64,
+    /// Folder of the scratch file; made when it is needed.
+    pub(crate) scratch: PathBuf,
+    /// Bytes of a page that a thread takes at once: [`BLOCK`] but in tests.
+    pub(crate) block: usize,
+}
+
+impl Limits {
+    /// The same limits for the lake's writer.
+    fn as_writing(&self) -> lake::Writing {
+        lake::Writing {
+            threads: self.threads,
+            scratch: self.scratch.clone(),
+        }
+    }
+}
+
+/// What an intake works with.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools<'c> {
+    /// The list of comuni.
+    pub(crate) comuni: &'c ComuneIndex,
+    /// The key of pseudonyms.
+    pub(crate) keys: KeyRing<'c>,
+    /// Threads and memory.
+    pub(crate) limits: Limits,
+}
+
 /// A page as acquired.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageRef<'p> {
@@ -104,6 +205,9 @@ pub(crate) struct PageRef<'p> {
     pub(crate) url: &'p str,
     /// Its place among the pages of the table; no two pages share one.
     pub(crate) sequence: u64,
+    /// Delivery it belongs to: for a table of snapshots, numbered from 1 without gaps, after a
+    /// delivery 0 that is what the lake holds; 1 for any other table.
+    pub(crate) delivery: u32,
 }
 
 /// A row that was refused: why and where it lies, never what it holds.
@@ -122,177 +226,164 @@ pub(crate) struct Reject {
     pub(crate) field: String,
 }
 
-/// A table brought to its contract.
-#[derive(Debug)]
-pub(crate) struct Conformed {
-    /// Typed columns in the order of their names, then `_revision`; rows in the order of their keys.
-    pub(crate) batch: RecordBatch,
-    /// Refused rows in the order of the pages.
-    pub(crate) rejects: Vec<Reject>,
-    /// What became of every row.
-    pub(crate) books: Books,
+/// A record that was deleted for ever.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tombstone {
+    /// Part it was filed in.
+    pub(crate) part: String,
+    /// Its key: a pseudonym, salted with the part; nothing but this intake reads it.
+    pub(crate) key: [u8; 16],
+    /// Revision of the deletion; the least number where the contract declares none.
+    pub(crate) revision: i64,
 }
 
 /// Takes the pages of one table and gives the table.
 #[derive(Debug)]
-pub(crate) struct TableConformer<'c> {
+pub(crate) struct TableIntake<'c> {
     /// The contract, made ready.
     plan: Plan<'c>,
+    /// Threads and memory.
+    limits: Limits,
+    /// Room for rows.
+    room: Room,
     /// What was read so far.
-    rows: Rows,
+    store: Store,
+    /// Batches held so far.
+    n_held: u64,
 }
 
-/// Rows read so far.
-#[derive(Debug)]
-struct Rows {
-    /// Typed columns.
-    columns: Vec<CellBuilder>,
-    /// Rows held in the columns.
-    n_held: u32,
-    /// Identity of every row that met the contract.
-    marks: Vec<RowMark>,
-    /// Rows that did not.
-    rejects: Vec<Reject>,
-    /// Accounts.
-    books: Books,
-    /// Working space of the current row.
-    staging: Staging,
-    /// Whether the columns can take no more.
-    is_full: bool,
-}
-
-impl<'c> TableConformer<'c> {
+impl<'c> TableIntake<'c> {
     /// Makes a contract ready.
-    pub(crate) fn new(
-        table: TableRef<'c>,
-        comuni: &'c ComuneIndex,
-        keys: KeyRing<'c>,
-    ) -> Result<Self, Error> {
-        let plan = Plan::new(table, comuni, keys)?;
-        let columns = plan
-            .columns
-            .iter()
-            .map(|column| CellBuilder::new(column.spec.kind));
-        let rows = Rows {
-            columns: columns.collect(),
+    pub(crate) fn new(table: TableRef<'c>, tools: Tools<'c>) -> Result<Self, Error> {
+        let plan = Plan::new(table, tools.comuni, tools.keys)?;
+        let name = format!("{}__{}", table.platform, table.name);
+        let scratch = Scratch::new(&tools.limits.scratch, &name);
+        Ok(Self {
+            plan,
+            room: Room::new(tools.limits.memory, scratch),
+            limits: tools.limits,
+            store: Store::default(),
             n_held: 0,
-            marks: Vec::new(),
-            rejects: Vec::new(),
-            books: Books::default(),
-            staging: Staging::default(),
-            is_full: false,
-        };
-        Ok(Self { plan, rows })
+        })
     }
 
     /// Reads one page; a page that cannot be read leaves everything as it was.
-    pub(crate) fn push_page(&mut self, page: PageRef<'_>, bytes: &[u8]) -> Result<PageRead, Error> {
-        let (plan, rows) = (&self.plan, &mut self.rows);
-        let (n_marks, n_rejects, books) = (rows.marks.len(), rows.rejects.len(), rows.books);
-        let sha: Arc<str> = page.sha256.into();
-        let mut sink = |raw: RawRow<'_>| rows.take(plan, &raw, (page.sequence, &sha));
-        let read = formats::read_page(&plan.table.spec.format, plan.kinds(), bytes, &mut sink);
-        read.map_err(|source| {
-            rows.marks.truncate(n_marks);
-            rows.rejects.truncate(n_rejects);
-            rows.books = books;
-            Error::ReadPage {
-                url: page.url.to_owned(),
-                source,
-            }
-        })
+    pub(crate) fn push_page(
+        &mut self,
+        page: PageRef<'_>,
+        bytes: Box<dyn Read + Send>,
+    ) -> Result<PageRead, Error> {
+        let level = self.store.level();
+        let reader = PageReader {
+            plan: &self.plan,
+            limits: &self.limits,
+            room: &self.room,
+            page,
+            sha: page.sha256.into(),
+        };
+        let read = reader.read(bytes, &mut self.store);
+        if read.is_err() {
+            self.store.fall_back(level);
+        }
+        read
     }
 
-    /// Settles revisions, duplicates and deletions, and gives the table.
-    pub(crate) fn finish(self) -> Result<Conformed, Error> {
-        let Self { plan, rows } = self;
-        let table = plan.table.name;
-        if rows.is_full {
-            return Err(Error::TooLarge {
-                table: table.to_owned(),
+    /// Parts that the rows read so far belong to, in their order.
+    pub(crate) fn parts(&self) -> Vec<String> {
+        let parts = self.store.parts().into_iter();
+        parts
+            .map(|part| parts::name_of(self.plan.filing, part))
+            .collect()
+    }
+
+    /// Takes rows that the lake holds of a part, in their order there.
+    ///
+    /// # Errors
+    /// When the rows cannot have come from this contract, or cannot be put aside.
+    pub(crate) fn hold(
+        &mut self,
+        part: &str,
+        held_as: HeldAs,
+        rows: &[RecordBatch],
+    ) -> Result<(), Error> {
+        let number = self.part(part)?;
+        for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
+            let (block, earlier) = held::held_block(&self.plan, number, batch)?;
+            // Earlier revisions arrived before those that took their place.
+            let first = match held_as {
+                HeldAs::History => 0,
+                HeldAs::Current => 1 << 32,
+            };
+            let arrival = Arrival {
+                page: None,
+                block: first + self.n_held,
+            };
+            self.n_held += 1;
+            let placed = self.room.place(arrival, block)?;
+            let facts = ChunkFacts {
+                origin: Origin::Held(held_as),
+                earlier: Some(earlier),
+            };
+            self.store.add(placed, &facts);
+        }
+        Ok(())
+    }
+
+    /// Takes deletions known of the parts that are touched.
+    ///
+    /// # Errors
+    /// When a part is not one of this contract.
+    pub(crate) fn hold_tombstones(&mut self, known: &[Tombstone]) -> Result<(), Error> {
+        let mut deletions = Vec::with_capacity(known.len());
+        for tombstone in known {
+            deletions.push(Deletion {
+                part: self.part(&tombstone.part)?,
+                key: u128::from_be_bytes(tombstone.key),
+                revision: tombstone.revision,
             });
         }
-        let mut rejects = rows.rejects;
+        self.store.add_known(deletions);
+        Ok(())
+    }
+
+    /// Settles revisions, duplicates and deletions.
+    ///
+    /// # Errors
+    /// When the scratch file cannot be read.
+    pub(crate) fn settle(self, absence: Absence) -> Result<Settled<'c>, Error> {
+        let Self {
+            plan,
+            limits,
+            room,
+            mut store,
+            n_held: _,
+        } = self;
+        let mut rejects = std::mem::take(&mut store.rejects);
         rejects.sort_unstable();
-        let Settled { kept, books } = settle(rows.marks, plan.identity(), rows.books);
-        let assemble = |source| Error::Assemble {
-            table: table.to_owned(),
-            source,
-        };
-        let places: UInt32Array = kept.iter().map(|kept| kept.row).collect::<Vec<_>>().into();
-        let mut fields = Vec::new();
-        let mut arrays = Vec::new();
-        for (column, builder) in plan.columns.iter().zip(rows.columns) {
-            let array = take(&builder.finish(), &places, None).map_err(assemble)?;
-            fields.push(Field::new(column.name, array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        let revisions: Int64Array = kept
-            .iter()
-            .map(|kept| kept.n_earlier)
-            .collect::<Vec<_>>()
-            .into();
-        fields.push(Field::new(REVISION_COLUMN, DataType::Int64, false));
-        arrays.push(Arc::new(revisions) as ArrayRef);
-        let schema = Arc::new(Schema::new(fields));
-        Ok(Conformed {
-            batch: RecordBatch::try_new(schema, arrays).map_err(assemble)?,
+        let deletions = std::mem::take(&mut store.deletions).into_iter();
+        let mut tombstones: Vec<Tombstone> = deletions
+            .map(|deletion| Tombstone {
+                part: parts::name_of(plan.filing, deletion.part),
+                key: deletion.key.to_be_bytes(),
+                revision: deletion.revision,
+            })
+            .collect();
+        tombstones.sort_unstable();
+        tombstones.dedup_by(|next, first| next.key == first.key && next.part == first.part);
+        let decided = Decided {
+            books: store.books,
             rejects,
-            books,
+            tombstones,
+        };
+        settle_all(plan, store.arrange(room), decided, (absence, limits))
+    }
+
+    /// Number of a part of this contract.
+    fn part(&self, name: &str) -> Result<parts::PartNumber, Error> {
+        parts::number_of(self.plan.filing, name).ok_or_else(|| Error::Part {
+            table: self.plan.table.name.to_owned(),
+            part: name.to_owned(),
         })
-    }
-}
-
-impl Rows {
-    /// Counts a row and puts it where it belongs.
-    fn take(&mut self, plan: &Plan<'_>, raw: &RawRow<'_>, page: (u64, &Arc<str>)) {
-        self.books.n_rows += 1;
-        let (sequence, sha) = page;
-        let outcome = match &raw.record {
-            Record::Broken(rule) => Err((*rule, "")),
-            Record::Fields(values) => plan.read_row(values, &mut self.staging),
-        };
-        match outcome {
-            Ok(row) => {
-                let mark = RowMark {
-                    key: row.key,
-                    revision: row.revision,
-                    sequence,
-                    place: raw.place,
-                    content: row.content,
-                    held: match row.standing {
-                        Standing::Live => Some(self.hold()),
-                        Standing::Tombstone => None,
-                    },
-                };
-                self.marks.push(mark);
-            }
-            Err((rule, field)) => {
-                self.books.rejected += 1;
-                self.rejects.push(Reject {
-                    sequence,
-                    place: raw.place,
-                    page_sha: Arc::clone(sha),
-                    rule,
-                    field: field.to_owned(),
-                });
-            }
-        }
-    }
-
-    /// Puts the current row into the columns and gives its place there.
-    fn hold(&mut self) -> u32 {
-        let Some(next) = self.n_held.checked_add(1).filter(|_| !self.is_full) else {
-            self.is_full = true;
-            return self.n_held;
-        };
-        for (builder, cell) in self.columns.iter_mut().zip(&self.staging.cells) {
-            self.is_full |= builder.is_full(&self.staging.texts);
-            builder.push(cell, &self.staging.texts);
-        }
-        let place = self.n_held;
-        self.n_held = next;
-        place
     }
 }
 

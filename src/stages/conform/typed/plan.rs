@@ -4,11 +4,13 @@ use crate::canon::comune::ComuneIndex;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
-use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Presence};
+use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Keeping, Presence};
 use crate::stages::conform::formats::{Kinds, Value};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 
-use super::cells::{Cell, Staging};
+use super::cells::{Cell, Content, Staging};
+use super::codes::Codes;
+use super::parts::{Filing, PartNumber};
 use super::settle::Identity;
 use super::{Error, KeyRing, TableRef};
 
@@ -47,6 +49,8 @@ pub(super) struct ColumnPlan<'c> {
     pub(super) domain: String,
     /// Whether a bare number may be a date.
     pub(super) serials: Serials,
+    /// Codes of the source and what they become.
+    pub(super) codes: Codes,
     /// Column that must not be later.
     not_before: Option<usize>,
     /// Where the value comes from.
@@ -79,7 +83,7 @@ pub(super) struct Plan<'c> {
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
-    fields: Vec<String>,
+    pub(super) fields: Vec<String>,
     /// Type of the first column that each is for.
     kinds: Vec<ColumnKind>,
     /// Fields that hold JSON.
@@ -90,6 +94,12 @@ pub(super) struct Plan<'c> {
     revision: Option<usize>,
     /// Column of the tombstone mark.
     deleted: Option<usize>,
+    /// Column that files a record, and how.
+    pub(super) filing: Option<Filing>,
+    /// Secret seed of the content hash.
+    seed: u64,
+    /// Places of the columns that are stored.
+    stored: Vec<usize>,
 }
 
 /// A row that met its contract.
@@ -97,10 +107,12 @@ pub(super) struct Plan<'c> {
 pub(super) struct ReadRow {
     /// Key of its record.
     pub(super) key: u128,
+    /// Part it is filed in.
+    pub(super) part: PartNumber,
     /// Its revision.
     pub(super) revision: i64,
-    /// Hash of its content.
-    pub(super) content: u128,
+    /// Hash of its stored content.
+    pub(super) content: u64,
     /// Whether it stands for its record or for the deletion of it.
     pub(super) standing: Standing,
 }
@@ -130,34 +142,13 @@ impl<'c> Plan<'c> {
         let key: Vec<usize> = spec.key.iter().filter_map(place).collect();
         let (fields, groups, inputs) = inputs(&table);
         let mut columns = Vec::new();
-        for ((name, column), input) in spec.columns.iter().zip(inputs) {
-            columns.push(ColumnPlan {
-                name,
-                spec: column,
-                presence: if spec.key.contains(name) {
-                    Presence::Required
-                } else {
-                    column.required
-                },
-                pattern: pattern(&table, name, column)?,
-                mark: match column.decimal {
-                    DecimalMark::Point => Mark::Point,
-                    DecimalMark::Comma => Mark::Comma,
-                },
-                domain: domain(column),
-                serials: match spec.format {
-                    Format::Sheet(_) => Serials::Days,
-                    Format::Csv(_)
-                    | Format::Json(_)
-                    | Format::Ndjson(_)
-                    | Format::Parquet(_)
-                    | Format::Arrow(_) => Serials::Refused,
-                },
-                not_before: column.not_before.as_ref().and_then(place),
-                input,
-            });
+        for (name, input) in spec.columns.keys().zip(inputs) {
+            columns.push(column_plan(&table, name, input)?);
         }
+        let numbered = spec.columns.values().enumerate();
+        let stored = numbered.filter(|(_, column)| column.keep == Keeping::Stored);
         Ok(Self {
+            stored: stored.map(|(place, _)| place).collect(),
             table,
             comuni,
             keys,
@@ -168,7 +159,15 @@ impl<'c> Plan<'c> {
             key,
             revision: spec.revision.as_ref().and_then(place),
             deleted: spec.deleted.as_ref().and_then(place),
+            filing: filing(&table)?,
+            seed: seed(keys),
         })
+    }
+
+    /// Columns that are stored, in the order of their names.
+    pub(super) fn stored(&self) -> impl Iterator<Item = (usize, &ColumnPlan<'c>)> {
+        let places = self.stored.iter();
+        places.filter_map(|place| Some((*place, self.columns.get(*place)?)))
     }
 
     /// Whether rows are records.
@@ -204,7 +203,7 @@ impl<'c> Plan<'c> {
             staging.cells.push(cell);
         }
         self.check_order(&staging.cells)?;
-        Ok(self.identify(staging, standing))
+        self.identify(staging, standing)
     }
 
     /// Fields to ask the page for, and what they are for.
@@ -231,7 +230,10 @@ impl<'c> Plan<'c> {
 
     /// Whether a tombstone has this column.
     fn identifies(&self, place: usize) -> bool {
-        self.key.contains(&place) || self.revision == Some(place) || self.deleted == Some(place)
+        self.key.contains(&place)
+            || self.revision == Some(place)
+            || self.deleted == Some(place)
+            || self.filing.is_some_and(|filing| filing.column == place)
     }
 
     /// Reads one cell and checks that a required value is there.
@@ -274,27 +276,43 @@ impl<'c> Plan<'c> {
     }
 
     /// Hashes the staged row into its identity.
-    fn identify(&self, staging: &mut Staging, standing: Standing) -> ReadRow {
-        let revision = self.revision.and_then(|place| staging.cells.get(place));
-        let revision = match revision {
+    fn identify(&self, staging: &mut Staging, standing: Standing) -> Result<ReadRow, Breach<'c>> {
+        let part = self.part_of(&staging.cells)?;
+        let mut content = Content::new(self.seed);
+        for place in &self.stored {
+            if let Some(cell) = staging.cells.get(*place) {
+                content.add(cell, &staging.texts);
+            }
+        }
+        Ok(ReadRow {
+            key: self.key_of(staging) ^ self.filing.map_or(0, |filing| filing.salt(part)),
+            part,
+            revision: self.revision_of(&staging.cells),
+            content: content.value(),
+            standing,
+        })
+    }
+
+    /// The part a row is filed in.
+    fn part_of(&self, cells: &[Cell]) -> Result<PartNumber, Breach<'c>> {
+        let Some(filing) = self.filing else {
+            return Ok(PartNumber::WHOLE);
+        };
+        let cell = cells.get(filing.column).unwrap_or(&Cell::Null);
+        let name = self.columns.get(filing.column).map_or("", |column| column.name);
+        filing.part_of(cell).ok_or(("missing_required", name))
+    }
+
+    /// The revision of a row; all rows have the same where none is declared.
+    pub(super) fn revision_of(&self, cells: &[Cell]) -> i64 {
+        match self.revision.and_then(|place| cells.get(place)) {
             Some(Cell::Integer(revision)) => *revision,
             _ => i64::MIN,
-        };
-        staging.bytes.clear();
-        for cell in &staging.cells {
-            cell.write(&staging.texts, &mut staging.bytes);
-        }
-        let content = staging.hash();
-        ReadRow {
-            key: self.hash_key(staging),
-            revision,
-            content,
-            standing,
         }
     }
 
-    /// The key of the staged row: a pseudonym as it is, anything else hashed.
-    fn hash_key(&self, staging: &mut Staging) -> u128 {
+    /// The key of the staged row: a pseudonym as it is, anything else hashed with the secret key.
+    pub(super) fn key_of(&self, staging: &mut Staging) -> u128 {
         if let [place] = self.key.as_slice()
             && let Some(Cell::Key(key)) = staging.cells.get(*place)
         {
@@ -302,11 +320,37 @@ impl<'c> Plan<'c> {
         }
         staging.bytes.clear();
         for place in &self.key {
-            if let Some(cell) = staging.cells.get(*place) {
-                cell.write(&staging.texts, &mut staging.bytes);
+            if let (Some(cell), Some(column)) = (staging.cells.get(*place), self.columns.get(*place))
+            {
+                self.write_key(column, cell, &staging.texts, &mut staging.bytes);
             }
         }
-        staging.hash()
+        self.keys.key.digest(&staging.bytes)
+    }
+
+    /// Writes a cell of a key so that two cells write alike only if they are alike, in every run.
+    fn write_key(&self, column: &ColumnPlan<'_>, cell: &Cell, texts: &str, bytes: &mut Vec<u8>) {
+        let mut put = |tag: u8, value: &[u8]| {
+            bytes.push(tag);
+            bytes.extend_from_slice(&value.len().to_le_bytes());
+            bytes.extend_from_slice(value);
+        };
+        match cell {
+            Cell::Null => put(0, &[]),
+            Cell::Text(from, to) => put(1, texts.as_bytes().get(*from..*to).unwrap_or_default()),
+            Cell::Code(place) => put(1, column.codes.text(*place).as_bytes()),
+            Cell::Comune(place) => put(1, self.comuni.code_at(usize::from(*place)).as_bytes()),
+            Cell::Integer(number) => put(2, &number.to_le_bytes()),
+            Cell::Cents(cents) => put(3, &cents.to_le_bytes()),
+            Cell::Number(number) => put(4, &number.to_bits().to_le_bytes()),
+            Cell::Flag(flag) => put(5, &[u8::from(*flag)]),
+            Cell::Key(key) => put(6, key),
+        }
+    }
+
+    /// Identity of a row that the lake already holds, its cells staged.
+    pub(super) fn identify_held(&self, staging: &mut Staging) -> Option<ReadRow> {
+        self.identify(staging, Standing::Live).ok()
     }
 
     /// Values inside the fields that hold JSON.
@@ -327,6 +371,80 @@ impl<'c> Plan<'c> {
         };
         self.groups.iter().map(read).collect()
     }
+}
+
+/// One column's contract made ready.
+fn column_plan<'c>(
+    table: &TableRef<'c>,
+    name: &'c str,
+    input: Input,
+) -> Result<ColumnPlan<'c>, Error> {
+    let spec = table.spec;
+    let wrong = |message: String| Error::Contract {
+        table: table.name.to_owned(),
+        column: name.to_owned(),
+        message,
+    };
+    let column = spec
+        .columns
+        .get(name)
+        .ok_or_else(|| wrong("is not declared".to_owned()))?;
+    let is_key = spec.key.iter().any(|key| key == name);
+    let place = |name: &String| spec.columns.keys().position(|known| known == name);
+    Ok(ColumnPlan {
+        name,
+        spec: column,
+        presence: if is_key {
+            Presence::Required
+        } else {
+            column.required
+        },
+        pattern: pattern(table, name, column)?,
+        mark: match column.decimal {
+            DecimalMark::Point => Mark::Point,
+            DecimalMark::Comma => Mark::Comma,
+        },
+        domain: domain(column),
+        serials: match spec.format {
+            Format::Sheet(_) => Serials::Days,
+            Format::Csv(_)
+            | Format::Json(_)
+            | Format::Ndjson(_)
+            | Format::Parquet(_)
+            | Format::Arrow(_) => Serials::Refused,
+        },
+        codes: Codes::new(&column.codes)
+            .ok_or_else(|| wrong("has more codes than a column holds (65 536)".to_owned()))?,
+        not_before: column.not_before.as_ref().and_then(place),
+        input,
+    })
+}
+
+/// The column that files the records of a table.
+fn filing(table: &TableRef<'_>) -> Result<Option<Filing>, Error> {
+    let Some(filed_by) = &table.spec.filed_by else {
+        return Ok(None);
+    };
+    let found = table.spec.columns.iter().enumerate();
+    let mut found = found.filter(|(_, (name, _))| **name == filed_by.column);
+    let (column, (_, spec)) = found.next().ok_or_else(|| Error::Contract {
+        table: table.name.to_owned(),
+        column: filed_by.column.clone(),
+        message: "files the records and is not declared".to_owned(),
+    })?;
+    Ok(Some(Filing {
+        column,
+        kind: spec.kind,
+        every: filed_by.every,
+        moves: filed_by.moves,
+    }))
+}
+
+/// A seed that nobody without the key of pseudonyms knows, the same in every run.
+fn seed(keys: KeyRing<'_>) -> u64 {
+    let digest = keys.key.digest(b"content of records").to_le_bytes();
+    let (words, _) = digest.as_chunks::<8>();
+    words.first().copied().map_or(0, u64::from_le_bytes)
 }
 
 /// Raw values of a row, and those inside its JSON texts.

@@ -56,25 +56,30 @@ fn files(folder: &Path, spec: &TableSpec) -> Vec<PathBuf> {
 /// Books of a table of the sample in `folder`.
 fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
     let key = PseudonymKey::new([7; 32]);
-    let mut taker = TableConformer::new(
-        table,
+    let tools = Tools {
         comuni,
-        KeyRing {
+        keys: KeyRing {
             key: &key,
             epoch: 1,
         },
-    )
-    .unwrap();
+        limits: Limits {
+            threads: 2,
+            memory: 64 << 20,
+            scratch: std::env::temp_dir(),
+            block: BLOCK,
+        },
+    };
+    let mut intake = TableIntake::new(table, tools).unwrap();
     for (sequence, file) in (0..).zip(files(folder, table.spec)) {
         let kept = Box::new(std::io::Cursor::new(fs::read(&file).unwrap()));
         let opened = page::open(kept, table.spec.format.wrapping()).unwrap();
-        let bytes = page::read_whole(opened.bytes, u64::MAX).unwrap();
         let page = PageRef {
             sha256: "00",
             url: "pagina",
             sequence,
+            delivery: 1,
         };
-        let read = taker.push_page(page, &bytes).unwrap();
+        let read = intake.push_page(page, opened.bytes).unwrap();
         assert_eq!(
             read.missing_fields,
             Vec::<String>::new(),
@@ -82,7 +87,7 @@ fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
             file.display()
         );
     }
-    taker.finish().unwrap().books
+    intake.settle(Absence::SaysNothing).unwrap().books
 }
 
 /// Books that the sample's own account asks for.

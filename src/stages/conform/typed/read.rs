@@ -62,7 +62,7 @@ impl Plan<'_> {
         let read = match column.spec.kind {
             ColumnKind::Text => return free_text(column, text, staging),
             ColumnKind::Tags => return tags(column, text, staging),
-            ColumnKind::Code => return code(column, text, staging),
+            ColumnKind::Code => return column.codes.find(text).map(Cell::Code).ok_or("unknown_code"),
             ColumnKind::Comune => return self.comune(text, staging),
             ColumnKind::Person | ColumnKind::Record => return Ok(self.pseudonym(column, text)),
             ColumnKind::Date => date(column, text),
@@ -70,7 +70,7 @@ impl Plan<'_> {
             ColumnKind::Instant => instant(column, text),
             ColumnKind::Integer => integer(text).map(Cell::Integer),
             ColumnKind::Minutes => duration::minutes(text).map(Cell::Integer),
-            ColumnKind::Decimal => amount::cents(text, mark).map(Cell::Cents),
+            ColumnKind::Decimal => cents(text, mark),
             ColumnKind::Number => amount::number(text, mark).map(Cell::Number),
             ColumnKind::Boolean => boolean(text).map(Cell::Flag),
         };
@@ -88,24 +88,25 @@ impl Plan<'_> {
         Cell::Key(key)
     }
 
-    /// The Istat code of a comune, remembered for the next row.
+    /// The place of a comune in the list, remembered for the next row.
     fn comune(&self, text: &str, staging: &mut Staging) -> Outcome {
-        if !staging.comuni.contains_key(text) {
-            if staging.comuni.len() >= MOST_COMUNI {
-                staging.comuni.clear();
-            }
-            let found = self.comuni.find(text).map(str::to_owned);
-            staging.comuni.insert(text.to_owned(), found);
+        if text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let place = self.comuni.place(text).map_err(Reason::code)?;
+            return u16::try_from(place)
+                .map(Cell::Comune)
+                .map_err(|_| Reason::UnknownComune.code());
         }
-        let start = staging.texts.len();
-        match staging.comuni.get(text) {
-            Some(Ok(code)) => {
-                staging.texts.push_str(code);
-                Ok(Cell::Text(start, staging.texts.len()))
-            }
-            Some(Err(reason)) => Err(reason.code()),
-            None => Err(Reason::UnknownComune.code()),
+        if let Some(found) = staging.comuni.get(text) {
+            return found.map(Cell::Comune).map_err(Reason::code);
         }
+        if staging.comuni.len() >= MOST_COMUNI {
+            staging.comuni.clear();
+        }
+        let found = self.comuni.place(text);
+        // A list of more comuni than fit is refused before the first page.
+        let found = found.and_then(|place| u16::try_from(place).map_err(|_| Reason::UnknownComune));
+        staging.comuni.insert(text.to_owned(), found);
+        found.map(Cell::Comune).map_err(Reason::code)
     }
 }
 
@@ -193,10 +194,12 @@ fn instant(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
     micros.map(Cell::Integer)
 }
 
-/// The code that the source's code becomes.
-fn code(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outcome {
-    let code = column.spec.codes.get(text).ok_or("unknown_code")?;
-    Ok(staging.keep(code))
+/// An amount in cents.
+fn cents(text: &str, mark: Mark) -> Result<Cell, Reason> {
+    let cents = amount::cents(text, mark)?;
+    i64::try_from(cents)
+        .map(Cell::Cents)
+        .map_err(|_| Reason::OutOfRange)
 }
 
 /// A free text, if it names nobody; white space and control characters are made single spaces.
@@ -245,9 +248,14 @@ fn is_outside(column: &ColumnPlan<'_>, cell: &Cell) -> bool {
     }
     let number = match cell {
         Cell::Integer(number) => approximate(i128::from(*number)),
-        Cell::Cents(cents) => approximate(*cents) / 100.0,
+        Cell::Cents(cents) => approximate(i128::from(*cents)) / 100.0,
         Cell::Number(number) => *number,
-        Cell::Null | Cell::Text(..) | Cell::Flag(_) | Cell::Key(_) => return false,
+        Cell::Null
+        | Cell::Text(..)
+        | Cell::Code(_)
+        | Cell::Comune(_)
+        | Cell::Flag(_)
+        | Cell::Key(_) => return false,
     };
     least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most)
 }

@@ -22,6 +22,60 @@ fn comuni() -> ComuneIndex {
     }])
 }
 
+/// What an intake works with in tests.
+fn tools<'c>(comuni: &'c ComuneIndex, key: &'c PseudonymKey) -> Tools<'c> {
+    Tools {
+        comuni,
+        keys: KeyRing { key, epoch: 1 },
+        limits: Limits {
+            threads: 2,
+            memory: 64 << 20,
+            scratch: std::env::temp_dir(),
+            block: BLOCK,
+        },
+    }
+}
+
+/// A page of tests as an intake takes it.
+fn numbered(sequence: u64) -> PageRef<'static> {
+    PageRef {
+        sha256: "00",
+        url: "pagina",
+        sequence,
+        delivery: 1,
+    }
+}
+
+/// Text as the bytes of a page.
+fn bytes(text: &str) -> Box<dyn Read + Send> {
+    Box::new(std::io::Cursor::new(text.as_bytes().to_vec()))
+}
+
+/// A table brought to its contract.
+#[derive(Debug)]
+struct Conformed {
+    /// Its rows, sorted by all their columns where the contract has a key.
+    batch: RecordBatch,
+    /// Refused rows.
+    rejects: Vec<Reject>,
+    /// What became of every row.
+    books: Books,
+}
+
+/// Rows in the order of their columns from the left.
+fn sorted(batch: &RecordBatch) -> RecordBatch {
+    let columns: Vec<_> = batch
+        .columns()
+        .iter()
+        .map(|column| arrow::compute::SortColumn {
+            values: Arc::clone(column),
+            options: None,
+        })
+        .collect();
+    let order = arrow::compute::lexsort_to_indices(&columns, None).unwrap();
+    arrow::compute::take_record_batch(batch, &order).unwrap()
+}
+
 /// Conforms pages by a contract written in TOML; pages have the given sequences.
 fn conform(toml: &str, pages: &[(u64, &str)]) -> Conformed {
     let spec: TableSpec = toml::from_str(toml).unwrap();
@@ -31,22 +85,17 @@ fn conform(toml: &str, pages: &[(u64, &str)]) -> Conformed {
         name: "t",
         spec: &spec,
     };
-    let keys = KeyRing {
-        key: &key,
-        epoch: 1,
-    };
-    let mut taker = TableConformer::new(table, &comuni, keys).unwrap();
+    let mut intake = TableIntake::new(table, tools(&comuni, &key)).unwrap();
     for (sequence, text) in pages {
-        let page = PageRef {
-            sha256: "00",
-            url: "pagina",
-            sequence: *sequence,
-        };
-        taker.push_page(page, text.as_bytes()).unwrap();
+        intake.push_page(numbered(*sequence), bytes(text)).unwrap();
     }
-    let conformed = taker.finish().unwrap();
-    assert!(conformed.books.are_closed(), "{:?}", conformed.books);
-    conformed
+    let settled = intake.settle(Absence::SaysNothing).unwrap();
+    assert!(settled.books.are_closed(), "{:?}", settled.books);
+    Conformed {
+        batch: sorted(&settled.rows_of("all", HeldAs::Current)),
+        rejects: settled.rejects.clone(),
+        books: settled.books,
+    }
 }
 
 /// Rules, fields and places of the rejects.
@@ -268,25 +317,12 @@ fn a_page_that_cannot_be_read_leaves_everything_as_it_was() {
         name: "t",
         spec: &spec,
     };
-    let mut conformer = TableConformer::new(
-        table,
-        &comuni,
-        KeyRing {
-            key: &key,
-            epoch: 1,
-        },
-    )
-    .unwrap();
-    let page = PageRef {
-        sha256: "00",
-        url: "pagina",
-        sequence: 0,
-    };
-    let error = conformer
-        .push_page(page, br#"{"x":[{"id":1,"rev":1,"ore":1},"#)
-        .unwrap_err();
+    let mut intake = TableIntake::new(table, tools(&comuni, &key)).unwrap();
+    let cut = bytes(r#"{"x":[{"id":1,"rev":1,"ore":1},"#);
+    let error = intake.push_page(numbered(0), cut).unwrap_err();
     assert_eq!(error.to_string(), "cannot read page `pagina`");
-    assert_eq!(conformer.finish().unwrap().books, Books::default());
+    let settled = intake.settle(Absence::SaysNothing).unwrap();
+    assert_eq!(settled.books, Books::default());
 }
 
 /// A row of the properties: record, revision, whether it is a tombstone or broken, content.

@@ -1,0 +1,285 @@
+//! Some thousand rows read together: what a thread hands over at once.
+//!
+//! The rows of a block go to one chunk per part, in their order. A tombstone takes a row of its
+//! chunk too, without values, so that its place says when it arrived.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use crate::stages::conform::formats::{RawRow, Record};
+
+use super::cells::{CellBuilder, Staging};
+use super::parts::PartNumber;
+use super::plan::{Plan, ReadRow, Standing};
+use super::settle::{Books, Identity, Mark, Place};
+use super::{PageRef, Reject};
+
+/// Buckets that rows are divided into by their keys, to be settled one by one.
+pub(super) const N_BUCKETS: usize = 256;
+
+/// Rows a chunk is made for at first.
+const FIRST_ROWS: usize = 1024;
+
+/// Text of a chunk that ends its block.
+const MOST_TEXT: usize = 256 << 20;
+
+/// Rows that end a block where nothing else does.
+pub(super) const MOST_ROWS: u64 = 65_536;
+
+/// A deletion met in a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deletion {
+    /// Part of the record.
+    pub(super) part: PartNumber,
+    /// Its key, salted with the part.
+    pub(super) key: u128,
+    /// Revision of the deletion.
+    pub(super) revision: i64,
+}
+
+/// Rows of one block and part.
+#[derive(Debug)]
+pub(super) struct BlockChunk {
+    /// The part.
+    pub(super) part: PartNumber,
+    /// Stored columns, held small.
+    pub(super) rows: RecordBatch,
+}
+
+/// Identities of the rows of a block, by bucket.
+#[derive(Debug, Default)]
+pub(super) struct BlockMarks {
+    /// Rows; their chunk is its place in the block.
+    pub(super) marks: Vec<Mark>,
+    /// Where each bucket ends.
+    pub(super) ends: Vec<u32>,
+}
+
+/// Rows read together.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// Rows by part.
+    pub(super) chunks: Vec<BlockChunk>,
+    /// Their identities.
+    pub(super) marks: BlockMarks,
+    /// Refused rows.
+    pub(super) rejects: Vec<Reject>,
+    /// Deletions among the rows.
+    pub(super) deletions: Vec<Deletion>,
+    /// Rows read and refused.
+    pub(super) books: Books,
+}
+
+/// Columns of a chunk being filled.
+#[derive(Debug)]
+struct OpenChunk {
+    /// The part.
+    part: PartNumber,
+    /// Stored columns.
+    columns: Vec<CellBuilder>,
+    /// Rows so far.
+    n_rows: u32,
+}
+
+/// Judges rows and gathers them into a block.
+#[derive(Debug)]
+pub(super) struct BlockBuilder<'p, 'c> {
+    /// The contract.
+    plan: &'p Plan<'c>,
+    /// Sequence of the page.
+    sequence: u64,
+    /// Hash of the page.
+    page_sha: Arc<str>,
+    /// Chunks by part, in the order met.
+    chunks: Vec<OpenChunk>,
+    /// Chunk of the row before.
+    last: usize,
+    /// Identities in the order of the rows.
+    marks: Vec<Mark>,
+    /// Refused rows.
+    rejects: Vec<Reject>,
+    /// Deletions.
+    deletions: Vec<Deletion>,
+    /// Accounts.
+    books: Books,
+}
+
+impl<'p, 'c> BlockBuilder<'p, 'c> {
+    /// An empty block of a page.
+    pub(super) fn new(plan: &'p Plan<'c>, page: PageRef<'_>, page_sha: &Arc<str>) -> Self {
+        Self {
+            plan,
+            sequence: page.sequence,
+            page_sha: Arc::clone(page_sha),
+            chunks: Vec::new(),
+            last: 0,
+            marks: Vec::new(),
+            rejects: Vec::new(),
+            deletions: Vec::new(),
+            books: Books::default(),
+        }
+    }
+
+    /// Whether the block should end.
+    pub(super) fn is_full(&self) -> bool {
+        let is_heavy = |chunk: &OpenChunk| {
+            let mut columns = chunk.columns.iter();
+            columns.any(|column| column.n_text_bytes() > MOST_TEXT)
+        };
+        self.books.n_rows >= MOST_ROWS || self.chunks.iter().any(is_heavy)
+    }
+
+    /// Counts a row and puts it where it belongs.
+    pub(super) fn take(&mut self, raw: &RawRow<'_>, staging: &mut Staging) {
+        self.books.n_rows += 1;
+        let outcome = match &raw.record {
+            Record::Broken(rule) => Err((*rule, "")),
+            Record::Fields(values) => self.plan.read_row(values, staging),
+        };
+        match outcome {
+            Ok(row) => self.hold(row, staging),
+            Err((rule, field)) => {
+                self.books.rejected += 1;
+                self.rejects.push(Reject {
+                    sequence: self.sequence,
+                    place: raw.place,
+                    page_sha: Arc::clone(&self.page_sha),
+                    rule,
+                    field: field.to_owned(),
+                });
+            }
+        }
+    }
+
+    /// Puts a row that met its contract into the columns of its part.
+    fn hold(&mut self, row: ReadRow, staging: &Staging) {
+        let index = self.chunk_of(row.part);
+        let Some(chunk) = self.chunks.get_mut(index) else {
+            return;
+        };
+        let stored = self.plan.stored().zip(&mut chunk.columns);
+        for ((place, _), builder) in stored {
+            if let Some(cell) = staging.cells.get(place) {
+                builder.push(cell, &staging.texts);
+            }
+        }
+        let place = Place::new(u32::try_from(index).unwrap_or(u32::MAX), chunk.n_rows);
+        chunk.n_rows += 1;
+        self.marks.push(Mark {
+            key: row.key,
+            revision: row.revision,
+            order: self.marks.len() as u64,
+            place: match row.standing {
+                Standing::Live => place,
+                Standing::Tombstone => place.tombstone(),
+            },
+            content: row.content,
+        });
+        if row.standing == Standing::Tombstone {
+            self.deletions.push(Deletion {
+                part: row.part,
+                key: row.key,
+                revision: row.revision,
+            });
+        }
+    }
+
+    /// Place of the chunk of a part, opened if it is new.
+    fn chunk_of(&mut self, part: PartNumber) -> usize {
+        let is_last = self.chunks.get(self.last);
+        if is_last.is_some_and(|chunk| chunk.part == part) {
+            return self.last;
+        }
+        let known = self.chunks.iter().position(|chunk| chunk.part == part);
+        self.last = known.unwrap_or_else(|| {
+            let stored = self.plan.stored();
+            let columns = stored.map(|(_, column)| CellBuilder::new(column.spec.kind, FIRST_ROWS));
+            self.chunks.push(OpenChunk {
+                part,
+                columns: columns.collect(),
+                n_rows: 0,
+            });
+            self.chunks.len() - 1
+        });
+        self.last
+    }
+
+    /// The block.
+    pub(super) fn finish(self) -> Result<Block, arrow::error::ArrowError> {
+        let mut chunks = Vec::with_capacity(self.chunks.len());
+        for chunk in self.chunks {
+            let columns = chunk.columns.into_iter().map(CellBuilder::finish);
+            chunks.push(BlockChunk {
+                part: chunk.part,
+                rows: compact_batch(self.plan, columns.collect())?,
+            });
+        }
+        let marks = match self.plan.identity() {
+            Identity::Keyed => bucketed(&self.marks),
+            Identity::None => BlockMarks::default(),
+        };
+        Ok(Block {
+            chunks,
+            marks,
+            rejects: self.rejects,
+            deletions: self.deletions,
+            books: self.books,
+        })
+    }
+}
+
+/// Stored columns of rows as a batch.
+pub(super) fn compact_batch(
+    plan: &Plan<'_>,
+    columns: Vec<ArrayRef>,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let named = plan.stored().zip(&columns);
+    let fields: Vec<Field> = named
+        .map(|((_, column), array)| Field::new(column.name, array.data_type().clone(), true))
+        .collect();
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    RecordBatch::try_new(schema, columns)
+}
+
+/// Bucket of a key.
+pub(super) fn bucket_of(key: u128) -> usize {
+    usize::try_from(key >> 120).unwrap_or(0)
+}
+
+/// Identities in the order of their buckets.
+pub(super) fn bucketed(marks: &[Mark]) -> BlockMarks {
+    let mut ends = vec![0_u32; N_BUCKETS];
+    for mark in marks {
+        if let Some(end) = ends.get_mut(bucket_of(mark.key)) {
+            *end += 1;
+        }
+    }
+    let mut total = 0;
+    for end in &mut ends {
+        // From here on each holds where its bucket begins, and is moved on to its end.
+        total += std::mem::replace(end, total);
+    }
+    let Some(any) = marks.first() else {
+        return BlockMarks {
+            marks: Vec::new(),
+            ends,
+        };
+    };
+    let mut sorted = vec![*any; marks.len()];
+    for mark in marks {
+        let Some(next) = ends.get_mut(bucket_of(mark.key)) else {
+            continue;
+        };
+        let place = usize::try_from(*next).unwrap_or(usize::MAX);
+        if let Some(slot) = sorted.get_mut(place) {
+            *slot = *mark;
+        }
+        *next += 1;
+    }
+    BlockMarks {
+        marks: sorted,
+        ends,
+    }
+}
