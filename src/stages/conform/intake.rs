@@ -179,7 +179,9 @@ impl Taking<'_> {
     async fn open_page(&self, from: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
         let kept = lake.page_reader(self.reader.platform, self.job.table, &from.sha256);
-        let opened = page::open(kept.await?, self.job.spec.format.wrapping());
+        let kept = kept.await?;
+        // Opening reads the first bytes.
+        let opened = blocking(|| page::open(kept, self.job.spec.format.wrapping()));
         let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
             url: from.url.clone(),
