@@ -6,6 +6,7 @@ use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
 use crate::run::{self, Aim, Book, Ending, Plan, RunReport, Stage};
+use crate::stages::conform::drift::{Drift, Outcome};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -182,7 +183,8 @@ fn text(done: &RunReport) -> String {
         .stages
         .iter()
         .filter_map(|stage| account(&stage.stage, &stage.detail));
-    let mut lines: Vec<String> = accounts.collect();
+    let mut lines: Vec<String> = done.drift.iter().map(drift_line).collect();
+    lines.extend(accounts);
     let seconds: f64 = done.stages.iter().map(|stage| stage.seconds).sum();
     lines.push(format!("run {} took {seconds:.1} s", done.run));
     if let (Some(release), Some(page)) = (&done.release, &done.page) {
@@ -190,6 +192,17 @@ fn text(done: &RunReport) -> String {
         lines.push(format!("page    {page}"));
     }
     format!("{}{}\n", books(&done.books), lines.join("\n"))
+}
+
+/// One line about a change of columns.
+pub(super) fn drift_line(drift: &Drift) -> String {
+    let outcome = match drift.outcome {
+        Outcome::Discarded => "left out",
+        Outcome::Kept => "kept as text",
+        Outcome::Rejected => "the rows were rejected",
+        Outcome::Stopped => "the source was stopped",
+    };
+    format!("drift: {}: {}; {outcome}", drift.name, drift.sentence())
 }
 
 /// The books as columns.

@@ -131,7 +131,7 @@ fn next_scan(scan: Scan, byte: u8, marks: CsvMarks) -> Scan {
         Scan::Quoted if marks.escape == Some(byte) => Scan::Escaped,
         Scan::Quoted if is_quote => Scan::Closing,
         Scan::Quoted | Scan::Escaped => Scan::Quoted,
-        Scan::Comment if is_line_end => Scan::Record,
+        Scan::Comment if byte == b'\n' => Scan::Record,
         Scan::Comment => Scan::Comment,
         Scan::Record if marks.comment == Some(byte) => Scan::Comment,
         Scan::Closing | Scan::Record | Scan::Field if is_quote => Scan::Quoted,

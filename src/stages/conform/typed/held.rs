@@ -270,7 +270,8 @@ fn cell_of(column: &ColumnPlan<'_>, array: &ArrayRef, row: usize, staging: &mut 
         ColumnKind::Boolean => Cell::Flag(array.as_boolean().value(row)),
         ColumnKind::Person | ColumnKind::Record => {
             let key = array.as_fixed_size_binary().value(row);
-            key.first_chunk().map_or(Cell::Null, |key| Cell::Key(*key))
+            key.first_chunk()
+                .map_or(Cell::Null, |key| Cell::Key(u128::from_be_bytes(*key)))
         }
     }
 }

@@ -36,8 +36,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use thiserror::Error;
 
-use super::formats::{self, PageRead};
+use super::corrections::Corrections;
 pub(crate) use super::formats::blocks::BLOCK;
+use super::formats::{self, PageRead};
 use crate::canon::comune::ComuneIndex;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::lake;
@@ -265,6 +266,11 @@ impl<'c> TableIntake<'c> {
             store: Store::default(),
             n_held: 0,
         })
+    }
+
+    /// Applies these corrections to the rows to come.
+    pub(crate) fn correct_by(&mut self, corrections: &'c Corrections) {
+        self.plan.corrections = Some(corrections);
     }
 
     /// Reads one page; a page that cannot be read leaves everything as it was.

@@ -19,7 +19,7 @@ use super::store::Arranged;
 use super::{Error, Limits, Reject, Tombstone};
 
 /// Rows of a group that is encoded at once.
-const ROWS_PER_GROUP: usize = 262_144;
+const ROWS_PER_GROUP: usize = 131_072;
 
 /// What is known of the rows of one chunk.
 #[derive(Debug, Default)]
