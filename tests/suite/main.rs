@@ -43,6 +43,9 @@ mod keep_the_house;
 /// A person in the records appears in nothing made from them.
 #[cfg(test)]
 mod leak_nothing;
+/// An operator reads files as platforms really hand them over.
+#[cfg(test)]
+mod read_formats;
 /// An operator reads a format that others already exchange.
 #[cfg(test)]
 mod start_from_a_preset;

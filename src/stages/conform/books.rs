@@ -257,7 +257,7 @@ pub(super) async fn commit_rejects(
 }
 
 /// Writes the rows of one scope aside.
-async fn write(
+pub(super) async fn write(
     cx: &Context,
     table: &str,
     scope: Scope,
@@ -275,7 +275,7 @@ async fn write(
 }
 
 /// Makes written scopes visible, and takes out others.
-async fn commit(
+pub(super) async fn commit(
     cx: &Context,
     table: &str,
     schema: SchemaRef,
@@ -299,7 +299,7 @@ async fn commit(
 }
 
 /// A schema of text columns and then counts.
-fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
+pub(super) fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
     let texts = texts
         .iter()
         .map(|name| Field::new(*name, DataType::Utf8, true));

@@ -24,6 +24,7 @@ use crate::engine;
 use crate::lake;
 
 mod books;
+mod coercions;
 pub(crate) mod formats;
 mod intake;
 mod mapping;
