@@ -52,6 +52,9 @@ mod leak_nothing;
 /// An operator's sources grow, and a run reads and writes only the parts that are touched.
 #[cfg(test)]
 mod read_in_parts;
+/// An operator reads files as platforms really hand them over.
+#[cfg(test)]
+mod read_formats;
 /// An operator reads a format that others already exchange.
 #[cfg(test)]
 mod start_from_a_preset;

@@ -295,7 +295,7 @@ pub(super) async fn commit(
 }
 
 /// A schema of text columns and then counts.
-fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
+pub(super) fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
     let texts = texts
         .iter()
         .map(|name| Field::new(*name, DataType::Utf8, true));

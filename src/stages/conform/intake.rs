@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 
 use super::Error;
 use super::drift::{self, PageFields};
+use super::coercions;
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
@@ -175,6 +176,7 @@ impl Taking<'_> {
     /// Reads the new pages.
     async fn push_pages(&mut self) -> Result<(), Error> {
         let job = self.job;
+        let mut coerced = Vec::new();
         for (delivery, (sequence, page)) in (1..).zip(job.new_pages()) {
             let bytes = self.open_page(page).await?;
             let place = PageRef {
@@ -196,11 +198,12 @@ impl Taking<'_> {
                 missing: read.missing_fields,
                 unknown: read.unknown_fields,
             });
+            coerced.push((page.sha256.as_str(), read.coercions));
             self.n_bytes_read += page.n_bytes;
             let n_records = page.n_records.unwrap_or_default();
             self.reader.cx.progress.advance(n_records, page.n_bytes);
         }
-        Ok(())
+        coercions::record(self.reader, job, &coerced).await
     }
 
     /// Opens a kept page.
@@ -215,6 +218,10 @@ impl Taking<'_> {
             url: from.url.clone(),
             source: Box::new(source),
         })?;
+        if let Some(encoding) = opened.encoding {
+            let (table, page) = (self.job.name, &from.url);
+            tracing::info!(table, page, encoding, "the encoding was found out");
+        }
         Ok(opened.bytes)
     }
 

@@ -29,6 +29,7 @@ mod books;
 pub(crate) mod corrections;
 pub mod drift;
 pub mod findings;
+mod coercions;
 pub(crate) mod formats;
 mod intake;
 mod mapping;

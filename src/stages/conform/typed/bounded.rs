@@ -71,7 +71,7 @@ fn settled<'c>(
         name: "t",
         spec,
     };
-    let keys = KeyRing { key, epoch: 1 };
+    let keys = KeyRing { key, person: key, epoch: 1 };
     let tools = Tools {
         comuni,
         keys,
@@ -94,7 +94,7 @@ fn settled<'c>(
 /// Every file that a settled table is written as, by path.
 fn files(settled: &Settled<'_>) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
-    let lake = Lake::open(folder.path(), "lake").unwrap();
+    let lake = Lake::open(folder.path(), &crate::spec::settings::LakeSettings::default(), &crate::spec::secret::Secrets::default()).unwrap();
     let scope = |part: &str, _: HeldAs| Scope {
         name: part.to_owned(),
         fingerprint: "f".repeat(64),
