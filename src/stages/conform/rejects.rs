@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::formats::{self, Kinds, RawRow, Record};
-use crate::canon::page;
 use crate::canon::cells::{count_at, counts, texts};
 use crate::canon::page;
 use crate::context::Context;
