@@ -34,10 +34,11 @@ impl Lake {
         if !old.is_empty() && !is_cut {
             self.cut_log(&snapshot, &folder).await?;
         }
+        // Every file the last commit names, those beside the table too.
         let kept: BTreeSet<String> = snapshot
-            .files
-            .iter()
-            .map(|file| format!("{folder}/{}", file.path))
+            .removals
+            .keys()
+            .map(|path| format!("{folder}/{path}"))
             .collect();
         let log = format!("{folder}/{LOG}/");
         let is_left = |path: &&String| !path.starts_with(&log) && !kept.contains(*path);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::commons::{Commons, files_below};
+use crate::commons::{Answer, Commons, files_below};
 use crate::lake;
 
 /// Erases the persons of a text of the platform, from standard input.
@@ -447,4 +447,77 @@ fn while_an_erasure_is_open_nothing_is_released() {
         resumed.said
     );
     assert!(!commons.path("releases").exists());
+}
+
+/// Runs up to `conform` as if it were so many days after the first of November 2026.
+fn pull_on_day(commons: &Commons, day: u64) -> Answer {
+    let moment = (1_793_491_200 + day * 86_400).to_string();
+    let words = ["run", "--until", "conform", "--source", "mi_fido_di_noi"];
+    let output = commons.command(&words).env("SOURCE_DATE_EPOCH", moment).output().unwrap();
+    Answer {
+        code: output.status.code().unwrap_or(-1),
+        bytes: output.stdout,
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[test]
+fn a_page_expires_and_its_rows_stay_and_what_needs_it_is_refused() {
+    const SOURCE: &str = "pipelines/sources/mi_fido_di_noi.toml";
+    let commons = Commons::with_exchanges(600);
+    commons.edit(SOURCE, "[agreement]\n", "[agreement]\nretention_days = 30\n");
+    pull_on_day(&commons, 0).expect_code(0);
+    let before = lake::tables(&commons.path("lake"));
+    let n_pages = || files_below(&commons.path("lake/acquired/pages")).len();
+    pull_on_day(&commons, 29).expect_code(0);
+    assert!(n_pages() > 0);
+    let answer = pull_on_day(&commons, 31).expect_code(0);
+    assert_eq!(n_pages(), 0, "{}", answer.text());
+    let rows_stay = || {
+        let mut now = lake::tables(&commons.path("lake"));
+        let mut then = before.clone();
+        now.remove("acquired.page_list");
+        then.remove("acquired.page_list");
+        assert_eq!(lake::differences(&then, &now), [""; 0]);
+    };
+    rows_stay();
+    assert_closed(&commons, "mi_fido_di_noi");
+    // Nothing is fetched again, and nothing needs the page.
+    pull_on_day(&commons, 32).expect_code(0);
+    commons.edit(SOURCE, "versione = { type = \"integer\", required = true }", "versione = { type = \"integer\", required = true, min = 0 }");
+    let refused = pull_on_day(&commons, 33).expect_code(4);
+    assert!(refused.said.contains("have expired"), "{}", refused.said);
+    rows_stay();
+    commons.edit(SOURCE, ", min = 0 }", " }");
+    pull_on_day(&commons, 34).expect_code(0);
+    rows_stay();
+}
+
+#[test]
+fn a_new_epoch_keys_persons_anew_and_the_old_key_can_be_destroyed() {
+    let commons = Commons::with_exchanges(600);
+    let pull = || {
+        let words = ["run", "--until", "conform", "--source", "mi_fido_di_noi"];
+        commons.antenne(&words).expect_code(0);
+        keys(&commons, "mi_fido_di_noi")
+    };
+    let first = pull();
+    let destroy = |epoch: &str, code| commons.antenne(&["key", "destroy", "--epoch", epoch]).expect_code(code).said;
+    assert!(destroy("1", 2).contains("current one"));
+    commons.antenne(&["key", "rotate"]).expect_code(0);
+    let second = pull();
+    assert_eq!(first.len(), second.len());
+    assert!(first.iter().all(|key| !second.contains(key)));
+    assert!(destroy("1", 2).contains("no key of its own"));
+    commons.antenne(&["key", "rotate", "--to", "keys/three.key"]).expect_code(0);
+    let third = pull();
+    assert!(third.iter().all(|key| !second.contains(key) && !first.contains(key)));
+    destroy("2", 0);
+    assert!(!commons.path("sample-data/persons-2.key").exists());
+    assert!(commons.path("keys/three.key").exists());
+    assert_eq!(pull(), third);
+    assert!(destroy("2", 0).contains("destroyed before"));
+    fs::remove_file(commons.path("keys/three.key")).unwrap();
+    let lost = commons.antenne(&["status"]);
+    assert!(lost.code != 0 && lost.said.contains("epoch 3"), "{}", lost.said);
 }

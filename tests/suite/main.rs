@@ -39,8 +39,10 @@ mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
+/// An operator takes the tables of a platform straight from its database.
 #[cfg(test)]
 mod fetch_from_databases;
+/// An operator takes the files that a platform leaves on its SFTP server.
 #[cfg(test)]
 mod fetch_over_sftp;
 /// A contributor changes the repository and finds the house as its guide describes it.
