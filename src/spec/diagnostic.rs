@@ -272,7 +272,9 @@ pub(super) fn word_from(text: &str, from: usize, word: &str) -> Option<usize> {
 fn follows_from(kind: &Kind, left_out: &[(String, Kind)]) -> bool {
     match kind {
         Kind::Missing(key) => left_out.iter().any(|(found, _)| found == key),
-        Kind::OpenChoice => left_out.iter().any(|(_, kind)| *kind == Kind::WrongChoice),
+        Kind::OpenChoice => left_out
+            .iter()
+            .any(|(_, kind)| matches!(kind, Kind::WrongChoice | Kind::Missing(_))),
         Kind::UnknownKey | Kind::WrongChoice | Kind::Other => false,
     }
 }

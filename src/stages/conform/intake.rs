@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 
 use super::Error;
 use super::drift::{self, PageFields};
+use super::coercions;
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
@@ -122,6 +123,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
         comuni: reader.comuni,
         keys: KeyRing {
             key: &reader.cx.key,
+            person: reader.cx.persons.current(),
             epoch: settings.secrets.epoch,
         },
         limits: Limits {
@@ -134,7 +136,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
 }
 
 /// Does work that takes long, while the runtime's other work goes on on other threads.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => block_in_place(work),
         _ => work(),
@@ -174,6 +176,7 @@ impl Taking<'_> {
     /// Reads the new pages.
     async fn push_pages(&mut self) -> Result<(), Error> {
         let job = self.job;
+        let mut coerced = Vec::new();
         for (delivery, (sequence, page)) in (1..).zip(job.new_pages()) {
             let bytes = self.open_page(page).await?;
             let place = PageRef {
@@ -195,23 +198,30 @@ impl Taking<'_> {
                 missing: read.missing_fields,
                 unknown: read.unknown_fields,
             });
+            coerced.push((page.sha256.as_str(), read.coercions));
             self.n_bytes_read += page.n_bytes;
             let n_records = page.n_records.unwrap_or_default();
             self.reader.cx.progress.advance(n_records, page.n_bytes);
         }
-        Ok(())
+        coercions::record(self.reader, job, &coerced).await
     }
 
     /// Opens a kept page.
     async fn open_page(&self, from: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
         let kept = lake.page_reader(self.reader.platform, self.job.table, &from.sha256);
-        let opened = page::open(kept.await?, self.job.spec.format.wrapping());
+        let kept = kept.await?;
+        // Opening reads the first bytes.
+        let opened = blocking(|| page::open(kept, self.job.spec.format.wrapping()));
         let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
             url: from.url.clone(),
             source: Box::new(source),
         })?;
+        if let Some(encoding) = opened.encoding {
+            let (table, page) = (self.job.name, &from.url);
+            tracing::info!(table, page, encoding, "the encoding was found out");
+        }
         Ok(opened.bytes)
     }
 

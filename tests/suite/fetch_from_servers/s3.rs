@@ -30,6 +30,24 @@ pub(super) fn store() -> Option<Server> {
 
 /// Puts an object there.
 pub(super) fn put(server: &Server, path: &str, body: &str) {
+    let store = client(server);
+    waited(store.put(&path.into(), body.to_owned().into())).unwrap();
+}
+
+/// Paths of the objects below a folder, sorted.
+fn paths(server: &Server, folder: &str) -> Vec<String> {
+    let store = client(server);
+    let found: Vec<_> = waited(store.list(Some(&folder.into())).try_collect()).unwrap();
+    let mut paths: Vec<String> = found
+        .iter()
+        .map(|object| object.location.to_string())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// The store, as its owner sees it.
+fn client(server: &Server) -> Box<dyn ObjectStore> {
     let options = [
         ("region", "us-east-1".to_owned()),
         ("endpoint", server.url()),
@@ -38,12 +56,15 @@ pub(super) fn put(server: &Server, path: &str, body: &str) {
         ("secret_access_key", "planted-key-of-the-store".to_owned()),
     ];
     let bucket = format!("s3://{BUCKET}/").parse().unwrap();
-    let (store, _) = object_store::parse_url_opts(&bucket, options).unwrap();
-    let put = async { store.put(&path.into(), body.to_owned().into()).await };
+    object_store::parse_url_opts(&bucket, options).unwrap().0
+}
+
+/// Waits for an answer of the store.
+fn waited<T>(answer: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    runtime.unwrap().block_on(put).unwrap();
+    runtime.unwrap().block_on(answer)
 }
 
 /// Options and secrets of the store.

@@ -163,8 +163,10 @@ pub(crate) struct TableRef<'c> {
 /// The key of pseudonyms and the epoch of those of persons.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyRing<'c> {
-    /// Key.
+    /// Key of records.
     pub(crate) key: &'c PseudonymKey,
+    /// Key of persons.
+    pub(crate) person: &'c PseudonymKey,
     /// Epoch.
     pub(crate) epoch: u32,
 }

@@ -1,6 +1,7 @@
 //! One raw value to one typed cell, by the contract of its column.
 
 use crate::canon::identifiers;
+use crate::canon::pseudonym::PseudonymKey;
 use crate::canon::text::amount::{self, Mark};
 use crate::canon::text::moment::{self, DAY_MICROS};
 use crate::canon::text::{Reason, boolean, duration, integer};
@@ -113,14 +114,21 @@ impl Plan<'_> {
 
     /// The pseudonym of an id.
     fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
-        let key = self.keys.key;
-        Cell::Key(key.number(&column.domain, self.table.platform, column.epoch, id))
+        let secret = self.secret(column);
+        Cell::Key(secret.number(&column.domain, self.table.platform, column.epoch, id))
+    }
+
+    /// The key of the operator that a column's ids are hashed with.
+    fn secret(&self, column: &ColumnPlan<'_>) -> &PseudonymKey {
+        match column.spec.kind {
+            ColumnKind::Person => self.keys.person,
+            _ => self.keys.key,
+        }
     }
 
     /// The bytes of the pseudonym of an id.
     pub(super) fn pseudonym_of(&self, column: &ColumnPlan<'_>, id: &str) -> [u8; 16] {
-        self.keys
-            .key
+        self.secret(column)
             .key(&column.domain, self.table.platform, column.epoch, id)
     }
 
