@@ -13,15 +13,13 @@ use futures::stream;
 
 use crate::spec::format::CountOf;
 
-use super::{
-    Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone,
-};
+use super::{Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone};
 
 /// Name of the list of pages in the zone `acquired`; not that of their folder.
 const LIST: &str = "page_list";
 
 /// Version of what the list says; part of every fingerprint.
-const VERSION: &str = "pages-2";
+const VERSION: &str = "pages-4";
 
 /// What the row of a cursor says in the column `role`.
 const CURSOR: &str = "cursor";
@@ -62,6 +60,16 @@ impl Lake {
         run: u64,
         at_millis: i64,
     ) -> Result<(), Error> {
+        self.commit_pages_as(holdings, (run, at_millis), "").await
+    }
+
+    /// Makes these the current pages and cursors of their platforms, in a step of its own of a run.
+    pub(crate) async fn commit_pages_as(
+        &self,
+        holdings: &BTreeMap<String, Holding>,
+        (run, at_millis): (u64, i64),
+        step: &str,
+    ) -> Result<(), Error> {
         let mut scopes = Vec::with_capacity(holdings.len());
         for (platform, holding) in holdings {
             scopes.push(self.write_page_list(platform, holding).await?);
@@ -76,7 +84,7 @@ impl Lake {
             dropped: Vec::new(),
             at_millis,
         };
-        self.commit(commit).await
+        self.commit_as(commit, step).await
     }
 
     /// Writes the list of one platform.
@@ -135,6 +143,12 @@ pub(crate) struct Page {
     pub(crate) count_of: CountOf,
     /// Why there is no count, or what is odd about it.
     pub(crate) note: Option<String>,
+    /// Records that left it because their person was erased; the count is of before.
+    pub(crate) n_erased: u64,
+    /// Erased persons of the platform it was searched for.
+    pub(crate) n_searched: u64,
+    /// Number of the run that let it expire: its rows stay, its bytes are gone.
+    pub(crate) expired: Option<u64>,
     /// Which part of the table it was fetched as.
     pub(crate) role: Role,
     /// First value of the watermark that was asked for, where it was a part.
@@ -143,6 +157,13 @@ pub(crate) struct Page {
     pub(crate) to: Option<String>,
     /// Number of the run in which these bytes first arrived.
     pub(crate) run: u64,
+}
+
+impl Page {
+    /// Whether its bytes are gone.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.is_some()
+    }
 }
 
 /// Which part of a table a page was fetched as.
@@ -190,6 +211,9 @@ fn list_schema() -> SchemaRef {
         count("n_records"),
         text("count_of"),
         text("note"),
+        count("n_erased"),
+        count("n_searched"),
+        count("expired"),
         text("role"),
         text("from"),
         text("to"),
@@ -206,11 +230,14 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
         Arc::new(rows.collect::<StringArray>())
     };
     let counts = |value: fn(&Page) -> Option<u64>| {
-        let rows = pages.iter().map(|page| value(page).and_then(|n| i64::try_from(n).ok()));
+        let rows = pages
+            .iter()
+            .map(|page| value(page).and_then(|n| i64::try_from(n).ok()));
         let rows = rows.chain(std::iter::repeat_n(None, cursors.len()));
         Arc::new(rows.collect::<Int64Array>())
     };
-    let and_cursors = |value: fn(&Page) -> Option<&str>, of_cursor: fn((&String, &String)) -> String| {
+    let and_cursors = |value: fn(&Page) -> Option<&str>,
+                       of_cursor: fn((&String, &String)) -> String| {
         let rows = pages.iter().map(|page| value(page).map(str::to_owned));
         let rows = rows.chain(cursors.iter().map(|cursor| Some(of_cursor(cursor))));
         Arc::new(rows.collect::<StringArray>())
@@ -228,6 +255,9 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
             counts(|page| page.n_records),
             texts(|page| Some(page.count_of.word())),
             texts(|page| page.note.as_deref()),
+            counts(|page| Some(page.n_erased)),
+            counts(|page| Some(page.n_searched)),
+            counts(|page| page.expired),
             and_cursors(|page| Some(page.role.word()), |_| CURSOR.to_owned()),
             and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
             texts(|page| page.to.as_deref()),
@@ -256,7 +286,9 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         values.is_valid(row).then(|| values.value(row).to_owned())
     };
     let count = |name: &str| {
-        let values = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+        let values = batch
+            .column_by_name(name)?
+            .as_primitive_opt::<Int64Type>()?;
         let value = values.is_valid(row).then(|| values.value(row))?;
         u64::try_from(value).ok()
     };
@@ -276,6 +308,9 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         n_records: count("n_records"),
         count_of: CountOf::from_word(&text("count_of").unwrap_or_default()),
         note: text("note"),
+        n_erased: count("n_erased").unwrap_or_default(),
+        n_searched: count("n_searched").unwrap_or_default(),
+        expired: count("expired"),
         role: Role::from_word(&role),
         from: text("from"),
         to: text("to"),

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::canon::pseudonym::PseudonymKey;
+use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
 use crate::context::Silent;
 use crate::engine::Engine;
 use crate::lake::pages::{Holding, Page, Role};
@@ -24,6 +24,8 @@ use crate::lake::scope::Aside;
 use crate::lake::{File, Lake, Zone};
 use crate::spec::commons::Commons;
 use crate::spec::format::CountOf;
+use crate::spec::limits::Limits;
+use crate::spec::secret::Secrets;
 
 /// The trial platform.
 const PLATFORM: &str = "prova";
@@ -113,7 +115,7 @@ impl Trial {
             )
         };
         let tables: String = TABLES.into_iter().map(table).collect();
-        let title = "title = { it = 'Prova', en = 'Trial' }\n";
+        let title = "title = { it = 'Prova', en = 'Trial' }\nlimits.max_rejected_pct = 100.0\n";
         write("pipelines/sources/prova.toml", &format!("{title}{tables}"));
         write("antenne.toml", SETTINGS);
         write("reference/tables.toml", REFERENCE);
@@ -122,7 +124,7 @@ impl Trial {
             "comune_code,name,provincia_code,codice_catastale\n098031,Lodi,LO,E648\n",
         );
         let commons = Commons::load(folder.path()).unwrap();
-        let lake = Lake::open(folder.path(), &crate::spec::settings::LakeSettings::default(), &crate::spec::secret::Secrets::default()).unwrap();
+        let lake = Lake::open(folder.path(), &commons.settings.lake, &Secrets::default()).unwrap();
         let engine = Engine::new(&commons.settings.engine).unwrap();
         Self {
             cx: Context {
@@ -133,6 +135,7 @@ impl Trial {
                 started_at: DateTime::UNIX_EPOCH,
                 holder: "prova".to_owned(),
                 key: PseudonymKey::new([7; 32]),
+                persons: PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1),
                 secrets: Arc::default(),
                 progress: Arc::new(Silent),
             },
@@ -157,6 +160,9 @@ impl Trial {
                     n_records: Some(text.lines().count() as u64 - 1),
                     count_of: CountOf::Page,
                     note: None,
+                    n_erased: 0,
+                    n_searched: 0,
+                    expired: None,
                     role: Role::Whole,
                     from: None,
                     to: None,
@@ -453,6 +459,8 @@ async fn refuse_only(trial: &Trial) {
         platform: PLATFORM,
         comuni: &comuni,
         reference: &reference,
+        limits: &Limits::default(),
+        dropped: &[],
     };
     let spec = &cx.commons.sources[PLATFORM].spec;
     let read = reader.read_tables(spec, &trial.pages, &ledger).await;
