@@ -2,6 +2,7 @@
 
 pub mod cells;
 pub(crate) mod comune;
+pub(crate) mod contain;
 pub(crate) mod digits;
 pub(crate) mod identifiers;
 pub(crate) mod json_spans;

@@ -34,6 +34,11 @@ impl PseudonymKey {
     ///
     /// Records use epoch 0; persons use the current epoch, which ends the link when it changes.
     pub(crate) fn key(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> [u8; 16] {
+        self.number(domain, platform, epoch, id).to_be_bytes()
+    }
+
+    /// The pseudonym as a number, its first byte the highest.
+    pub(crate) fn number(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> u128 {
         let mut parts = Parts::default();
         for part in [
             domain.as_bytes(),
@@ -43,17 +48,14 @@ impl PseudonymKey {
         ] {
             parts.push(part);
         }
-        self.digest(parts.written()).to_be_bytes()
+        self.digest(parts.written())
     }
 
     /// First 16 bytes of the keyed hash of bytes that are no id.
     pub(crate) fn digest(&self, bytes: &[u8]) -> u128 {
         let hash = blake3::keyed_hash(&self.0, bytes);
-        let mut first = [0; 16];
-        for (byte, hashed) in first.iter_mut().zip(hash.as_bytes()) {
-            *byte = *hashed;
-        }
-        u128::from_be_bytes(first)
+        let first = hash.as_bytes().first_chunk();
+        first.map_or(0, |first| u128::from_be_bytes(*first))
     }
 }
 
@@ -200,7 +202,12 @@ mod tests {
         for n_bytes in [0, 1, 60, 79, 80, 81, 200] {
             let id = "x".repeat(n_bytes);
             let mut parts = Vec::new();
-            for part in [b"person".as_slice(), b"wemi", &1_u32.to_le_bytes(), id.as_bytes()] {
+            for part in [
+                b"person".as_slice(),
+                b"wemi",
+                &1_u32.to_le_bytes(),
+                id.as_bytes(),
+            ] {
                 parts.extend_from_slice(&part.len().to_le_bytes());
                 parts.extend_from_slice(part);
             }

@@ -29,7 +29,10 @@ pub(super) struct BackfillArguments {
 }
 
 /// Fetches the window.
-pub(super) async fn backfill(shared: &Shared, arguments: &BackfillArguments) -> Result<Exit, Error> {
+pub(super) async fn backfill(
+    shared: &Shared,
+    arguments: &BackfillArguments,
+) -> Result<Exit, Error> {
     let cx = open(shared).await?;
     let source = &arguments.source;
     let stages = vec![Stage::Acquire];
@@ -38,7 +41,9 @@ pub(super) async fn backfill(shared: &Shared, arguments: &BackfillArguments) -> 
         check_table(&cx, source, table)?;
     }
     let declared = cx.commons.sources.get(source);
-    let tables = declared.into_iter().flat_map(|declared| &declared.spec.tables);
+    let tables = declared
+        .into_iter()
+        .flat_map(|declared| &declared.spec.tables);
     let is_meant = |name: &String| arguments.table.as_ref().is_none_or(|table| table == name);
     let mut meant = tables.filter(|(name, _)| is_meant(name));
     if !meant.any(|(_, table)| table.fetch.has_windows()) {

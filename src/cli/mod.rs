@@ -15,6 +15,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::canon::contain;
 use crate::context::Context;
 use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
@@ -26,6 +27,7 @@ mod erase;
 mod init;
 mod key;
 mod output;
+mod preset;
 mod progress;
 mod query;
 mod rejects;
@@ -120,6 +122,8 @@ enum Verb {
     Sample(sample::SampleArguments),
     /// Writes a small new commons that runs.
     Init(init::InitArguments),
+    /// Ready contracts for formats that the field already exchanges: HSDS, 360Giving.
+    Preset(preset::PresetArguments),
     /// Prints the JSON Schemas of the declarations and reports.
     Schemas(schemas::SchemasArguments),
     /// Prints the data dictionary of the commons, in Italian and English.
@@ -203,6 +207,7 @@ impl Error {
 /// Runs the command; the exit code of the process.
 pub fn main() -> ExitCode {
     let command = Command::parse();
+    contain::silence();
     start_log(command.shared.talk);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -247,6 +252,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Init(arguments) => init::init(shared, &arguments),
+        Verb::Preset(arguments) => preset::preset(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
         Verb::Docs(arguments) => docs::docs(shared, &arguments),
         Verb::Completions(arguments) => {

@@ -168,7 +168,9 @@ fn table_of_groups(groups: &[RejectGroup]) -> String {
     if groups.is_empty() {
         return "no rejects\n".to_owned();
     }
-    let head = ["platform", "table", "rule", "field", "rows", "dropped"];
+    let head = [
+        "platform", "table", "rule", "field", "rows", "dropped", "stopped",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(groups.iter().map(|group| {
         vec![
@@ -178,6 +180,7 @@ fn table_of_groups(groups: &[RejectGroup]) -> String {
             group.field.clone(),
             group.n_rows.to_string(),
             group.n_dropped.to_string(),
+            group.n_stopped.to_string(),
         ]
     }));
     output::aligned(&rows)
@@ -235,11 +238,12 @@ fn table_of_places(shown: &[RejectPlace], values: &[Option<String>]) -> String {
     let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for (index, reject) in shown.iter().enumerate() {
         let page = reject.page.as_ref().unwrap_or(&reject.page_sha256);
-        let rule = if reject.dropped {
-            format!("{} (dropped)", reject.rule)
-        } else {
-            reject.rule.clone()
+        let mark = match (reject.dropped, reject.stopped) {
+            (true, _) => " (dropped)",
+            (_, true) => " (stopped)",
+            _ => "",
         };
+        let rule = format!("{}{mark}", reject.rule);
         let mut row = vec![
             reject.platform.clone(),
             reject.table.clone(),

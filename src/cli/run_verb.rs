@@ -6,6 +6,7 @@ use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
 use crate::run::{self, Aim, Book, Ending, Plan, RunReport, Stage};
+use crate::stages::conform::drift::{Drift, Outcome};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -186,7 +187,8 @@ fn text(done: &RunReport) -> String {
         .stages
         .iter()
         .filter_map(|stage| account(&stage.stage, &stage.detail));
-    let mut lines: Vec<String> = accounts.collect();
+    let mut lines: Vec<String> = done.drift.iter().map(drift_line).collect();
+    lines.extend(accounts);
     let seconds: f64 = done.stages.iter().map(|stage| stage.seconds).sum();
     lines.push(format!("run {} took {seconds:.1} s", done.run));
     if let (Some(release), Some(page)) = (&done.release, &done.page) {
@@ -194,6 +196,17 @@ fn text(done: &RunReport) -> String {
         lines.push(format!("page    {page}"));
     }
     format!("{}{}\n", books(&done.books), lines.join("\n"))
+}
+
+/// One line about a change of columns.
+pub(super) fn drift_line(drift: &Drift) -> String {
+    let outcome = match drift.outcome {
+        Outcome::Discarded => "left out",
+        Outcome::Kept => "kept as text",
+        Outcome::Rejected => "the rows were rejected",
+        Outcome::Stopped => "the source was stopped",
+    };
+    format!("drift: {}: {}; {outcome}", drift.name, drift.sentence())
 }
 
 /// The books as columns.
@@ -296,6 +309,9 @@ fn account_of_acquire(detail: &serde_json::Value) -> Option<String> {
     ))
 }
 
+/// Tables and mappings that are listed one by one.
+const MOST_TOUCHED: usize = 12;
+
 /// What was read and written: a line for every table and mapping that changed, and the sum.
 fn account_of_conform(detail: &serde_json::Value) -> String {
     let list = |name: &str| detail.get(name).and_then(|list| list.as_array()).cloned();
@@ -322,10 +338,11 @@ fn account_of_conform(detail: &serde_json::Value) -> String {
     let read: u64 = all().map(|done| count(done, "n_bytes_read")).sum();
     let written: u64 = all().map(|done| count(done, "n_bytes_written")).sum();
     let sum = format!("{} read, {} written", size(read), size(written));
-    if lines.is_empty() {
-        return "conform: nothing new to read".to_owned();
+    match lines.len() {
+        0 => "conform: nothing new to read".to_owned(),
+        1..=MOST_TOUCHED => format!("conform: {sum}\n{}", lines.join("\n")),
+        n => format!("conform: {sum}, {n} tables and mappings; `--format json` lists them"),
     }
-    format!("conform: {sum}\n{}", lines.join("\n"))
 }
 
 /// Parts and bytes of a table or a mapping.

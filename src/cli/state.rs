@@ -70,7 +70,10 @@ pub(super) fn check_table(cx: &Context, source: &str, table: &str) -> Result<(),
     if tables.is_some_and(|tables| tables.contains_key(table)) {
         return Ok(());
     }
-    let known: Vec<&str> = tables.into_iter().flat_map(|tables| tables.keys().map(String::as_str)).collect();
+    let known: Vec<&str> = tables
+        .into_iter()
+        .flat_map(|tables| tables.keys().map(String::as_str))
+        .collect();
     Err(Error::Request {
         message: format!(
             "`{source}` has no table `{table}`; `pipelines/sources/{source}.toml` declares {}",
@@ -81,7 +84,15 @@ pub(super) fn check_table(cx: &Context, source: &str, table: &str) -> Result<(),
 
 /// The state for people.
 fn text(found: &[TableState]) -> String {
-    let head = ["platform", "table", "cursor", "whole", "increments", "backfills", "last run"];
+    let head = [
+        "platform",
+        "table",
+        "cursor",
+        "whole",
+        "increments",
+        "backfills",
+        "last run",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for state in found {
         let cursor = state.cursor.clone();

@@ -71,7 +71,12 @@ fn text(found: &Status) -> String {
         Some(release) => format!("last release {release}\n"),
         None => "no release yet; run `antenne run`\n".to_owned(),
     };
-    [run_verb::books(&books), late, release].concat()
+    let drift: String = found
+        .drift
+        .iter()
+        .map(|drift| format!("{}\n", run_verb::drift_line(drift)))
+        .collect();
+    [run_verb::books(&books), late, drift, release].concat()
 }
 
 /// The line about a source that is late, or older than it may become.

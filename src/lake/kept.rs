@@ -123,9 +123,8 @@ impl Lake {
     ) -> Result<Box<dyn Read + Send>, Error> {
         let location = self.path(&format!("{}/{sha256}", folder_of(platform, table)));
         if self.is_local() {
-            let opened = local_path(&location).and_then(|path| {
-                std::fs::File::open(path).map_err(io_error)
-            });
+            let opened =
+                local_path(&location).and_then(|path| std::fs::File::open(path).map_err(io_error));
             return opened
                 .map(|file| Box::new(file) as Box<dyn Read + Send>)
                 .map_err(|source| object_error("read", &location, source));
@@ -342,7 +341,9 @@ mod tests {
     fn names(folder: &std::path::Path) -> Vec<String> {
         let pages = folder.join("lake/acquired/pages/p/t");
         let found = std::fs::read_dir(pages).into_iter().flatten().flatten();
-        found.map(|entry| entry.file_name().display().to_string()).collect()
+        found
+            .map(|entry| entry.file_name().display().to_string())
+            .collect()
     }
 
     #[tokio::test]
@@ -351,7 +352,10 @@ mod tests {
         let lake = lake(folder.path());
         let mut arriving = lake.arriving("p", "t");
         for number in 0..9_u8 {
-            arriving.push(Bytes::from(vec![number; 1 << 20])).await.unwrap();
+            arriving
+                .push(Bytes::from(vec![number; 1 << 20]))
+                .await
+                .unwrap();
         }
         assert_eq!(names(folder.path()), ["arriving"]);
         arriving.keep("abc").await.unwrap();
@@ -367,11 +371,10 @@ mod tests {
     async fn a_page_that_broke_off_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let lake = lake(folder.path());
-        for n_pieces in [1, 9] {
+        for n_mib in [1, 9] {
             let mut arriving = lake.arriving("p", "t");
-            for _ in 0..n_pieces {
-                arriving.push(Bytes::from(vec![7; 1 << 20])).await.unwrap();
-            }
+            let piece = Bytes::from(vec![7; n_mib << 20]);
+            arriving.push(piece).await.unwrap();
             arriving.discard().await.unwrap();
             assert_eq!(names(folder.path()), [""; 0]);
         }

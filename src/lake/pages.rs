@@ -13,9 +13,7 @@ use futures::stream;
 
 use crate::spec::format::CountOf;
 
-use super::{
-    Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone,
-};
+use super::{Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Zone};
 
 /// Name of the list of pages in the zone `acquired`; not that of their folder.
 const LIST: &str = "page_list";
@@ -232,11 +230,14 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
         Arc::new(rows.collect::<StringArray>())
     };
     let counts = |value: fn(&Page) -> Option<u64>| {
-        let rows = pages.iter().map(|page| value(page).and_then(|n| i64::try_from(n).ok()));
+        let rows = pages
+            .iter()
+            .map(|page| value(page).and_then(|n| i64::try_from(n).ok()));
         let rows = rows.chain(std::iter::repeat_n(None, cursors.len()));
         Arc::new(rows.collect::<Int64Array>())
     };
-    let and_cursors = |value: fn(&Page) -> Option<&str>, of_cursor: fn((&String, &String)) -> String| {
+    let and_cursors = |value: fn(&Page) -> Option<&str>,
+                       of_cursor: fn((&String, &String)) -> String| {
         let rows = pages.iter().map(|page| value(page).map(str::to_owned));
         let rows = rows.chain(cursors.iter().map(|cursor| Some(of_cursor(cursor))));
         Arc::new(rows.collect::<StringArray>())
@@ -285,7 +286,9 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         values.is_valid(row).then(|| values.value(row).to_owned())
     };
     let count = |name: &str| {
-        let values = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+        let values = batch
+            .column_by_name(name)?
+            .as_primitive_opt::<Int64Type>()?;
         let value = values.is_valid(row).then(|| values.value(row))?;
         u64::try_from(value).ok()
     };

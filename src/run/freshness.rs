@@ -89,3 +89,43 @@ pub fn age_in_words(one: &SourceFreshness) -> String {
         day(one.fetched_at, "never")
     )
 }
+
+/// The platforms whose agreement is valid today, and what is said of the others.
+pub(super) fn with_agreement(
+    cx: &Context,
+    platforms: &[String],
+) -> (Vec<String>, BTreeMap<String, String>) {
+    let mut valid = Vec::new();
+    let mut expired = BTreeMap::new();
+    for platform in platforms {
+        let source = cx.commons.sources.get(platform);
+        let last = source.and_then(|source| source.spec.agreement.expired_on(cx.today()));
+        match last {
+            None => valid.push(platform.clone()),
+            Some(last) => {
+                let said = format!(
+                    "its agreement expired on {last}, so nothing more is fetched; renew it and set `agreement.expires_on` in `pipelines/sources/{platform}.toml`"
+                );
+                expired.insert(platform.clone(), said);
+            }
+        }
+    }
+    (valid, expired)
+}
+
+/// Notes that these platforms answered.
+pub(super) fn note_fetches<'a>(
+    cx: &Context,
+    known: &mut Vec<SourceFreshness>,
+    answered: impl Iterator<Item = &'a String>,
+) {
+    for platform in answered {
+        known.retain(|one| one.name != *platform);
+        known.push(SourceFreshness {
+            name: platform.clone(),
+            newest_record: None,
+            fetched_at: Some(cx.started_at),
+            timeliness: Timeliness::Unknown,
+        });
+    }
+}

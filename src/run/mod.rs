@@ -21,15 +21,17 @@ use crate::erase::retain;
 use crate::erase::sweep::sweep_new;
 use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
-use crate::spec::limits::Timeliness;
 use crate::spec::secret::Secrets;
 use crate::stages::acquire::Backfill;
+use crate::stages::conform::drift::Drift;
 use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
 pub mod erasure;
 pub mod freshness;
+#[cfg(test)]
+mod malformed;
 pub mod state;
 pub mod status;
 
@@ -280,6 +282,9 @@ pub struct RunReport {
     pub books: Vec<Book>,
     /// What failed, by platform or stage.
     pub failures: BTreeMap<String, String>,
+    /// Changes of columns that are known.
+    #[serde(default)]
+    pub drift: Vec<Drift>,
     /// How old each source is.
     #[serde(default)]
     pub freshness: Vec<SourceFreshness>,
@@ -303,6 +308,7 @@ impl RunReport {
             stages: Vec::new(),
             books: Vec::new(),
             failures: BTreeMap::new(),
+            drift: Vec::new(),
             freshness: Vec::new(),
             release: None,
             page: None,
@@ -604,14 +610,14 @@ async fn carry_out_stage(
     let json = |value: serde_json::Result<serde_json::Value>| value.map_err(Error::Report);
     match stage {
         Stage::Acquire => {
-            let (valid, expired) = with_agreement(cx, &plan.platforms);
+            let (valid, expired) = freshness::with_agreement(cx, &plan.platforms);
             report.failures.extend(expired);
             let done = match &plan.aim {
                 Aim::Window(backfill) => acquire::backfill(cx, &valid, backfill).await,
                 Aim::News | Aim::Forget(_) => acquire::acquire(cx, &valid).await,
             };
             let done = done.map_err(Error::Acquire)?;
-            note_fetches(cx, report, done.sources.keys());
+            freshness::note_fetches(cx, &mut report.freshness, done.sources.keys());
             report.failures.extend(
                 done.failed
                     .iter()
@@ -628,7 +634,7 @@ async fn carry_out_stage(
                     .iter()
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
-            report.failures.extend(over_the_limit(cx, &done.books));
+            report.drift = done.drift;
             json(serde_json::to_value(ConformDetail {
                 tables: &done.tables,
                 mappings: &done.mappings,
@@ -662,54 +668,6 @@ struct ConformDetail<'a> {
     tables: &'a [TableReport],
     /// Mappings, likewise.
     mappings: &'a [MappingReport],
-}
-
-/// The platforms whose agreement is valid today, and what is said of the others.
-fn with_agreement(cx: &Context, platforms: &[String]) -> (Vec<String>, BTreeMap<String, String>) {
-    let mut valid = Vec::new();
-    let mut expired = BTreeMap::new();
-    for platform in platforms {
-        let source = cx.commons.sources.get(platform);
-        let last = source.and_then(|source| source.spec.agreement.expired_on(cx.today()));
-        match last {
-            None => valid.push(platform.clone()),
-            Some(last) => {
-                let said = format!(
-                    "its agreement expired on {last}, so nothing more is fetched; renew it and set `agreement.expires_on` in `pipelines/sources/{platform}.toml`"
-                );
-                expired.insert(platform.clone(), said);
-            }
-        }
-    }
-    (valid, expired)
-}
-
-/// Notes that these platforms answered.
-fn note_fetches<'a>(
-    cx: &Context,
-    report: &mut RunReport,
-    answered: impl Iterator<Item = &'a String>,
-) {
-    for platform in answered {
-        report.freshness.retain(|one| one.name != *platform);
-        report.freshness.push(SourceFreshness {
-            name: platform.clone(),
-            newest_record: None,
-            fetched_at: Some(cx.started_at),
-            timeliness: Timeliness::Unknown,
-        });
-    }
-}
-
-/// Sources whose rejects pass their limit.
-fn over_the_limit(cx: &Context, books: &[BookLine]) -> BTreeMap<String, String> {
-    let over = |line: &BookLine| {
-        let source = cx.commons.sources.get(&line.name)?;
-        let said = source.spec.limits.exceeded(line.tally(), line.tally())?;
-        let name = format!("{}.{}", line.name, line.table);
-        Some((name, format!("{said}; see `antenne rejects list`")))
-    };
-    books.iter().filter_map(over).collect()
 }
 
 /// An error with everything that caused it, in one line.

@@ -7,6 +7,7 @@ use super::freshness::{self, SourceFreshness};
 use super::{Book, Error};
 use crate::context::Context;
 use crate::spec::limits::Timeliness;
+use crate::stages::conform::drift::Drift;
 use crate::stages::{conform, publish};
 
 /// The status of a commons.
@@ -14,6 +15,8 @@ use crate::stages::{conform, publish};
 pub struct Status {
     /// Every source table.
     pub sources: Vec<SourceStatus>,
+    /// Changes of columns that are known.
+    pub drift: Vec<Drift>,
     /// How old each source is.
     pub freshness: Vec<SourceFreshness>,
     /// Version of the last release.
@@ -86,6 +89,7 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
     let sources: Vec<SourceStatus> = sources.collect();
     Ok(Status {
         sources,
+        drift: conform::known_drift(cx).await.map_err(Error::Conform)?,
         freshness: judged,
         last_release: noted.last().map(|release| release.version.clone()),
     })

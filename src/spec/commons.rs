@@ -108,6 +108,8 @@ impl Commons {
 /// What could be read of a commons, and every mistake found in its files.
 #[derive(Debug)]
 pub struct Draft {
+    /// Directory that holds `antenne.toml`.
+    pub(crate) root: PathBuf,
     /// `antenne.toml`, if it could be read.
     pub(crate) settings: Option<Settings>,
     /// Platforms whose file could be read.
@@ -176,6 +178,7 @@ impl Draft {
         mistakes.extend(circle_mistakes(&blocked));
         unread.extend(blocked.iter().map(|model| model.name.clone()));
         Ok(Self {
+            root: root.to_path_buf(),
             settings,
             sources,
             corrections,

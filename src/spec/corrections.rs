@@ -143,6 +143,13 @@ impl RecordKey {
 }
 
 impl CorrectionsSpec {
+    /// The corrections of a table, by name.
+    pub(crate) fn of_table<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a Correction> {
+        let mut found: Vec<&Correction> = self.correction.iter().collect();
+        found.sort_by(|left, right| left.name.cmp(&right.name));
+        found.into_iter().filter(move |one| one.table == table)
+    }
+
     /// What is wrong with the corrections of a platform with these tables.
     pub(crate) fn mistakes(&self, source: &SourceSpec) -> Vec<Misplaced> {
         let mut found = Vec::new();

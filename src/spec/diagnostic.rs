@@ -199,12 +199,10 @@ impl SourceText {
                 Err(error) => error,
             };
             let worded = wording::of(error.message());
-            if let (true, Some(span)) = (is_about_secret(error.message()), error.span()) {
+            let span = error.span().filter(|_| is_about_secret(error.message()));
+            if let Some(span) = span {
                 shown = shown.with_stars(part.start + span.start..part.start + span.end);
-                let text: Arc<str> = shown.text.as_str().into();
-                for mistake in &mut mistakes {
-                    mistake.source = Arc::clone(&text);
-                }
+                shown.lend_text(&mut mistakes);
             }
             if !follows_from(&worded.kind, &left_out) {
                 mistakes.push(shown.toml_mistake(part.start, &error, &worded));
@@ -232,6 +230,14 @@ impl SourceText {
         // A table that lacks a key is marked by its first line, not from top to bottom.
         let span = whole.start..whole.end.min(whole.start + first_line.max(1));
         self.diagnostic(span, worded.message.clone(), "here", Some(&worded.help))
+    }
+
+    /// Lets mistakes that were found before be drawn with this text.
+    fn lend_text(&self, mistakes: &mut [Diagnostic]) {
+        let text: Arc<str> = self.text.as_str().into();
+        for mistake in mistakes {
+            mistake.source = Arc::clone(&text);
+        }
     }
 
     /// The same text with stars in the place of some bytes, as many as there were.
@@ -266,7 +272,9 @@ pub(super) fn word_from(text: &str, from: usize, word: &str) -> Option<usize> {
 fn follows_from(kind: &Kind, left_out: &[(String, Kind)]) -> bool {
     match kind {
         Kind::Missing(key) => left_out.iter().any(|(found, _)| found == key),
-        Kind::OpenChoice => left_out.iter().any(|(_, kind)| *kind == Kind::WrongChoice),
+        Kind::OpenChoice => left_out
+            .iter()
+            .any(|(_, kind)| matches!(kind, Kind::WrongChoice | Kind::Missing(_))),
         Kind::UnknownKey | Kind::WrongChoice | Kind::Other => false,
     }
 }
@@ -312,6 +320,7 @@ mod tests {
     #[test]
     fn a_secret_that_is_written_down_is_marked_and_not_shown() {
         #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct One {
             /// The secret.
             #[expect(dead_code, reason = "only the error is looked at")]

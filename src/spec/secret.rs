@@ -120,9 +120,15 @@ impl Secrets {
 impl Commons {
     /// Every secret that the pipelines and the lake need.
     pub fn secrets(&self) -> Vec<&SecretRef> {
-        let tables = self.sources.values().flat_map(|source| source.spec.tables.values());
+        let tables = self
+            .sources
+            .values()
+            .flat_map(|source| source.spec.tables.values());
         let named = tables.flat_map(|table| table.fetch.secrets());
-        let servers = self.sources.values().flat_map(|source| source.spec.server.secrets());
+        let servers = self
+            .sources
+            .values()
+            .flat_map(|source| source.spec.server.secrets());
         let named = named.chain(servers);
         let persons = self.settings.secrets.person_keys.values();
         let lake = self.settings.lake.secrets.values();

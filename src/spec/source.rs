@@ -281,4 +281,31 @@ pub enum IdentifierPolicy {
     /// The column names bodies, not persons (a provider, a place): contact data are expected and
     /// the column is not scanned. Refused on columns of exchanges by `check`.
     Bodies,
+    /// The value is left out and counted, the row comes in: for columns no contract names.
+    #[serde(skip)]
+    Withhold,
+}
+
+impl ColumnSpec {
+    /// A free text that is not required.
+    pub(crate) fn gated_text(identifiers: IdentifierPolicy) -> Self {
+        Self {
+            kind: ColumnKind::Text,
+            from: None,
+            json: None,
+            required: Presence::Optional,
+            format: None,
+            decimal: DecimalMark::Point,
+            codes: BTreeMap::new(),
+            null: Vec::new(),
+            separator: None,
+            min: None,
+            max: None,
+            not_before: None,
+            namespace: None,
+            identifiers,
+            contract: ContractMode::Discard,
+            keep: Keeping::Stored,
+        }
+    }
 }

@@ -321,3 +321,497 @@ fn a_corrected_contract_lets_rejects_come_in_exactly_once() {
     assert_eq!(private(&commons, count), "n,ids\n4,4\n");
     assert_eq!(commons.books()["vicini.favori"]["closed"], true);
 }
+
+#[test]
+fn a_source_over_its_limit_keeps_its_last_good_tables_and_its_rejects_can_be_seen() {
+    let commons = commons_with(&page(20, &[]));
+    commons.edit(
+        PIPELINE,
+        "max_rejected_pct = 50.0",
+        "max_rejected_pct = 5.0",
+    );
+    assert_eq!(pulled(&commons), [0, 0]);
+    let count = "select count(*) as n from source.vicini__favori";
+    let canonical = "select count(*) as n from conformed.exchanges";
+    commons.write("sample-data/vicini/favori-2.csv", page(0, &FAULTS));
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let answer = commons.antenne(&conform).expect_code(4);
+    for part in [
+        "failed: vicini",
+        "favori",
+        "max_rejected_pct = 5",
+        "ragged_row",
+    ] {
+        assert!(answer.said.contains(part), "{part} in {}", answer.said);
+    }
+    assert_eq!(answer.json()["ending"], "partial");
+    assert_eq!(private(&commons, count), "n\n20\n");
+    assert_eq!(private(&commons, canonical), "n\n20\n");
+    assert_eq!(commons.books()["vicini.favori"]["accepted"], 20);
+    let list = commons.antenne(&["rejects", "list", "--format", "json"]);
+    let list = list.expect_code(0).json();
+    let n_stopped: u64 = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["n_stopped"].as_u64().unwrap())
+        .sum();
+    assert_eq!(n_stopped, 3, "{list}");
+
+    commons.edit(
+        PIPELINE,
+        "max_rejected_pct = 5.0",
+        "max_rejected_pct = 50.0\nmax_rejected = 2",
+    );
+    let answer = commons.antenne(&conform).expect_code(4);
+    assert!(answer.said.contains("max_rejected = 2"), "{}", answer.said);
+    let drop = [
+        "rejects",
+        "drop",
+        "--rule",
+        "ragged_row",
+        "--reason",
+        "cut by hand",
+    ];
+    let said = commons.antenne(&drop).expect_code(0).text();
+    assert!(said.starts_with("1 reject(s) dropped"), "{said}");
+    commons.antenne(&conform).expect_code(0);
+    assert_eq!(private(&commons, count), "n\n20\n");
+    let books = &commons.books()["vicini.favori"];
+    assert_eq!(
+        [&books["rejected"], &books["closed"]],
+        [&Value::from(3), &Value::from(true)]
+    );
+    let list = commons.antenne(&["rejects", "list"]).expect_code(0).text();
+    assert!(list.contains("dropped_by_operator"), "{list}");
+}
+
+#[test]
+fn what_the_operator_dropped_does_not_come_back_on_replay() {
+    let commons = commons_with(&page(3, &FAULTS));
+    assert_eq!(pulled(&commons), [0, 0]);
+    let nothing = ["rejects", "drop", "--rule", "no_such", "--reason", "x"];
+    commons.antenne(&nothing).expect_code(2);
+    let drop = [
+        "rejects",
+        "drop",
+        "--field",
+        "nota",
+        "--reason",
+        "will not be asked again",
+    ];
+    commons.antenne(&drop).expect_code(0);
+    let again = commons.antenne(&drop).expect_code(0).text();
+    assert!(
+        again.starts_with("0 reject(s) dropped, 1 were before"),
+        "{again}"
+    );
+    commons.edit(
+        PIPELINE,
+        "nota = { type = \"text\" }",
+        "nota = { type = \"text\", identifiers = \"bodies\" }",
+    );
+    let replay = ["rejects", "replay", "--format", "json"];
+    let replayed = commons.antenne(&replay).expect_code(0).json();
+    assert_eq!(
+        [&replayed[0]["n_came_in"], &replayed[0]["n_still_rejected"]],
+        [0, 3]
+    );
+    let rules = "select rule from conformed.rejects order by rule";
+    assert!(private(&commons, rules).contains("dropped_by_operator"));
+    assert_eq!(commons.books()["vicini.favori"]["closed"], true);
+}
+
+/// Drift as a run reports it: column, change, first page and place, outcome.
+fn drift_of(report: &Value) -> Vec<[String; 4]> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found = report["drift"].as_array().unwrap().iter();
+    let found = found.map(|drift| {
+        let place = drift["place"].as_u64().map(|place| format!(":{place}"));
+        let page = text(&drift["page"]);
+        let page = page.rsplit('/').next().unwrap().to_owned();
+        [
+            text(&drift["column"]),
+            text(&drift["change"]),
+            format!("{page}{}", place.unwrap_or_default()),
+            text(&drift["outcome"]),
+        ]
+    });
+    found.collect()
+}
+
+/// A page with one column more, which holds a harmless and a personal value.
+fn wider_page() -> String {
+    let mut text = "id;versione;data;scritto;chi;ore;nota;Canale (nuovo)\n".to_owned();
+    for (row, channel) in ["telefono", "lucia.filatrice@example.org"]
+        .iter()
+        .enumerate()
+    {
+        writeln!(
+            text,
+            "G{row};1;2020-02-11;2020-02-12T08:00:00Z;N{row};1.5;ciao;{channel}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_new_column_is_left_out_kept_or_stops_the_source_as_declared() {
+    let commons = commons_with(&page(3, &[]));
+    assert_eq!(pulled(&commons), [0, 0]);
+    commons.write("sample-data/vicini/favori-2.csv", wider_page());
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let drift = |outcome: &str| {
+        [
+            "Canale (nuovo)".to_owned(),
+            "new_column".to_owned(),
+            "favori-2.csv".to_owned(),
+            outcome.to_owned(),
+        ]
+    };
+    let report = commons.antenne(&conform).expect_code(0).json();
+    assert_eq!(drift_of(&report), [drift("discarded")]);
+    let status = commons.antenne(&["status"]).expect_code(0).text();
+    assert!(status.contains("drift: vicini") && status.contains("Canale (nuovo)"));
+
+    let contract = "key = [\"id\"]";
+    commons.edit(PIPELINE, contract, "contract = \"freeze\"\nkey = [\"id\"]");
+    let answer = commons.antenne(&conform).expect_code(4);
+    assert!(
+        answer
+            .said
+            .contains("a column `Canale (nuovo)` that no contract names")
+            && answer.said.contains("favori-2.csv"),
+        "{}",
+        answer.said
+    );
+    assert_eq!(drift_of(&answer.json()), [drift("stopped")]);
+
+    commons.edit(PIPELINE, "contract = \"freeze\"", "contract = \"evolve\"");
+    let report = commons.antenne(&conform).expect_code(0).json();
+    assert_eq!(drift_of(&report), [drift("kept")]);
+    assert_eq!(report["drift"][0]["n_withheld"], 1);
+    let kept = "select x_canale_nuovo as kept, count(*) as n from source.vicini__favori group by 1 order by 1 nulls last";
+    assert_eq!(private(&commons, kept), "kept,n\ntelefono,1\n,4\n");
+    assert_eq!(commons.books()["vicini.favori"]["closed"], true);
+    let before = commons.files("lake/source");
+    commons.antenne(&conform).expect_code(0);
+    assert_eq!(
+        commons.files("lake/source"),
+        before,
+        "nothing is read again"
+    );
+    let lake = commons.files("lake");
+    let tables = lake.iter().filter(|(path, _)| !path.contains("/pages/"));
+    for (path, bytes) in tables {
+        assert!(
+            !String::from_utf8_lossy(bytes).contains("filatrice"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_column_that_went_or_changed_its_type_is_named_with_its_first_place() {
+    let commons = commons_with(&page(3, &[]));
+    commons.edit(
+        PIPELINE,
+        "max_rejected_pct = 50.0",
+        "max_rejected_pct = 5.0",
+    );
+    assert_eq!(pulled(&commons), [0, 0]);
+    let lines = [
+        "H1;1;2020-03-11;2020-03-12T08:00:00Z;N1;2.5;ciao",
+        "H2;1;2020-03-11;2020-03-12T08:00:00Z;N1;1,5;ciao",
+        "H3;1;2020-03-11;2020-03-12T08:00:00Z;N1;2,5;ciao",
+    ];
+    let text = page(0, &lines)
+        .replace(";nota\n", "\n")
+        .replace(";ciao", "");
+    commons.write("sample-data/vicini/favori-2.csv", text);
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let answer = commons.antenne(&conform).expect_code(4);
+    let report = answer.json();
+    let drift = |column: &str, change: &str, at: &str, outcome: &str| {
+        [column, change, at, outcome].map(str::to_owned)
+    };
+    assert_eq!(
+        drift_of(&report),
+        [
+            drift("nota", "missing_column", "favori-2.csv", "discarded"),
+            drift("ore", "other_type", "favori-2.csv:3", "rejected")
+        ]
+    );
+    let declared = &report["drift"][1];
+    assert_eq!(declared["declared"], "number with point");
+    assert_eq!(declared["seen"], "number with comma");
+    commons.edit(
+        PIPELINE,
+        "ore = { type = \"number\" }",
+        "ore = { type = \"number\", contract = \"freeze\" }",
+    );
+    commons.edit(
+        PIPELINE,
+        "max_rejected_pct = 5.0",
+        "max_rejected_pct = 99.0",
+    );
+    let answer = commons.antenne(&conform).expect_code(4);
+    assert!(
+        answer.said.contains("column `ore` of table `favori` is declared as number with point and holds number with comma")
+            && answer.said.contains("favori-2.csv:3"),
+        "{}",
+        answer.said
+    );
+    let count = "select count(*) as n from source.vicini__favori";
+    assert_eq!(private(&commons, count), "n\n3\n");
+}
+
+/// A row with hours of its own.
+const ODD: &str = "Z1;1;2020-01-11;2020-01-12T08:00:00Z;N1;7.5;ciao";
+
+/// File of the corrections of the small platform.
+const CORRECTIONS: &str = "pipelines/corrections/vicini.toml";
+
+/// A correction with this name, finder and action.
+fn correction(name: &str, lines: &str) -> String {
+    format!(
+        "[[correction]]\nname = \"{name}\"\ntable = \"favori\"\nreason = \"typed twice\"\nreported_by = \"help desk\"\nreported_on = \"2026-03-04\"\n{lines}\n\n"
+    )
+}
+
+#[test]
+fn a_declared_correction_drops_replaces_or_marks_a_row() {
+    let commons = commons_with(&page(4, &[ODD]));
+    assert_eq!(pulled(&commons), [0, 0]);
+    let sql = "select encode(id, 'hex') as k from source.vicini__favori where ore = 7.5";
+    let key = private(&commons, sql);
+    let key = key.lines().nth(1).unwrap();
+    let address = "sample-data/vicini/favori-1.csv";
+    let at = |place: u64| format!("find.place = {{ page = \"{address}\", place = {place} }}");
+    let declared = [
+        correction("drop-2", &format!("{}\naction = \"drop\"", at(2))),
+        correction(
+            "hours",
+            &format!(
+                "find.record = {{ column = \"id\", key = \"{key}\" }}\naction.override = {{ column = \"ore\", value = \"9.25\" }}"
+            ),
+        ),
+        correction("doubtful", &format!("{}\naction = \"flag\"", at(4))),
+    ];
+    commons.write(CORRECTIONS, declared.concat());
+    commons.antenne(&["check"]).expect_code(0);
+    assert_eq!(pulled(&commons), [0, 0]);
+    let books = commons.books()["vicini.favori"].clone();
+    assert_eq!(
+        [&books["accepted"], &books["rejected"], &books["closed"]],
+        [&Value::from(4), &Value::from(1), &Value::from(true)]
+    );
+    let rules = private(&commons, "select rule, place from conformed.rejects");
+    assert_eq!(rules, "rule,place\ndropped_by_correction,2\n");
+    let flags = private(&commons, "select correction, place from conformed.flags");
+    assert_eq!(flags, "correction,place\ndoubtful,4\n");
+    let hours = "select sum(ore) as h from source.vicini__favori";
+    assert_eq!(private(&commons, hours), "h\n13.75\n");
+    let status = commons.antenne(&["status"]).expect_code(0);
+    assert!(!status.text().contains("drift"));
+}
+
+#[test]
+fn a_correction_the_source_has_overtaken_stops_the_source_and_is_named() {
+    let commons = commons_with(&page(3, &[ODD]));
+    assert_eq!(pulled(&commons), [0, 0]);
+    let address = "sample-data/vicini/favori-1.csv";
+    let hours = correction(
+        "hours",
+        &format!(
+            "find.place = {{ page = \"{address}\", place = 5 }}\naction.override = {{ column = \"ore\", value = \"9.25\" }}"
+        ),
+    );
+    commons.write(CORRECTIONS, &hours);
+    assert_eq!(pulled(&commons), [0, 0]);
+    let sum = "select sum(ore) as h from source.vicini__favori";
+    assert_eq!(private(&commons, sum), "h\n13.75\n");
+
+    commons.edit(address, ";7.5;", ";9.25;");
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini"];
+    let answer = commons.antenne(&conform).expect_code(4);
+    assert!(
+        answer.said.contains("correction `hours` is over"),
+        "{}",
+        answer.said
+    );
+    let check = commons.antenne(&["check"]).expect_code(2);
+    assert!(
+        check.said.contains("`hours` is over") && check.said.contains(CORRECTIONS),
+        "{}",
+        check.said
+    );
+    commons.write(CORRECTIONS, "");
+    commons.antenne(&["check"]).expect_code(0);
+    commons.antenne(&conform).expect_code(0);
+    assert_eq!(private(&commons, sum), "h\n13.75\n");
+
+    let gone = correction(
+        "gone",
+        &format!("find.place = {{ page = \"{address}\", place = 99 }}\naction = \"drop\""),
+    );
+    commons.write(CORRECTIONS, gone);
+    let answer = commons.antenne(&conform).expect_code(4);
+    assert!(
+        answer.said.contains("correction `gone` finds no row"),
+        "{}",
+        answer.said
+    );
+    assert_eq!(private(&commons, sum), "h\n13.75\n");
+}
+
+#[test]
+fn a_correction_that_names_an_id_or_nothing_is_a_mistake() {
+    let commons = commons_with(&page(1, &[]));
+    let plain = "find.values = { chi = \"N1\" }\naction = \"drop\"";
+    commons.write(CORRECTIONS, correction("plain", plain));
+    let answer = commons.antenne(&["check"]).expect_code(2);
+    assert!(
+        answer.said.contains("may point at a person") && answer.said.contains("find.record"),
+        "{}",
+        answer.said
+    );
+    commons.write("pipelines/corrections/nobody.toml", correction("x", plain));
+    let answer = commons.antenne(&["check"]).expect_code(2);
+    assert!(
+        answer.said.contains("no platform `nobody`"),
+        "{}",
+        answer.said
+    );
+}
+
+#[test]
+fn what_was_found_in_earlier_pages_is_still_known_after_new_ones_join() {
+    let commons = commons_with(&page(4, &[ODD]));
+    let address = "sample-data/vicini/favori-1.csv";
+    let at = |place: u64| format!("find.place = {{ page = \"{address}\", place = {place} }}");
+    let declared = [
+        correction("drop-2", &format!("{}\naction = \"drop\"", at(2))),
+        correction("doubtful", &format!("{}\naction = \"flag\"", at(4))),
+    ];
+    commons.write(CORRECTIONS, declared.concat());
+    commons.write("sample-data/vicini/favori-2.csv", wider_page());
+    commons.edit(
+        PIPELINE,
+        "key = [\"id\"]",
+        "contract = \"evolve\"\nkey = [\"id\"]",
+    );
+    assert_eq!(pulled(&commons), [0, 0]);
+    let flags = "select correction, place from conformed.flags";
+    let marked = "correction,place\ndoubtful,4\n";
+    assert_eq!(private(&commons, flags), marked);
+    let late = page(0, &["L1;1;2020-04-11;2020-04-12T08:00:00Z;N9;1.5;ciao"]);
+    commons.write("sample-data/vicini/favori-3.csv", late);
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let report = commons.antenne(&conform).expect_code(0).json();
+    let tables = &report["stages"][0]["detail"]["tables"];
+    assert_eq!(tables[0]["n_pages_read"], 1, "{tables}");
+    assert_eq!(private(&commons, flags), marked);
+    let changes = drift_of(&report);
+    let kept = changes.iter().filter(|drift| drift[3] == "kept");
+    assert_eq!(kept.count(), 1, "{changes:?}");
+    assert_eq!(report["drift"][0]["n_withheld"], 1);
+    let kept = "select count(x_canale_nuovo) as kept, count(*) as n from source.vicini__favori";
+    assert_eq!(private(&commons, kept), "kept,n\n1,7\n");
+    let books = &commons.books()["vicini.favori"];
+    assert_eq!(
+        [&books["rejected"], &books["closed"]],
+        [&Value::from(1), &Value::from(true)]
+    );
+}
+
+#[test]
+fn rejects_of_several_increments_come_in_exactly_once() {
+    let commons = commons_with(&page(3, &FAULTS));
+    assert_eq!(pulled(&commons), [0, 0]);
+    for number in 2..5 {
+        let fault = FAULTS[1].replacen("X2", &format!("Y{number}"), 1);
+        let text = page(
+            0,
+            &[&fault, "F0;2;2020-01-11;2020-02-12T08:00:00Z;N0;2.5;ciao"],
+        );
+        commons.write(&format!("sample-data/vicini/favori-{number}.csv"), text);
+        assert_eq!(pulled(&commons), [0, 0]);
+    }
+    let count = "select count(*) as n, count(distinct id) as ids from source.vicini__favori";
+    assert_eq!(private(&commons, count), "n,ids\n3,3\n");
+    commons.edit(
+        PIPELINE,
+        "nota = { type = \"text\" }",
+        "nota = { type = \"text\", identifiers = \"bodies\" }",
+    );
+    let replay = ["rejects", "replay", "--format", "json"];
+    let replayed = commons.antenne(&replay).expect_code(0).json();
+    assert_eq!(
+        [
+            &replayed[0]["n_before"],
+            &replayed[0]["n_came_in"],
+            &replayed[0]["n_newly_rejected"]
+        ],
+        [6, 4, 0],
+        "{replayed}"
+    );
+    assert_eq!(private(&commons, count), "n,ids\n7,7\n");
+    commons.antenne(&replay).expect_code(0);
+    assert_eq!(pulled(&commons), [0, 0]);
+    assert_eq!(private(&commons, count), "n,ids\n7,7\n");
+    assert_eq!(commons.books()["vicini.favori"]["closed"], true);
+}
+
+#[test]
+fn a_new_field_of_json_lines_is_noticed_and_kept() {
+    let commons = commons_with(&page(1, &[]));
+    commons.edit(
+        PIPELINE,
+        "format.csv = { delimiter = \";\" }",
+        "format.ndjson = {}",
+    );
+    commons.edit(PIPELINE, "favori-*.csv", "favori-*.ndjson");
+    let line = |id: &str, rest: &str| {
+        format!("{{\"id\":\"{id}\",\"versione\":1,\"data\":\"2020-01-11\",\"scritto\":\"2020-01-12T08:00:00Z\",\"chi\":\"N1\",\"ore\":1.5,\"nota\":\"ciao\"{rest}}}\n")
+    };
+    commons.write("sample-data/vicini/favori-1.ndjson", line("A1", ""));
+    assert_eq!(pulled(&commons), [0, 0]);
+    let wider = line("A2", ",\"canale\":\"telefono\"");
+    commons.write("sample-data/vicini/favori-2.ndjson", wider);
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let report = commons.antenne(&conform).expect_code(0).json();
+    let found = &report["drift"][0];
+    assert_eq!(
+        [&found["column"], &found["outcome"]],
+        ["canale", "discarded"],
+        "{report}"
+    );
+    commons.edit(
+        PIPELINE,
+        "key = [\"id\"]",
+        "contract = \"evolve\"\nkey = [\"id\"]",
+    );
+    commons.antenne(&conform).expect_code(0);
+    let kept = "select count(x_canale) as kept, count(*) as n from source.vicini__favori";
+    assert_eq!(private(&commons, kept), "kept,n\n1,2\n");
+}

@@ -349,3 +349,51 @@ fn a_run_with_a_mistake_stops_before_it_touches_data() {
     declared.commons.antenne(&["run"]).expect_code(2);
     assert!(declared.files() == before);
 }
+
+/// A platform whose servers and tables make no sense.
+const NO_SENSE: &str = r#"title = { it = "Vicini", en = "Neighbors" }
+
+[server.postgres]
+host = "postgres://antenne@db.example.org"
+database = "vicini"
+user = "antenne"
+tls = "require"
+ca = "ca.pem"
+
+[server.sftp]
+host = "files.example.org"
+user = "antenne"
+passphrase = "env:X"
+
+[tables.favori]
+fetch.postgres = { table = "favori", query = "select 1", columns = ["id", "id"] }
+columns = { id = { type = "record" } }
+
+[tables.esiti]
+fetch.sqlite = { path = "https://example.org/x.db", since = { column = "id" } }
+format.csv = {}
+columns = { id = { type = "record" }, il = { type = "date" } }
+
+[tables.note]
+fetch.files = { url = "note.csv" }
+columns = { id = { type = "record" } }
+"#;
+
+#[test]
+fn a_database_or_file_server_that_makes_no_sense_is_explained() {
+    let declared = Declared::new();
+    declared.plant_file("pipelines/sources/vicini.toml", NO_SENSE);
+    insta::assert_snapshot!(declared.drawn());
+}
+
+#[test]
+fn a_secret_or_a_key_that_is_written_down_is_not_repeated() {
+    let declared = Declared::new();
+    let wrong = NO_SENSE
+        .replace("passphrase = \"env:X\"", "host_key = \"any\"\npassword = \"hunter2hunter2\"")
+        .replace("tls = \"require\"", "password = \"hunter2hunter2\"\ntls = \"none\"");
+    declared.plant_file("pipelines/sources/vicini.toml", &wrong);
+    let drawn = declared.drawn();
+    assert!(!drawn.contains("hunter2"), "{drawn}");
+    insta::assert_snapshot!(drawn);
+}

@@ -4,8 +4,8 @@
 //! meaning for a database is said by name at the end.
 
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::commons::Commons;
 use crate::servers::neighbors::{Neighbors, Origin, TABLES, favori, notes};
@@ -86,7 +86,13 @@ fn a_table_comes_in_pages_and_its_books_close_against_the_server_s_count() {
         assert_eq!(neighbors.book("favori"), [7, 7, 0, 0, 0]);
         assert_eq!(neighbors.notes(), notes(1..=7));
         let pages = neighbors.pages();
-        assert_eq!(pages.iter().filter(|page| page.starts_with("favori")).count(), 3);
+        assert_eq!(
+            pages
+                .iter()
+                .filter(|page| page.starts_with("favori"))
+                .count(),
+            3
+        );
         // A shorter table leaves no page of the longer one behind.
         platform.execute("delete from favori where id > 2");
         neighbors.pull();
@@ -166,7 +172,12 @@ fn a_window_is_fetched_again_beside_the_cursor() {
         platform.execute("update favori set versione = 2, nota = 'corretto' where id = 5");
         neighbors.pull();
         assert!(!neighbors.notes().contains(&"corretto".to_owned()));
-        let window = ["--from", "2026-02-01T00:05:00Z", "--to", "2026-02-01T00:07:00Z"];
+        let window = [
+            "--from",
+            "2026-02-01T00:05:00Z",
+            "--to",
+            "2026-02-01T00:07:00Z",
+        ];
         let words = [&["backfill", "vicini", "--table", "favori"], &window[..]].concat();
         neighbors.antenne(&words).expect_code(0);
         neighbors.conform();
@@ -175,10 +186,13 @@ fn a_window_is_fetched_again_beside_the_cursor() {
         assert_eq!((accepted, superseded), (30, 1));
         let cursors = |state: serde_json::Value| {
             let text = state.to_string();
-            text.matches("2026-02-01T00:30:00").count() + text.matches("2026-02-01 00:30:00").count()
+            text.matches("2026-02-01T00:30:00").count()
+                + text.matches("2026-02-01 00:30:00").count()
         };
         assert_eq!(cursors(neighbors.state()), cursors(state));
-        neighbors.antenne(&["state", "reset", "vicini"]).expect_code(0);
+        neighbors
+            .antenne(&["state", "reset", "vicini"])
+            .expect_code(0);
         neighbors.pull();
         assert_eq!(neighbors.book("favori")[1], 30);
     }
@@ -190,13 +204,24 @@ fn a_value_that_fits_no_page_is_named_and_the_rest_of_the_run_goes_on() {
         let neighbors = platform.neighbors();
         platform.execute(&favori(1..=7));
         let (wrong, said) = match platform {
-            Platform::Postgres(..) => ("update favori set data = 'infinity' where id = 4", "`data`"),
+            Platform::Postgres(..) => {
+                ("update favori set data = 'infinity' where id = 4", "`data`")
+            }
             Platform::Sqlite(_) => ("update favori set nota = x'ff00' where id = 4", "`nota`"),
         };
         platform.execute(wrong);
         let answer = neighbors.acquire().expect_code(4);
-        assert!(answer.said.contains(said) && answer.said.contains("row 4"), "{}", answer.said);
-        assert!(neighbors.lake().iter().all(|path| !path.contains("pages/vicini/favori")));
+        assert!(
+            answer.said.contains(said) && answer.said.contains("row 4"),
+            "{}",
+            answer.said
+        );
+        assert!(
+            neighbors
+                .lake()
+                .iter()
+                .all(|path| !path.contains("pages/vicini/favori"))
+        );
         platform.execute("update favori set data = '2026-02-01', nota = 'favore 004' where id = 4");
         neighbors.pull();
         assert_eq!(neighbors.notes(), notes(1..=7));
@@ -220,7 +245,10 @@ fn all_tables_show_one_moment_while_a_writer_goes_on() {
                     if is_over.load(Ordering::Relaxed) == 1 {
                         return;
                     }
-                    let both = format!("begin; {}; insert into esiti values ({id}, 'ok'); commit", favori([id]));
+                    let both = format!(
+                        "begin; {}; insert into esiti values ({id}, 'ok'); commit",
+                        favori([id])
+                    );
                     platform.execute(&both);
                     n_written.fetch_add(1, Ordering::Relaxed);
                 }
@@ -234,7 +262,10 @@ fn all_tables_show_one_moment_while_a_writer_goes_on() {
             }
             is_over.store(1, Ordering::Relaxed);
         });
-        assert!(n_written.load(Ordering::Relaxed) > 0, "the writer wrote meanwhile");
+        assert!(
+            n_written.load(Ordering::Relaxed) > 0,
+            "the writer wrote meanwhile"
+        );
     }
 }
 
@@ -245,13 +276,22 @@ fn the_platform_s_own_database_gives_the_same_canonical_tables_as_its_files() {
     };
     let from_files = Commons::small();
     let from_database = from_files.twin();
-    wemi::load(&database, &from_files);
-    wemi::declare(&database, &from_database);
-    let canonical = ["exchanges", "exchange_steps", "providers", "places", "activity"];
+    database.restore(&from_files.read("sample-data/wemi/dump.sql"));
+    declare_wemi(&database, &from_database);
+    let canonical = [
+        "exchanges",
+        "exchange_steps",
+        "providers",
+        "places",
+        "activity",
+    ];
     let tables = |commons: &Commons| {
         for verb in ["acquire", "conform"] {
             let mut command = commons.command(&[verb, "--source", "wemi"]);
-            let output = command.env(postgres::VARIABLE, postgres::PASSWORD).output().unwrap();
+            let output = command
+                .env(postgres::VARIABLE, postgres::PASSWORD)
+                .output()
+                .unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{said}");
         }
@@ -275,7 +315,12 @@ fn the_platform_s_own_database_gives_the_same_canonical_tables_as_its_files() {
         books
             .map(|(name, line)| {
                 assert_eq!(line["closed"], true, "{line}");
-                (name, line["source_count"].clone(), line["accepted"].clone(), line["rejected"].clone())
+                (
+                    name,
+                    line["source_count"].clone(),
+                    line["accepted"].clone(),
+                    line["rejected"].clone(),
+                )
             })
             .collect::<Vec<_>>()
     };
@@ -307,13 +352,22 @@ fn an_answer_that_is_cut_every_time_leaves_nothing_and_the_next_run_has_all() {
         return;
     };
     let port = proxy::through(database.port(), |_, n_bytes| {
-        if n_bytes > 20_000 { Verdict::Cut } else { Verdict::Pass }
+        if n_bytes > 20_000 {
+            Verdict::Cut
+        } else {
+            Verdict::Pass
+        }
     });
     neighbors.declare(&origin_of(&database.declared_at(port), "postgres", ""));
     let answer = neighbors.acquire().expect_code(4);
     assert!(answer.said.contains("public.favori"), "{}", answer.said);
     assert!(!answer.said.contains(postgres::PASSWORD));
-    assert!(neighbors.lake().iter().all(|path| !path.contains("pages/vicini/favori")));
+    assert!(
+        neighbors
+            .lake()
+            .iter()
+            .all(|path| !path.contains("pages/vicini/favori"))
+    );
     neighbors.declare(&origin_of(&database.declared(), "postgres", ""));
     neighbors.pull();
     assert_eq!(neighbors.book("favori"), [1400, 1400, 0, 0, 0]);
@@ -335,7 +389,11 @@ fn a_run_that_is_killed_in_the_midst_of_a_table_is_made_up_for_by_the_next() {
         told.lock().unwrap().send(()).unwrap();
         Verdict::Hang
     });
-    neighbors.declare(&origin_of(&database.declared_at(port), "postgres", "page_rows = 100, "));
+    neighbors.declare(&origin_of(
+        &database.declared_at(port),
+        "postgres",
+        "page_rows = 100, ",
+    ));
     let mut child = neighbors.spawn_acquire();
     tell.recv().unwrap();
     child.kill().unwrap();
@@ -355,10 +413,19 @@ fn a_server_that_is_not_there_or_does_not_answer_is_named_without_its_password()
     let hanging = proxy::through(database.port(), |_, _| Verdict::Hang);
     let hanging = database.declared_at(hanging) + "connect_timeout = \"300ms\"\nattempts = 1\n";
     for (servers, said) in [
-        (declared.replace(&format!("port = {}", database.port()), "port = 1"), "cannot connect"),
+        (
+            declared.replace(&format!("port = {}", database.port()), "port = 1"),
+            "cannot connect",
+        ),
         (hanging, "did not answer"),
-        (declared.replace("database = \"absent\"", "database = \"altro\""), "does not exist"),
-        (declared.replace("user = \"antenne\"", "user = \"altri\""), "authentication failed"),
+        (
+            declared.replace("database = \"absent\"", "database = \"altro\""),
+            "does not exist",
+        ),
+        (
+            declared.replace("user = \"antenne\"", "user = \"altri\""),
+            "authentication failed",
+        ),
         (declared.replace("tls = \"disable\"", ""), "certificate"),
     ] {
         neighbors.declare(&origin_of(&servers, "postgres", ""));
@@ -367,10 +434,18 @@ fn a_server_that_is_not_there_or_does_not_answer_is_named_without_its_password()
         assert!(!answer.said.contains(postgres::PASSWORD));
     }
     neighbors.declare(&origin_of(&declared, "postgres", ""));
-    let mut command = neighbors.commons.command(&["acquire", "--source", "vicini"]);
-    let output = command.env(postgres::VARIABLE, "parola-sbagliata").output().unwrap();
+    let mut command = neighbors
+        .commons
+        .command(&["acquire", "--source", "vicini"]);
+    let output = command
+        .env(postgres::VARIABLE, "parola-sbagliata")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("authentication failed") && !said.contains("parola-sbagliata"), "{said}");
+    assert!(
+        said.contains("authentication failed") && !said.contains("parola-sbagliata"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -380,13 +455,23 @@ fn a_certificate_is_verified_against_the_declared_one() {
     };
     neighbors.commons.write("ca.pem", database.certificate());
     let declared = |tls: &str| database.declared().replace("tls = \"disable\"", tls);
-    for tls in ["tls = \"verify\"\nca = \"ca.pem\"", "tls = \"require\"", "tls = \"prefer\""] {
-        neighbors.declare(&origin_of(&declared(tls), "postgres", ""));
+    // Rows come only if the connection that asks for them is encrypted.
+    let encrypted = "select favori.* from favori where exists (select from pg_stat_ssl where pid = pg_backend_pid() and ssl)";
+    let modes = [
+        ("tls = \"verify\"\nca = \"ca.pem\"", 1400),
+        ("tls = \"require\"", 1400),
+        ("tls = \"prefer\"", 1400),
+        ("tls = \"disable\"", 0),
+    ];
+    for (tls, n_rows) in modes {
+        neighbors.declare(&Origin {
+            servers: declared(tls),
+            favori: format!("fetch.postgres = {{ query = \"{encrypted}\" }}"),
+            esiti: None,
+        });
         neighbors.pull();
+        assert_eq!(neighbors.book("favori"), [n_rows, n_rows, 0, 0, 0], "{tls}");
     }
-    assert_eq!(neighbors.book("favori"), [1400, 1400, 0, 0, 0]);
-    let encrypted = database.texts("select case when count(*) > 0 then 'yes' end from pg_stat_ssl where ssl");
-    assert_eq!(encrypted.len(), 1);
     let other = declared("tls = \"verify\"\nca = \"ca.pem\"").replace("127.0.0.1", "localhost");
     neighbors.declare(&origin_of(&other, "postgres", ""));
     let answer = neighbors.acquire().expect_code(4);
@@ -413,14 +498,26 @@ fn every_type_of_a_server_has_a_value_or_a_refusal() {
     };
     let neighbors = Neighbors::new(&origin, secrets);
     let path = "pipelines/sources/vicini.toml";
-    neighbors.commons.edit(path, "nota = { type = \"text\" }", "nota = { type = \"tags\" }");
+    neighbors.commons.edit(
+        path,
+        "nota = { type = \"text\" }",
+        "nota = { type = \"tags\" }",
+    );
     neighbors.pull();
-    assert_eq!(neighbors.book("favori"), [2, 1, 1, 0, 0], "NaN is no number of hours");
+    assert_eq!(
+        neighbors.book("favori"),
+        [2, 1, 1, 0, 0],
+        "NaN is no number of hours"
+    );
     let row = neighbors.rows("select data, scritto, ore, nota from source.vicini__favori");
-    assert_eq!(row, ["2026-02-01,2026-02-01T08:00:00Z,1.25,\"due|uno, tre\""]);
+    assert_eq!(row, ["2026-02-01,2026-02-01T08:00:00Z,1.25,due|tre|uno"]);
     database.execute("alter table favori add column durata interval");
     let answer = neighbors.acquire().expect_code(4);
-    assert!(answer.said.contains("`durata`") && answer.said.contains("interval"), "{}", answer.said);
+    assert!(
+        answer.said.contains("`durata`") && answer.said.contains("interval"),
+        "{}",
+        answer.said
+    );
     let origin = Origin {
         favori: "fetch.postgres = { query = \"\"\"select *, durata::text as durata_testo from (select * from favori) as f -- senza\n\"\"\", columns = [\"id\", \"versione\", \"data\", \"scritto\", \"chi\", \"ore\", \"durata_testo\"] }".to_owned(),
         ..origin
@@ -460,7 +557,8 @@ fn a_message_of_the_server_about_a_value_does_not_repeat_it() {
         return;
     };
     database.execute("update favori set nota = 'Lucia Filatrice 333 1234567' where id = 9");
-    let fetch = "fetch.postgres = { query = \"select id, nota::int4 as nota from favori where id = 9\" }";
+    let fetch =
+        "fetch.postgres = { query = \"select id, nota::int4 as nota from favori where id = 9\" }";
     neighbors.declare(&Origin {
         servers: database.declared(),
         favori: fetch.to_owned(),
@@ -497,83 +595,19 @@ fn of_a_file_nothing_is_retried_and_nothing_breaks_off() {
     assert_eq!(platform.neighbors().book("favori"), [7, 7, 0, 0, 0]);
 }
 
-/// The tables of WeMi, from the files of the sample into a database.
-mod wemi {
-    use std::fs::{self, File};
-
-    use arrow::datatypes::DataType;
-    use arrow::util::display::{ArrayFormatter, FormatOptions};
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-    use crate::commons::Commons;
-    use crate::servers::postgres::Database;
-
-    /// Makes a table of every file.
-    pub(super) fn load(database: &Database, commons: &Commons) {
-        database.execute("create schema wemi");
-        for entry in fs::read_dir(commons.path("sample-data/wemi")).unwrap() {
-            let path = entry.unwrap().path();
-            let table = format!("wemi.{}", path.file_stem().unwrap().display());
-            let file = File::open(&path).unwrap();
-            let batches = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-            let schema = batches.schema().clone();
-            let types: Vec<&str> = schema.fields().iter().map(|field| type_of(field.data_type())).collect();
-            let columns = schema.fields().iter().zip(&types);
-            let columns: Vec<String> = columns.map(|(field, kind)| format!("{} {kind}", field.name())).collect();
-            database.execute(&format!("create table {table} ({})", columns.join(", ")));
-            for batch in batches.build().unwrap() {
-                let batch = batch.unwrap();
-                let options = FormatOptions::new();
-                let columns: Vec<ArrayFormatter<'_>> = batch
-                    .columns()
-                    .iter()
-                    .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
-                    .collect();
-                let row = |row: usize| {
-                    let cells = columns.iter().zip(batch.columns());
-                    cells
-                        .map(|(texts, column)| column.is_valid(row).then(|| texts.value(row).to_string()))
-                        .collect()
-                };
-                let rows: Vec<_> = (0..batch.num_rows()).map(row).collect();
-                database.load(&table, &types, &rows);
-            }
+/// Declares that the tables of WeMi come from a database.
+fn declare_wemi(database: &Database, commons: &Commons) {
+    let path = "pipelines/sources/wemi.toml";
+    let mut toml = String::new();
+    for line in commons.read(path).lines() {
+        let name = line.strip_prefix("fetch.files = { url = \"sample-data/wemi/");
+        match name.and_then(|name| name.strip_suffix(".parquet\" }")) {
+            Some(table) => toml += &format!("fetch.postgres = {{ table = \"{table}\" }}\n"),
+            None if line.starts_with("format.parquet") => {}
+            None => toml += &format!("{line}\n"),
         }
     }
-
-    /// The type of a column in the database.
-    fn type_of(kind: &DataType) -> &'static str {
-        match kind {
-            DataType::Boolean => "bool",
-            DataType::Int16 => "int2",
-            DataType::Int32 => "int4",
-            DataType::Int64 => "int8",
-            DataType::Float64 => "float8",
-            DataType::Decimal128(..) => "numeric",
-            DataType::Date32 => "date",
-            DataType::Timestamp(_, Some(_)) => "timestamptz",
-            DataType::Timestamp(_, None) => "timestamp",
-            DataType::Utf8 => "text",
-            other => panic!("no type for {other}"),
-        }
-    }
-
-    /// Declares that the tables come from the database.
-    pub(super) fn declare(database: &Database, commons: &Commons) {
-        let path = "pipelines/sources/wemi.toml";
-        let mut toml = String::new();
-        for line in commons.read(path).lines() {
-            let name = line.strip_prefix("fetch.files = { url = \"sample-data/wemi/");
-            match name.and_then(|name| name.strip_suffix(".parquet\" }")) {
-                Some(table) => {
-                    toml += &format!("fetch.postgres = {{ schema = \"wemi\", table = \"{table}\" }}\n");
-                }
-                None if line.starts_with("format.parquet") => {}
-                None => toml += &format!("{line}\n"),
-            }
-        }
-        let first = toml.find("[tables.").unwrap();
-        toml.insert_str(first, &format!("{}\n", database.declared()));
-        commons.write(path, toml);
-    }
+    let first = toml.find("[tables.").unwrap();
+    toml.insert_str(first, &format!("{}\n", database.declared()));
+    commons.write(path, toml);
 }

@@ -16,7 +16,12 @@ fn export(ids: impl IntoIterator<Item = u32>) -> String {
     let mut text = "id;versione;data;scritto;chi;ore;nota;resto\n".to_owned();
     let rest = "x".repeat(300);
     for id in ids {
-        writeln!(text, "{id};1;2026-02-01;2026-02-01T10:00:00Z;V{};1.5;favore {id:03};{rest}", id % 7).unwrap();
+        writeln!(
+            text,
+            "{id};1;2026-02-01;2026-02-01T10:00:00Z;V{};1.5;favore {id:03};{rest}",
+            id % 7
+        )
+        .unwrap();
     }
     text
 }
@@ -51,7 +56,11 @@ fn files_come_in_the_order_of_their_names_and_others_are_left() {
     let Some((sftp, neighbors)) = platform() else {
         return;
     };
-    for (name, ids) in [("favori-2.csv", 4..=7), ("favori-1.csv", 1..=3), ("altro.csv", 8..=9)] {
+    for (name, ids) in [
+        ("favori-2.csv", 4..=7),
+        ("favori-1.csv", 1..=3),
+        ("altro.csv", 8..=9),
+    ] {
         sftp.write(name, export(ids));
     }
     fs::create_dir(sftp.path("favori-dir.csv")).unwrap();
@@ -108,7 +117,9 @@ fn a_page_that_is_broken_is_kept_and_its_records_are_rejected_with_a_reason() {
     let Some((sftp, neighbors)) = platform() else {
         return;
     };
-    let broken = export(1..=5).replace("2;1;2026-02-01", "2;1;domani").replace("V3;1.5", "V3");
+    let broken = export(1..=5)
+        .replace("2;1;2026-02-01", "2;1;domani")
+        .replace("V3;1.5", "V3");
     sftp.write("favori-1.csv", broken);
     neighbors.pull();
     assert_eq!(neighbors.book("favori"), [5, 3, 2, 0, 0]);
@@ -138,14 +149,23 @@ fn a_file_that_never_comes_whole_leaves_nothing_and_the_next_run_has_it() {
     };
     sftp.write("favori-1.csv", export(1..=900));
     let port = proxy::through(sftp.port(), |_, n_bytes| {
-        if n_bytes > 60_000 { Verdict::Cut } else { Verdict::Pass }
+        if n_bytes > 60_000 {
+            Verdict::Cut
+        } else {
+            Verdict::Pass
+        }
     });
     let host_key = format!("host_key = \"{}\"\n", sftp.fingerprint("host"));
     let quick = Sftp::declared_at(port, &host_key) + "attempts = 2\ntimeout = \"5s\"\n";
     neighbors.declare(&origin_at(&sftp, quick));
     let answer = neighbors.acquire().expect_code(4);
     assert!(answer.said.contains("favori-1.csv"), "{}", answer.said);
-    assert!(neighbors.lake().iter().all(|path| !path.contains("pages/vicini")));
+    assert!(
+        neighbors
+            .lake()
+            .iter()
+            .all(|path| !path.contains("pages/vicini"))
+    );
     neighbors.declare(&origin_at(&sftp, sftp.declared()));
     neighbors.pull();
     assert_eq!(neighbors.book("favori"), [900, 900, 0, 0, 0]);
@@ -206,7 +226,11 @@ fn a_file_larger_than_what_is_held_in_memory_comes_in_pieces() {
     // Beyond 16 MiB; the first connection breaks off in the midst of it.
     sftp.write("favori-1.csv", export(1..=60_000));
     let port = proxy::through(sftp.port(), |number, n_bytes| {
-        if number == 0 && n_bytes > 4_000_000 { Verdict::Cut } else { Verdict::Pass }
+        if number == 0 && n_bytes > 4_000_000 {
+            Verdict::Cut
+        } else {
+            Verdict::Pass
+        }
     });
     let host_key = format!("host_key = \"{}\"\n", sftp.fingerprint("host"));
     neighbors.declare(&origin_at(&sftp, Sftp::declared_at(port, &host_key)));
@@ -228,14 +252,24 @@ fn a_server_whose_key_is_not_the_pinned_one_is_told_nothing() {
     };
     declare("");
     let unpinned = neighbors.acquire().expect_code(4).said;
-    assert!(unpinned.contains(&format!("host_key = \"{ours}\"")), "{unpinned}");
-    for pinned in [sftp.host_key(), format!("127.0.0.1 {}", sftp.host_key()), ours] {
+    assert!(
+        unpinned.contains(&format!("host_key = \"{ours}\"")),
+        "{unpinned}"
+    );
+    for pinned in [
+        sftp.host_key(),
+        format!("127.0.0.1 {}", sftp.host_key()),
+        ours,
+    ] {
         declare(&format!("host_key = \"{pinned}\"\n"));
         neighbors.acquire().expect_code(0);
     }
     sftp.change_host_key();
     let changed = neighbors.acquire().expect_code(4).said;
-    assert!(changed.contains(&other) && changed.contains("confirm"), "{changed}");
+    assert!(
+        changed.contains(&other) && changed.contains("confirm"),
+        "{changed}"
+    );
 }
 
 #[test]
@@ -250,11 +284,40 @@ fn a_login_that_is_refused_names_the_account_and_no_secret() {
     let secrets = vec![(sftp::VARIABLE, "parola-sbagliata".to_owned())];
     let neighbors = Neighbors::new(&origin_at(&sftp, sftp.declared()), secrets.clone());
     let said = neighbors.acquire().expect_code(4).said;
-    assert!(said.contains("private key") && !said.contains("parola-sbagliata"), "{said}");
+    assert!(
+        said.contains("private key") && !said.contains("parola-sbagliata"),
+        "{said}"
+    );
     let servers = sftp.declared().replace("private_key", "password");
     let neighbors = Neighbors::new(&origin_at(&sftp, servers), secrets);
     let said = neighbors.acquire().expect_code(4).said;
-    assert!(said.contains("refuses the login") && !said.contains("parola-sbagliata"), "{said}");
+    assert!(
+        said.contains("refuses the login") && !said.contains("parola-sbagliata"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_key_of_another_kind_or_with_a_passphrase_opens_the_server_too() {
+    let Some((sftp, _)) = platform() else {
+        return;
+    };
+    sftp.write("favori-1.csv", export(1..=3));
+    with_key(&sftp, "rsa").acquire().expect_code(0);
+    let said = with_key(&sftp, "locked").acquire().expect_code(4).said;
+    assert!(said.contains("passphrase"), "{said}");
+    let variable = "TEST_SFTP_PASSPHRASE";
+    let servers = format!("{}passphrase = \"env:{variable}\"\n", sftp.declared());
+    let secrets = vec![
+        (sftp::VARIABLE, sftp.key("locked")),
+        (variable, sftp::PASSPHRASE.to_owned()),
+    ];
+    let neighbors = Neighbors::new(&origin_at(&sftp, servers), secrets);
+    neighbors.acquire().expect_code(0);
+    let lake = neighbors.commons.files("");
+    let passphrase = sftp::PASSPHRASE.as_bytes();
+    let holds = |bytes: &Vec<u8>| bytes.windows(passphrase.len()).any(|part| part == passphrase);
+    assert!(!lake.values().any(holds), "no secret lies in the commons");
 }
 
 #[test]
@@ -264,7 +327,9 @@ fn a_server_or_file_that_is_not_there_is_named() {
     };
     let said = neighbors.acquire().expect_code(4).said;
     assert!(said.contains("nothing on the server matches"), "{said}");
-    let quick = sftp.declared().replace(&format!("port = {}", sftp.port()), "port = 1");
+    let quick = sftp
+        .declared()
+        .replace(&format!("port = {}", sftp.port()), "port = 1");
     neighbors.declare(&origin_at(&sftp, quick + "attempts = 1\n"));
     let said = neighbors.acquire().expect_code(4).said;
     assert!(said.contains("cannot connect to `127.0.0.1:1`"), "{said}");

@@ -51,6 +51,12 @@ mod keep_the_house;
 /// A person in the records appears in nothing made from them.
 #[cfg(test)]
 mod leak_nothing;
+/// An operator's sources grow, and a run reads and writes only the parts that are touched.
+#[cfg(test)]
+mod read_in_parts;
+/// An operator reads a format that others already exchange.
+#[cfg(test)]
+mod start_from_a_preset;
 /// A newcomer starts a commons of their own.
 #[cfg(test)]
 mod start_a_commons;

@@ -290,7 +290,7 @@ fn a_platform_that_cannot_be_reached_fails_alone() {
 }
 
 #[test]
-fn rejects_above_the_limit_of_a_source_end_the_run_with_4() {
+fn rejects_above_the_limit_of_a_source_stop_it_and_end_the_run_with_4() {
     let commons = Commons::small();
     commons.edit(
         "pipelines/sources/mi_fido_di_noi.toml",
@@ -299,7 +299,8 @@ fn rejects_above_the_limit_of_a_source_end_the_run_with_4() {
     );
     let answer = commons.antenne(&["run"]).expect_code(4);
     assert!(
-        answer.said.contains("mi_fido_di_noi.movimenti")
+        answer.said.contains("failed: mi_fido_di_noi")
+            && answer.said.contains("`movimenti`")
             && answer.said.contains("max_rejected_pct"),
         "{}",
         answer.said
@@ -337,4 +338,31 @@ fn a_release_with_open_books_is_refused() {
         .read_to_string(&mut report)
         .unwrap();
     assert!(report.contains("\"ending\": \"refused\""), "{report}");
+}
+
+#[test]
+fn books_without_a_count_are_released_as_unverified_and_never_as_closed() {
+    let commons = Commons::small();
+    let folder = commons.path("sample-data/la_cura_e_di_casa/interventi");
+    let pages = files_below(&folder);
+    assert!(pages.len() > 1, "pages that can disagree");
+    let path = pages.values().next().unwrap();
+    let page = GzDecoder::new(fs::File::open(path).unwrap());
+    let mut page: Value = serde_json::from_reader(page).unwrap();
+    page["total"] = (page["total"].as_u64().unwrap() + 1).into();
+    let mut packed = GzEncoder::new(fs::File::create(path).unwrap(), Compression::fast());
+    packed.write_all(page.to_string().as_bytes()).unwrap();
+    packed.finish().unwrap();
+    let run = commons.antenne(&["run"]).expect_code(0).text();
+    assert!(run.contains("UNVERIFIED"), "{run}");
+    let line = &commons.books()["la_cura_e_di_casa.interventi"];
+    assert_eq!(line["closed"], "unverified");
+    assert_eq!(line["source_count"], Value::Null);
+    let folder = format!("releases/{}", commons.last_release().unwrap());
+    let books = commons.read(&format!("{folder}/metadata/books.csv"));
+    let mut lines = books.lines();
+    let line = lines.find(|line| line.starts_with("la_cura_e_di_casa,interventi,,"));
+    assert!(line.unwrap().ends_with(",unverified"), "{books}");
+    let front = commons.read(&format!("{folder}/site/it/index.html"));
+    assert!(front.contains("non verificati"));
 }

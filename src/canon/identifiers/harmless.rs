@@ -29,157 +29,102 @@ const STREETS: [[u8; 3]; 10] = [
     *b"via", *b"v.l", *b"pia", *b"p.z", *b"p.l", *b"cor", *b"c.s", *b"lar", *b"vic", *b"str",
 ];
 
-/// What a byte is to the proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// A letter of ASCII.
-    Letter,
-    /// A digit.
-    Digit,
-    /// A byte that may stand between the characters of a codice fiscale.
-    Joint,
-    /// A byte that ends a stretch of a codice fiscale.
-    Break,
-    /// The first byte of an accented letter; it ends a stretch too.
-    Accent,
-    /// A byte that nothing is proved about.
-    Suspect,
-}
+/// A letter of ASCII.
+const LETTER: u8 = 1;
 
-/// The class of every byte.
-const CLASSES: [Class; 256] = classes();
+/// A digit.
+const DIGIT: u8 = 2;
+
+/// A byte that may stand between the characters of a codice fiscale.
+const JOINT: u8 = 4;
+
+/// A byte that nothing is proved about.
+const SUSPECT: u8 = 8;
+
+/// What every byte is to the proof.
+const CLASSES: [u8; 256] = classes();
 
 /// Makes the table of classes.
-const fn classes() -> [Class; 256] {
-    let mut classes = [Class::Suspect; 256];
+const fn classes() -> [u8; 256] {
+    let mut classes = [SUSPECT; 256];
     let mut byte: u8 = 0;
     while byte < 0xc0 {
         classes[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
-            b'0'..=b'9' => Class::Digit,
-            b' ' | b'.' | b'_' | b'/' | b'-' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Class::Joint,
-            b'@' | b'(' | b'[' => Class::Suspect,
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b' ' | b'.' | b'_' | b'/' | b'-' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => JOINT,
+            b'@' | b'(' | b'[' => SUSPECT,
             // From 0x80 on these go on with a letter whose first byte was looked at.
-            _ => Class::Break,
+            _ => 0,
         };
         byte += 1;
     }
-    classes[0xc3] = Class::Accent;
+    classes[0xc3] = 0;
     classes
 }
 
-/// What is known of the text up to a byte.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    /// Letters in a row up to here.
-    letters: usize,
-    /// Letters and digits of the stretch up to here.
-    stretch: usize,
-    /// Digits in a row up to here, joints between them not counted.
-    run: usize,
-    /// Whether the last letter or digit was a digit.
-    in_run: bool,
-    /// Whether the stretch has a run that a codice fiscale can hold.
-    has_short_run: bool,
-    /// Digits in all.
-    n_digits: usize,
-    /// Runs of digits that nothing stands between.
-    n_runs: usize,
+/// The class of a byte.
+fn class_of(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(SUSPECT)
 }
 
 /// Whether nothing in a text can be an identifier.
 pub(super) fn is_harmless(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut seen = Seen::default();
-    let mut before = Class::Break;
-    for (place, byte) in bytes.iter().enumerate() {
-        let class = CLASSES.get(usize::from(*byte)).copied();
-        let class = class.unwrap_or(Class::Suspect);
-        let is_sound = match class {
-            Class::Suspect => false,
-            Class::Letter => seen.letter(),
-            Class::Digit => seen.digit(before) && !is_behind_country(bytes, place),
-            Class::Joint => {
-                seen.letters = 0;
-                true
-            }
-            Class::Break | Class::Accent => seen.end_stretch(),
-        };
-        if !is_sound {
-            return false;
-        }
-        before = class;
+    // Counts are kept without branches: where words end cannot be foreseen.
+    let (mut seen, mut row, mut longest, mut n_digits) = (0_u8, 0_u32, 0_u32, 0_usize);
+    for byte in text.bytes() {
+        let class = class_of(byte);
+        seen |= class;
+        row = (row + 1) & u32::from(class & LETTER).wrapping_neg();
+        longest = longest.max(row);
+        n_digits += usize::from(class & DIGIT != 0);
     }
-    seen.end_stretch() && !(seen.n_digits > 0 && has_street(bytes))
-}
-
-impl Seen {
-    /// One more letter.
-    fn letter(&mut self) -> bool {
-        self.end_run();
-        self.letters += 1;
-        self.stretch += 1;
-        self.letters < CODE_LENGTH
-    }
-
-    /// One more digit.
-    fn digit(&mut self, before: Class) -> bool {
-        self.letters = 0;
-        self.stretch += 1;
-        self.run += 1;
-        self.in_run = true;
-        self.n_digits += 1;
-        self.n_runs += usize::from(before != Class::Digit);
-        self.n_digits <= MOST_DIGITS && self.n_runs <= 1
-    }
-
-    /// The run of digits ends, if there is one.
-    fn end_run(&mut self) {
-        if self.in_run {
-            self.has_short_run |= self.run <= CODE_RUN;
-            self.run = 0;
-            self.in_run = false;
-        }
-    }
-
-    /// The stretch ends: whether no codice fiscale can be in it.
-    fn end_stretch(&mut self) -> bool {
-        self.end_run();
-        let is_sound = !self.has_short_run || self.stretch < CODE_LENGTH;
-        self.has_short_run = false;
-        self.stretch = 0;
-        self.letters = 0;
-        is_sound
-    }
-}
-
-/// Whether two digits stand right behind a word of two letters.
-fn is_behind_country(bytes: &[u8], place: usize) -> bool {
-    let class_at = |place: Option<usize>| {
-        let byte = place.and_then(|place| bytes.get(place));
-        byte.and_then(|byte| CLASSES.get(usize::from(*byte))).copied()
-    };
-    if class_at(Some(place + 1)) != Some(Class::Digit) {
+    let may_be_code = usize::try_from(longest).is_ok_and(|longest| longest >= CODE_LENGTH);
+    if seen & SUSPECT != 0 || may_be_code {
         return false;
     }
-    // Only the first digit of a run is behind something else than a digit.
-    let before = place.checked_sub(1);
-    let last = match class_at(before) {
-        Some(Class::Letter) => before,
-        Some(Class::Joint) => place.checked_sub(2),
-        _ => return false,
-    };
-    let first = last.and_then(|last| last.checked_sub(1));
-    let outer = first.and_then(|first| first.checked_sub(1));
-    let is_letter = |place| class_at(place) == Some(Class::Letter);
-    let is_word_longer = matches!(class_at(outer), Some(Class::Letter | Class::Digit));
-    is_letter(last) && is_letter(first) && !is_word_longer
+    n_digits == 0 || (n_digits <= MOST_DIGITS && is_plain_number(text.as_bytes(), n_digits))
 }
 
-/// Whether a street word may begin before the last digit.
-fn has_street(bytes: &[u8]) -> bool {
-    let last = bytes.iter().rposition(u8::is_ascii_digit);
-    let before = bytes.get(..last.unwrap_or(0)).unwrap_or_default();
+/// Whether the only digits of a text are one run that belongs to no identifier.
+fn is_plain_number(bytes: &[u8], n_digits: usize) -> bool {
+    let Some(start) = bytes.iter().position(u8::is_ascii_digit) else {
+        return true;
+    };
+    let (before, rest) = bytes.split_at_checked(start).unwrap_or((bytes, &[]));
+    let (run, after) = rest.split_at_checked(n_digits).unwrap_or((rest, &[]));
+    run.iter().all(u8::is_ascii_digit)
+        && !(n_digits > 1 && is_country(before))
+        && (n_digits > CODE_RUN || is_short_stretch(before, n_digits, after))
+        && !has_street(before)
+}
+
+/// Whether a text ends with a word of two letters, or with one and a joint.
+fn is_country(before: &[u8]) -> bool {
+    let end = match before {
+        [word @ .., joint] if class_of(*joint) == JOINT => word,
+        word => word,
+    };
+    let is_word = |byte: u8| class_of(byte) & (LETTER | DIGIT) != 0;
+    let is_letter = |byte: u8| class_of(byte) == LETTER;
+    match end {
+        [first, second] => is_letter(*first) && is_letter(*second),
+        [.., outer, first, second] => is_letter(*first) && is_letter(*second) && !is_word(*outer),
+        _ => false,
+    }
+}
+
+/// Whether too few letters and digits stand around a run for a codice fiscale.
+fn is_short_stretch(before: &[u8], n_digits: usize, after: &[u8]) -> bool {
+    let is_in = |byte: &&u8| class_of(**byte) & (LETTER | DIGIT | JOINT) != 0;
+    let counts = |byte: &&u8| class_of(**byte) & (LETTER | DIGIT) != 0;
+    let left = before.iter().rev().take_while(is_in).filter(counts);
+    let right = after.iter().take_while(is_in).filter(counts);
+    left.chain(right).take(CODE_LENGTH).count() + n_digits < CODE_LENGTH
+}
+
+/// Whether a street word may begin in what stands before a number.
+fn has_street(before: &[u8]) -> bool {
     let mut rest = before;
     while let [first, after @ ..] = rest {
         // Setting this bit makes a capital small and leaves a point a point.

@@ -356,7 +356,7 @@ mod tests {
     const PIECES: &str = "(via|Via |viale|piazza|p\\.za|c\\.so|corso |largo|strada|nat[oa]|nascita|n\\.|di|it|IT|de|CA|ci|cie|patente|tel|at|RSSMRA|rss|mra|T10|A562S|lmnpqrst|x|[A-Z]{1,3}|[a-z]{1,7}|[0-9]{1,5}|[0-9]|[ .,:/\\-]|è|à|Ì|ſ|°|’|@|\\(|\\)|_|\n|\u{200b}|１)";
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
         fn what_is_proved_harmless_holds_nothing(pieces in proptest::collection::vec(PIECES, 0..9)) {
             let text = pieces.concat();

@@ -3,6 +3,7 @@
 //! Rows and cells may be repeated and blocks merged by attributes of their elements; comments of
 //! readers and drawings stand inside cells and are no part of their values.
 
+use std::borrow::Cow;
 use std::io::{BufReader, Cursor, Read};
 
 use bytes::Bytes;
@@ -18,6 +19,15 @@ const MAX_ROWS: u32 = 1_048_576;
 
 /// Columns of the widest sheet.
 const MAX_COLUMNS: u32 = 16_384;
+
+/// Attributes that hold the value of a cell, one for each type.
+const VALUES: [&str; 5] = [
+    "office:value",
+    "office:date-value",
+    "office:time-value",
+    "office:boolean-value",
+    "office:string-value",
+];
 
 /// The XML of a workbook while it is read.
 struct Xml<R: Read> {
@@ -59,7 +69,7 @@ pub(super) fn read(bytes: &Bytes, name: &str) -> Result<Sheet, Error> {
             return xml.table(name);
         }
         names.push(table);
-        xml.skip("table:table")?;
+        xml.skip(Tag::Table)?;
     }
     Err(Error::NoSheet {
         sheet: name.to_owned(),
@@ -79,12 +89,64 @@ fn is_encrypted(archive: &mut ZipArchive<Cursor<Bytes>>) -> Result<bool, Error> 
     Ok(text.contains("manifest:encryption-data"))
 }
 
+/// An element that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    /// A sheet.
+    Table,
+    /// A row.
+    Row,
+    /// A cell.
+    Cell,
+    /// A cell covered by a merged block.
+    Covered,
+    /// A paragraph.
+    Paragraph,
+    /// Spaces.
+    Spaces,
+    /// A tab.
+    Tab,
+    /// A line break.
+    Break,
+    /// A remark of a reader.
+    Remark,
+    /// A drawing.
+    Drawing,
+    /// Anything else.
+    Other,
+}
+
+impl Tag {
+    /// The element of a name.
+    fn of(name: &str) -> Self {
+        match name {
+            "table:table" => Self::Table,
+            "table:table-row" => Self::Row,
+            "table:table-cell" => Self::Cell,
+            "table:covered-table-cell" => Self::Covered,
+            "text:p" => Self::Paragraph,
+            "text:s" => Self::Spaces,
+            "text:tab" => Self::Tab,
+            "text:line-break" => Self::Break,
+            "office:annotation" => Self::Remark,
+            "draw:frame" | "draw:custom-shape" => Self::Drawing,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// A step through the XML.
 enum Step {
-    /// An element begins.
-    Start(BytesStart<'static>),
+    /// A sheet begins, with its name.
+    Table(String),
+    /// A row begins, with how often it is repeated.
+    Row(u32),
+    /// A cell begins.
+    Cell(CellElement),
+    /// Another element begins, with a count that only spaces have.
+    Start(Tag, u32),
     /// An element ends.
-    End(String),
+    End(Tag),
     /// Text between elements.
     Text(String),
     /// Anything else.
@@ -97,8 +159,8 @@ impl<R: Read> Xml<R> {
         self.buffer.clear();
         let event = self.reader.read_event_into(&mut self.buffer);
         Ok(Some(match event.map_err(broken)? {
-            Event::Start(element) => Step::Start(element.into_owned()),
-            Event::End(element) => Step::End(element.name().0.to_owned()),
+            Event::Start(element) => begin(&element)?,
+            Event::End(element) => Step::End(Tag::of(element.name().0)),
             Event::Text(text) => Step::Text(text.xml10_content().into_owned()),
             Event::CData(text) => Step::Text(text.xml10_content().into_owned()),
             Event::GeneralRef(entity) => Step::Text(resolved(&entity)?),
@@ -121,24 +183,22 @@ impl<R: Read> Xml<R> {
     /// The name of the next sheet.
     fn next_table(&mut self) -> Result<Option<String>, Error> {
         while let Some(step) = self.step()? {
-            if let Step::Start(element) = step
-                && element.name().0 == "table:table"
-            {
-                let name = attribute(&element, "table:name")?;
-                return Ok(Some(name.unwrap_or_default()));
+            if let Step::Table(name) = step {
+                return Ok(Some(name));
             }
         }
         Ok(None)
     }
 
     /// Passes over the rest of an element.
-    fn skip(&mut self, name: &str) -> Result<(), Error> {
+    fn skip(&mut self, tag: Tag) -> Result<(), Error> {
         let mut depth = 1_u32;
         while depth > 0 {
             match self.inner_step()? {
-                Step::Start(element) if element.name().0 == name => depth += 1,
-                Step::End(ended) if ended == name => depth -= 1,
-                Step::Start(_) | Step::End(_) | Step::Text(_) | Step::Other => {}
+                Step::Table(_) if tag == Tag::Table => depth += 1,
+                Step::Start(begun, _) if begun == tag => depth += 1,
+                Step::End(ended) if ended == tag => depth -= 1,
+                _ => {}
             }
         }
         Ok(())
@@ -151,8 +211,7 @@ impl<R: Read> Xml<R> {
         let mut number = 0_u32;
         loop {
             match self.inner_step()? {
-                Step::Start(element) if element.name().0 == "table:table-row" => {
-                    let repeats = count(&element, "table:number-rows-repeated")?;
+                Step::Row(repeats) => {
                     let row = self.row(number, &mut merged)?;
                     let next = number.saturating_add(repeats);
                     if !row.is_empty() && next > MAX_ROWS {
@@ -169,11 +228,9 @@ impl<R: Read> Xml<R> {
                     }
                     number = next;
                 }
-                Step::End(ended) if ended == "table:table" => break,
-                Step::Start(element) if element.name().0 == "table:table" => {
-                    self.skip("table:table")?;
-                }
-                Step::Start(_) | Step::End(_) | Step::Text(_) | Step::Other => {}
+                Step::End(Tag::Table) => break,
+                Step::Table(_) => self.skip(Tag::Table)?,
+                _ => {}
             }
         }
         Ok(Sheet {
@@ -188,10 +245,10 @@ impl<R: Read> Xml<R> {
         let mut column = 0_u32;
         loop {
             match self.inner_step()? {
-                Step::Start(element) if is_cell(element.name().0) => {
-                    let cell = cell_element(&element)?;
-                    let value = self.cell(element.name().0, &cell)?;
-                    let next = column.saturating_add(cell.repeats);
+                Step::Cell(cell) => {
+                    let (repeats, spans) = (cell.repeats, cell.spans);
+                    let value = self.cell(cell)?;
+                    let next = column.saturating_add(repeats);
                     let is_empty = matches!(value, Data::Empty);
                     if !is_empty && next > MAX_COLUMNS {
                         return Err(Error::OdsContent {
@@ -201,80 +258,107 @@ impl<R: Read> Xml<R> {
                     if !is_empty {
                         cells.extend((column..next).map(|column| (column, value.clone())));
                     }
-                    merged.extend(span((number, column), cell.spans));
+                    merged.extend(span((number, column), spans));
                     column = next;
                 }
-                Step::End(ended) if ended == "table:table-row" => return Ok(cells),
-                Step::Start(_) | Step::End(_) | Step::Text(_) | Step::Other => {}
+                Step::End(Tag::Row) => return Ok(cells),
+                _ => {}
             }
         }
     }
 
     /// The value of a cell; reads to the end of its element.
-    fn cell(&mut self, name: &str, cell: &CellElement) -> Result<Data, Error> {
+    fn cell(&mut self, cell: CellElement) -> Result<Data, Error> {
         let mut text = String::new();
         let mut n_paragraphs = 0_u32;
         let mut is_inside = false;
         loop {
             match self.inner_step()? {
-                Step::Start(element) => match element.name().0 {
-                    "text:p" => {
-                        if n_paragraphs > 0 {
-                            text.push('\n');
-                        }
-                        n_paragraphs += 1;
-                        is_inside = true;
+                Step::Start(Tag::Paragraph, _) => {
+                    if n_paragraphs > 0 {
+                        text.push('\n');
                     }
-                    "text:s" => {
-                        let n_spaces = count(&element, "text:c")?.min(1_000);
-                        text.extend(std::iter::repeat_n(' ', n_spaces as usize));
-                    }
-                    "text:tab" => text.push('\t'),
-                    "text:line-break" => text.push('\n'),
-                    aside @ ("office:annotation" | "table:table" | "draw:frame"
-                    | "draw:custom-shape") => self.skip(aside)?,
-                    _ => {}
-                },
-                Step::End(ended) if ended == "text:p" => is_inside = false,
-                Step::End(ended) if ended == name => break,
+                    n_paragraphs += 1;
+                    is_inside = true;
+                }
+                Step::Start(Tag::Spaces, n_spaces) => {
+                    text.extend(std::iter::repeat_n(' ', n_spaces.min(1_000) as usize));
+                }
+                Step::Start(Tag::Tab, _) => text.push('\t'),
+                Step::Start(Tag::Break, _) => text.push('\n'),
+                Step::Start(aside @ (Tag::Remark | Tag::Drawing), _) => self.skip(aside)?,
+                Step::Table(_) => self.skip(Tag::Table)?,
+                Step::End(Tag::Paragraph) => is_inside = false,
+                Step::End(Tag::Cell | Tag::Covered) => break,
                 Step::Text(part) if is_inside => text.push_str(&part),
-                Step::End(_) | Step::Text(_) | Step::Other => {}
+                _ => {}
             }
         }
-        Ok(match &cell.value {
+        Ok(match cell.value {
             Data::Empty if cell.is_text && !text.is_empty() => Data::String(text),
-            value => value.clone(),
+            value => value,
         })
     }
 }
 
-/// Whether an element is a cell, be it covered by a merged block or not.
-fn is_cell(name: &str) -> bool {
-    matches!(name, "table:table-cell" | "table:covered-table-cell")
+/// What the start of an element says.
+fn begin(element: &BytesStart<'_>) -> Result<Step, Error> {
+    Ok(match Tag::of(element.name().0) {
+        Tag::Table => {
+            let name = attribute(element, "table:name")?;
+            Step::Table(name.unwrap_or_default())
+        }
+        Tag::Row => Step::Row(count(element, "table:number-rows-repeated")?),
+        Tag::Cell | Tag::Covered => Step::Cell(cell_element(element)?),
+        Tag::Spaces => Step::Start(Tag::Spaces, count(element, "text:c")?),
+        tag => Step::Start(tag, 1),
+    })
 }
 
 /// What the attributes of a cell say.
 fn cell_element(element: &BytesStart<'_>) -> Result<CellElement, Error> {
-    let kind = attribute(element, "office:value-type")?.unwrap_or_default();
-    let is_error = attribute(element, "calcext:value-type")?.as_deref() == Some("error");
-    let text = |name| attribute(element, name).map(|value| value.filter(|text| !text.is_empty()));
-    let value = match kind.as_str() {
-        _ if is_error => Some(Data::Error(CellErrorType::NA)),
-        "float" | "percentage" | "currency" => text("office:value")?.map(number),
-        "date" => text("office:date-value")?.map(Data::DateTimeIso),
-        "time" => text("office:time-value")?.map(Data::DurationIso),
-        "boolean" => text("office:boolean-value")?.map(|text| Data::Bool(text == "true")),
-        _ => text("office:string-value")?.map(Data::String),
+    let mut cell = CellElement {
+        repeats: 1,
+        spans: (1, 1),
+        value: Data::Empty,
+        is_text: false,
     };
-    Ok(CellElement {
-        repeats: count(element, "table:number-columns-repeated")?,
-        spans: (
-            count(element, "table:number-columns-spanned")?,
-            count(element, "table:number-rows-spanned")?,
-        ),
-        value: value.unwrap_or(Data::Empty),
-        is_text: kind == "string",
-    })
+    let mut kind = Cow::Borrowed("");
+    let mut values: [Option<String>; VALUES.len()] = Default::default();
+    let mut is_error = false;
+    for found in element.attributes().with_checks(false) {
+        let found = found.map_err(broken_attribute)?;
+        let value = || {
+            found
+                .normalized_value(XmlVersion::Explicit1_0)
+                .map_err(broken)
+        };
+        match found.key.0 {
+            "office:value-type" => kind = value()?,
+            "calcext:value-type" => is_error = value()? == "error",
+            "table:number-columns-repeated" => cell.repeats = counted(&value()?)?,
+            "table:number-columns-spanned" => cell.spans.0 = counted(&value()?)?,
+            "table:number-rows-spanned" => cell.spans.1 = counted(&value()?)?,
+            name => {
+                let place = VALUES.iter().position(|known| *known == name);
+                if let Some(slot) = place.and_then(|place| values.get_mut(place)) {
+                    *slot = Some(value()?.into_owned()).filter(|text| !text.is_empty());
+                }
+            }
+        }
+    }
+    let [number_text, date, time, flag, text] = values;
+    let value = match kind.as_ref() {
+        _ if is_error => Some(Data::Error(CellErrorType::NA)),
+        "float" | "percentage" | "currency" => number_text.map(number),
+        "date" => date.map(Data::DateTimeIso),
+        "time" => time.map(Data::DurationIso),
+        "boolean" => flag.map(|flag| Data::Bool(flag == "true")),
+        _ => text.map(Data::String),
+    };
+    cell.value = value.unwrap_or(Data::Empty);
+    cell.is_text = kind == "string";
+    Ok(cell)
 }
 
 /// A number as it is written; what is none is an error of the sheet.
@@ -297,9 +381,11 @@ fn span((row, column): (u32, u32), (n_columns, n_rows): (u32, u32)) -> Option<Sp
 
 /// An attribute that counts something; one where it is absent.
 fn count(element: &BytesStart<'_>, name: &str) -> Result<u32, Error> {
-    let Some(text) = attribute(element, name)? else {
-        return Ok(1);
-    };
+    attribute(element, name)?.map_or(Ok(1), |text| counted(&text))
+}
+
+/// A number of rows, columns or spaces.
+fn counted(text: &str) -> Result<u32, Error> {
     text.parse().map_err(|_| Error::OdsContent {
         what: "a number of repeated cells is no number",
     })
@@ -310,7 +396,7 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, Err
     let found = element.try_get_attribute(name).map_err(broken_attribute)?;
     let value = found.map(|found| found.normalized_value(XmlVersion::Explicit1_0));
     let value = value.transpose().map_err(broken)?;
-    Ok(value.map(std::borrow::Cow::into_owned))
+    Ok(value.map(Cow::into_owned))
 }
 
 /// The character that an entity stands for.

@@ -50,7 +50,7 @@ pub(super) fn init(_shared: &Shared, arguments: &InitArguments) -> Result<Exit, 
 }
 
 /// Writes one file and the folders above it.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |source| Error::Act {
         act: format!("write `{}`", path.display()),
         source,

@@ -22,6 +22,7 @@ use crate::spec::source::{ColumnKind, Keeping, SourceSpec, TableSpec};
 use crate::stages::{conform, derive};
 
 mod release;
+mod stale;
 mod statement;
 
 /// Every mistake in the declarations and the statements of a commons, by file and place.
@@ -73,6 +74,7 @@ pub async fn check(draft: &Draft) -> Result<Vec<Diagnostic>, engine::Error> {
             mistakes.extend(release::check(&session, &draft.derived, declared).await);
         }
     }
+    mistakes.extend(stale::check(draft).await);
     mistakes.sort_by(|left, right| {
         (&left.file, left.span.start, &left.message).cmp(&(
             &right.file,

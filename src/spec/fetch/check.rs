@@ -30,7 +30,11 @@ fn check_reading(
         }
         (None, Some(query)) if !is_select(query) => {
             let message = "`query` is no `select`".to_owned();
-            findings.push(finding("query", message, "begin it with `select` or `with`"));
+            findings.push(finding(
+                "query",
+                message,
+                "begin it with `select` or `with`",
+            ));
         }
         (Some(_), None) | (None, Some(_)) => {}
     }
@@ -124,7 +128,8 @@ impl Servers {
                 Fetch::Files(_) | Fetch::Rest(_) | Fetch::Sqlite(_) => None,
             };
             if let Some(protocol) = lacks {
-                let message = format!("table `{name}` is fetched from a server that is not declared");
+                let message =
+                    format!("table `{name}` is fetched from a server that is not declared");
                 let help = format!("declare it under `[server.{protocol}]`");
                 findings.push((format!("tables.{name}"), finding(protocol, message, &help)));
             }
@@ -135,9 +140,9 @@ impl Servers {
         if self.sftp.is_some() && !uses_sftp {
             findings.push(("server".to_owned(), unused("sftp")));
         }
-        let of_postgres = self.postgres.iter().flat_map(|server| server.check());
+        let of_postgres = self.postgres.iter().flat_map(PostgresServer::check);
         findings.extend(of_postgres.map(|found| ("server.postgres".to_owned(), found)));
-        let of_sftp = self.sftp.iter().flat_map(|server| server.check());
+        let of_sftp = self.sftp.iter().flat_map(SftpServer::check);
         findings.extend(of_sftp.map(|found| ("server.sftp".to_owned(), found)));
         findings
     }
@@ -172,7 +177,11 @@ impl PostgresServer {
         }
         if self.ca.is_some() && (self.tls != TlsMode::Verify || is_socket) {
             let message = "`ca` is declared, but certificates are not verified".to_owned();
-            findings.push(finding("ca", message, "set `tls = \"verify\"`, or remove `ca`"));
+            findings.push(finding(
+                "ca",
+                message,
+                "set `tls = \"verify\"`, or remove `ca`",
+            ));
         }
         if self.statement_timeout < self.connect_timeout {
             let message = "`statement_timeout` is shorter than `connect_timeout`".to_owned();
@@ -217,7 +226,10 @@ mod tests {
         let of_tables = tables.flat_map(|(name, table)| check_table(name, table));
         let of_servers = source.server.check(source.tables.iter());
         let of_servers = of_servers.into_iter().map(|(_, found)| found);
-        of_tables.chain(of_servers).map(|found| found.message).collect()
+        of_tables
+            .chain(of_servers)
+            .map(|found| found.message)
+            .collect()
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use object_store::ClientConfigKey;
 use object_store::ObjectStoreScheme;
 use object_store::aws::AmazonS3ConfigKey;
 use object_store::azure::AzureConfigKey;
 use object_store::gcp::GoogleConfigKey;
-use object_store::ClientConfigKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
@@ -149,6 +149,9 @@ mod tests {
         assert!(!format!("{found:?}").contains("hunter2"));
         assert_eq!(messages("url = \"ftp://x/y.csv\"").len(), 1);
         assert_eq!(messages("url = \"a/*/b.csv\"").len(), 1);
-        assert_eq!(messages("url = \"a.csv\"\noptions = { region = \"x\" }").len(), 1);
+        assert_eq!(
+            messages("url = \"a.csv\"\noptions = { region = \"x\" }").len(),
+            1
+        );
     }
 }

@@ -20,8 +20,8 @@ use super::source_check::{Finding, finding};
 pub use files::Files;
 pub(crate) use files::check_options;
 pub use rest::{
-    ApiKey, Auth, Basic, Bearer, ByCursor, ByNumber, ByOffset, ClientIn, Limits, LinkIn,
-    Oauth2, Paging, Rest, Since, Total, Verify,
+    ApiKey, Auth, Basic, Bearer, ByCursor, ByNumber, ByOffset, ClientIn, Limits, LinkIn, Oauth2,
+    Paging, Rest, Since, Total, Verify,
 };
 pub use span::Span;
 

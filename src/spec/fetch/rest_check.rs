@@ -85,16 +85,23 @@ fn url_is_web(rest: &Rest) -> Option<Finding> {
         Some(Auth::Oauth2(client)) => Some(&client.token_url),
         _ => None,
     };
-    [Some(&rest.url), token].into_iter().flatten().find_map(|address| {
-        let Some(url) = web(address) else {
-            let message = format!("`{address}` is no address of the web");
-            return Some(finding(address, message, "use `https://…`"));
-        };
-        (url.password().is_some() || !url.username().is_empty()).then(|| {
-            let help = "declare user and password as `auth.basic`";
-            finding("url", "the address has a user or a password written down".to_owned(), help)
+    [Some(&rest.url), token]
+        .into_iter()
+        .flatten()
+        .find_map(|address| {
+            let Some(url) = web(address) else {
+                let message = format!("`{address}` is no address of the web");
+                return Some(finding(address, message, "use `https://…`"));
+            };
+            (url.password().is_some() || !url.username().is_empty()).then(|| {
+                let help = "declare user and password as `auth.basic`";
+                finding(
+                    "url",
+                    "the address has a user or a password written down".to_owned(),
+                    help,
+                )
+            })
         })
-    })
 }
 
 /// Secrets go over an encrypted connection, or stay on this machine.
@@ -107,7 +114,10 @@ fn secrets_travel_encrypted(rest: &Rest) -> Option<Finding> {
     let is_open = |address: &&String| {
         web(address).is_some_and(|url| url.scheme() == "http" && !is_loopback(&url))
     };
-    let open = [Some(&rest.url), token].into_iter().flatten().find(is_open)?;
+    let open = [Some(&rest.url), token]
+        .into_iter()
+        .flatten()
+        .find(is_open)?;
     let message = format!("`{open}` would send a secret over a connection anyone can read");
     Some(finding(open, message, "use `https://`"))
 }
@@ -167,7 +177,12 @@ fn parameters_differ(rest: &Rest) -> Option<Finding> {
         Some(Paging::Cursor(by)) => Some(by.param.as_str()),
         Some(Paging::Link(_)) | None => None,
     });
-    names.extend(rest.page.as_ref().and_then(Paging::size).map(|(name, _)| name));
+    names.extend(
+        rest.page
+            .as_ref()
+            .and_then(Paging::size)
+            .map(|(name, _)| name),
+    );
     if let Some(since) = &rest.since {
         names.push(&since.param);
         names.extend(since.until.as_deref());
@@ -201,7 +216,9 @@ fn since_has_sense(rest: &Rest) -> Option<Finding> {
 fn format_is_pattern(rest: &Rest) -> Option<Finding> {
     let format = rest.since.as_ref()?.format.as_ref()?;
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
-    let has_time = items.iter().any(|item| matches!(item, Item::Numeric(..) | Item::Fixed(_)));
+    let has_time = items
+        .iter()
+        .any(|item| matches!(item, Item::Numeric(..) | Item::Fixed(_)));
     let is_wrong = items.iter().any(|item| matches!(item, Item::Error)) || !has_time;
     is_wrong.then(|| {
         let message = format!("`{format}` is no pattern of a moment");
@@ -219,7 +236,10 @@ fn limits_let_through(rest: &Rest) -> Option<Finding> {
         ("max_response_mib", limits.max_response_mib == 0),
         ("max_attempts", limits.max_attempts == 0),
         ("request_timeout", limits.request_timeout == zero),
-        ("total_timeout", limits.total_timeout < limits.request_timeout),
+        (
+            "total_timeout",
+            limits.total_timeout < limits.request_timeout,
+        ),
     ];
     let (name, _) = numbers.into_iter().find(|(_, is_wrong)| *is_wrong)?;
     let message = format!("`{name}` lets no request through");
@@ -257,7 +277,10 @@ mod tests {
     fn nonsense_is_found_and_no_secret_is_repeated() {
         for (nonsense, said) in [
             ("url = \"ftp://x/y\"", "no address of the web"),
-            ("url = \"https://u:hunter2@x.example.org/\"", "a password written down"),
+            (
+                "url = \"https://u:hunter2@x.example.org/\"",
+                "a password written down",
+            ),
             ("url = \"https://x.example.org/?a=b\"", "holds a query"),
             (
                 "url = \"http://x.example.org/\"\nauth.bearer = { token = \"env:T\" }",

@@ -82,7 +82,9 @@ impl TryFrom<String> for Pin {
 
     fn try_from(text: String) -> Result<Self, String> {
         let pin = Self(text.trim().to_owned());
-        let is_key = pin.public_key().is_some_and(|key| key.split(' ').count() > 1);
+        let is_key = pin
+            .public_key()
+            .is_some_and(|key| key.split(' ').count() > 1);
         let fingerprint = pin.0.strip_prefix("SHA256:");
         let is_fingerprint = fingerprint.is_some_and(|digits| {
             let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';

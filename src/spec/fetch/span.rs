@@ -87,7 +87,17 @@ mod tests {
         }
         let short = Span::try_from("500ms".to_owned()).unwrap();
         assert_eq!(short.to_string(), "500ms");
-        for bad in ["", "d", "2", "-1d", "2w", "1.5h", "99999999999d", "2dd", "ms"] {
+        for bad in [
+            "",
+            "d",
+            "2",
+            "-1d",
+            "2w",
+            "1.5h",
+            "99999999999d",
+            "2dd",
+            "ms",
+        ] {
             assert!(Span::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

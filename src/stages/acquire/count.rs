@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::delimited::LineCount;
+use crate::canon::contain::contained;
 use crate::canon::page::{self, Bytestream};
 use crate::canon::workbook::header::{self, HeaderPlace};
 use crate::canon::workbook::{Sheet, Workbook};
@@ -132,12 +133,13 @@ pub(crate) fn count_page(table: &TableSpec, page: Bytestream) -> Counted {
 
 /// Records of a page that was read whole.
 fn count_bytes(table: &TableSpec, bytes: &[u8]) -> Counted {
-    let count = match &table.format {
+    let count = contained(|| match &table.format {
         Format::Parquet(_) => count_parquet(bytes),
         Format::Arrow(_) => count_arrow(bytes),
         Format::Sheet(options) => count_sheet(table, options, bytes),
         Format::Csv(_) | Format::Ndjson(_) | Format::Json(_) => unverified("not counted whole"),
-    };
+    });
+    let count = count.unwrap_or_else(|| unverified("its reader gave up on the page"));
     Counted::by_bytes(count.into_result())
 }
 

@@ -49,15 +49,43 @@ impl LineCount {
 
     /// Looks at some more bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            rest = after;
             if self.n_titles > 0 {
                 self.n_titles -= u32::from(*byte == b'\n');
                 continue;
             }
-            let next = next_scan(self.scan, *byte, self.marks);
-            let is_end = next == Scan::Record && self.scan != Scan::Record;
-            self.n_records += u64::from(is_end && self.scan != Scan::Comment);
-            self.scan = next;
+            self.step(*byte);
+            let (dull, after) = rest.split_at(self.n_dull(rest));
+            self.pass_over(dull);
+            rest = after;
+        }
+    }
+
+    /// Looks at one byte.
+    fn step(&mut self, byte: u8) {
+        let next = next_scan(self.scan, byte, self.marks);
+        let is_end = next == Scan::Record && self.scan != Scan::Record;
+        self.n_records += u64::from(is_end && self.scan != Scan::Comment);
+        self.scan = next;
+    }
+
+    /// How many bytes come first that open, close or end nothing.
+    fn n_dull(&self, bytes: &[u8]) -> usize {
+        let quote = self.marks.quote.unwrap_or(b'\n');
+        match self.scan {
+            Scan::Plain | Scan::Field => first_of(bytes, [b'\n', b'\r', quote]),
+            Scan::Quoted => first_of(bytes, [quote, quote, self.marks.escape.unwrap_or(quote)]),
+            Scan::Comment => first_of(bytes, [b'\n', b'\r', b'\r']),
+            Scan::Record | Scan::Escaped | Scan::Closing => 0,
+        }
+    }
+
+    /// Passes over such bytes: outside of quotes the last one says whether a field begins.
+    fn pass_over(&mut self, dull: &[u8]) {
+        if let (Scan::Plain | Scan::Field, Some(last)) = (self.scan, dull.last()) {
+            self.scan = next_scan(Scan::Plain, *last, self.marks);
         }
     }
 
@@ -74,6 +102,27 @@ impl LineCount {
     }
 }
 
+/// Bytes before the first of some marks, found eight at a time: a byte is zero after the mark was
+/// taken from it by exclusive or, and only then does taking one from it borrow.
+fn first_of(bytes: &[u8], marks: [u8; 3]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let spread = marks.map(|mark| u64::from(mark) * ONES);
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = spread.iter().fold(0, |found, mark| {
+            let other = word ^ mark;
+            found | (other.wrapping_sub(ONES) & !other & TOPS)
+        });
+        if found != 0 {
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let in_tail = tail.iter().position(|byte| marks.contains(byte));
+    in_tail.map_or(bytes.len(), |place| words.len() * 8 + place)
+}
+
 /// Where a scan stands after one more byte.
 fn next_scan(scan: Scan, byte: u8, marks: CsvMarks) -> Scan {
     let is_line_end = byte == b'\n' || byte == b'\r';
@@ -82,7 +131,7 @@ fn next_scan(scan: Scan, byte: u8, marks: CsvMarks) -> Scan {
         Scan::Quoted if marks.escape == Some(byte) => Scan::Escaped,
         Scan::Quoted if is_quote => Scan::Closing,
         Scan::Quoted | Scan::Escaped => Scan::Quoted,
-        Scan::Comment if is_line_end => Scan::Record,
+        Scan::Comment if byte == b'\n' => Scan::Record,
         Scan::Comment => Scan::Comment,
         Scan::Record if marks.comment == Some(byte) => Scan::Comment,
         Scan::Closing | Scan::Record | Scan::Field if is_quote => Scan::Quoted,
@@ -95,12 +144,49 @@ fn next_scan(scan: Scan, byte: u8, marks: CsvMarks) -> Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn passing_over_bytes_counts_like_looking_at_each(
+            text in "[ab;,\"'\\\\#\r\n]{0,200}",
+            piece in 1_usize..40,
+            toml in prop::sample::select(vec![
+                "delimiter = ';'",
+                "comment = '#'",
+                "quote = 'none'",
+                "quote = 'single'",
+                "escape = '\\'",
+                "header_row = 2",
+            ]),
+        ) {
+            let options: CsvFormat = toml::from_str(toml).unwrap();
+            let mut fast = LineCount::new(&options).unwrap();
+            text.as_bytes().chunks(piece).for_each(|piece| fast.feed(piece));
+            let mut slow = LineCount::new(&options).unwrap();
+            let titles = slow.n_titles as usize;
+            let lines = text.split_inclusive('\n').skip(titles);
+            lines.flat_map(str::bytes).for_each(|byte| slow.step(byte));
+            prop_assert_eq!(fast.finish(), slow.finish());
+        }
+
+        #[test]
+        fn the_first_mark_is_found_wherever_it_is(
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            marks in any::<[u8; 3]>(),
+        ) {
+            let place = bytes.iter().position(|byte| marks.contains(byte));
+            prop_assert_eq!(first_of(&bytes, marks), place.unwrap_or(bytes.len()));
+        }
+    }
 
     /// Counts text by settings written in TOML.
     fn count(toml: &str, text: &str) -> Count {
         let options: CsvFormat = toml::from_str(toml).unwrap();
         let mut count = LineCount::new(&options).unwrap();
-        text.as_bytes().chunks(3).for_each(|piece| count.feed(piece));
+        text.as_bytes()
+            .chunks(3)
+            .for_each(|piece| count.feed(piece));
         count.finish()
     }
 

@@ -132,11 +132,9 @@ impl Error {
             // The next reading may meet a quiet moment, or an unbroken connection.
             Self::Cut { .. } | Self::Changed { .. } | Self::BrokenOff { .. } => Remedy::Page,
             Self::Http(error) => error.remedy(),
-            // A snapshot that is lost is lost for all tables.
-            Self::Postgres(error) if error.is_lost_snapshot() => Remedy::Source,
-            Self::Sqlite(error) if error.is_lost_snapshot() => Remedy::Source,
-            Self::Sftp(error) if error.is_broken_page() => Remedy::Page,
-            Self::Postgres(_) | Self::Sqlite(_) | Self::Sftp(_) => Remedy::None,
+            Self::Postgres(error) => error.remedy(),
+            Self::Sqlite(error) => error.remedy(),
+            Self::Sftp(error) => error.remedy(),
             // Stores repeat a request themselves. A wrong address, a missing secret and a full disk
             // stay as they are.
             Self::Fetch { .. }

@@ -89,9 +89,7 @@ impl Taking {
             n_bytes: 0,
             senders: [to_hash, to_count],
             hash: spawn_blocking(move || hash(hashed)),
-            count: spawn_blocking(move || {
-                count_page(&table, Box::new(Fed::new(next_of(counted))))
-            }),
+            count: spawn_blocking(move || count_page(&table, Box::new(Fed::new(next_of(counted))))),
         }
     }
 
@@ -110,9 +108,10 @@ impl Taking {
     async fn end(self) -> Result<Kept, Error> {
         drop(self.senders);
         let sha256 = self.hash.await.map_err(stopped)?;
-        let counted = self.count.await.unwrap_or_else(|error| {
-            Counted::unknown(format!("the count stopped: {error}"))
-        });
+        let counted = self
+            .count
+            .await
+            .unwrap_or_else(|error| Counted::unknown(format!("the count stopped: {error}")));
         self.arriving.keep(&sha256).await?;
         Ok(Kept {
             sha256,

@@ -27,7 +27,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::lake::pages::Holding;
 
-mod count;
+pub(crate) mod count;
 mod delimited;
 mod error;
 mod keep;

@@ -89,7 +89,11 @@ impl Pass<'_> {
         let brought = loop {
             match self.pages(&request, shared).await {
                 Err(error) if is_worth(&error, n_passes) => {
-                    tracing::warn!(platform = self.platform, table = self.table, "begun anew: {error}");
+                    tracing::warn!(
+                        platform = self.platform,
+                        table = self.table,
+                        "begun anew: {error}"
+                    );
                     again_wait(n_passes).await;
                     n_passes += 1;
                 }
@@ -100,7 +104,9 @@ impl Pass<'_> {
         report.n_unchanged += brought.pages.len() as u64 - brought.n_fetched;
         report.n_bytes += brought.n_bytes;
         if let (Some(cursor), None) = (&brought.ended.cursor, self.window) {
-            holding.cursors.insert(self.table.to_owned(), cursor.clone());
+            holding
+                .cursors
+                .insert(self.table.to_owned(), cursor.clone());
         }
         holding.pages = others;
         holding.pages.extend(self.current(mine, brought));
@@ -131,7 +137,10 @@ impl Pass<'_> {
         let (mut pages, mut counts) = (Vec::new(), Vec::new());
         let (mut n_fetched, mut n_bytes) = (0, 0);
         while let Some(arrived) = transport.next().await? {
-            let known = request.known.iter().find(|page| page.url == arrived.address);
+            let known = request
+                .known
+                .iter()
+                .find(|page| page.url == arrived.address);
             let (page, counted) = self.take(request, transport, arrived, known).await?;
             n_fetched += u64::from(counted.is_some());
             n_bytes += counted.as_ref().map_or(0, |_| page.n_bytes);
@@ -295,7 +304,10 @@ fn apportioned(brought: Brought) -> Vec<Page> {
         _ => None,
     });
     let claims: Vec<Option<u64>> = claims.collect();
-    let seen = brought.counted.iter().map(|counted| counted.as_ref()?.seen());
+    let seen = brought
+        .counted
+        .iter()
+        .map(|counted| counted.as_ref()?.seen());
     let seen: Vec<Option<u64>> = seen.collect();
     let mut pages = brought.pages;
     let Some(claimed) = claims.first().copied().flatten() else {
@@ -319,7 +331,8 @@ fn apportioned(brought: Brought) -> Vec<Page> {
         (_, _) => {
             for page in &mut pages {
                 page.n_records = None;
-                page.note = Some("the platform's count cannot be compared with the pages".to_owned());
+                page.note =
+                    Some("the platform's count cannot be compared with the pages".to_owned());
             }
         }
     }
@@ -387,10 +400,30 @@ mod tests {
     fn a_part_without_records_or_with_the_same_pages_is_nothing_new() {
         let first = brought(None, &[3, 2]);
         assert!(!is_nothing_new(&[], &first, Role::Increment));
-        assert!(is_nothing_new(&first.pages, &brought(None, &[3, 2]), Role::Increment));
-        assert!(!is_nothing_new(&first.pages, &brought(None, &[3, 1]), Role::Increment));
-        assert!(!is_nothing_new(&first.pages, &brought(None, &[3, 2]), Role::Backfill));
-        assert!(is_nothing_new(&first.pages, &brought(Some(0), &[0]), Role::Increment));
-        assert!(!is_nothing_new(&first.pages, &brought(Some(1), &[0]), Role::Increment));
+        assert!(is_nothing_new(
+            &first.pages,
+            &brought(None, &[3, 2]),
+            Role::Increment
+        ));
+        assert!(!is_nothing_new(
+            &first.pages,
+            &brought(None, &[3, 1]),
+            Role::Increment
+        ));
+        assert!(!is_nothing_new(
+            &first.pages,
+            &brought(None, &[3, 2]),
+            Role::Backfill
+        ));
+        assert!(is_nothing_new(
+            &first.pages,
+            &brought(Some(0), &[0]),
+            Role::Increment
+        ));
+        assert!(!is_nothing_new(
+            &first.pages,
+            &brought(Some(1), &[0]),
+            Role::Increment
+        ));
     }
 }

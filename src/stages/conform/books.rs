@@ -84,11 +84,7 @@ impl BookLine {
     /// All rows and how many were rejected.
     pub(crate) fn tally(&self) -> Tally {
         Tally {
-            n_rows: self.accepted
-                + self.rejected
-                + self.duplicate
-                + self.superseded
-                + self.erased,
+            n_rows: self.accepted + self.rejected + self.duplicate + self.superseded + self.erased,
             n_rejected: self.rejected,
         }
     }
@@ -257,7 +253,7 @@ pub(super) async fn commit_rejects(
 }
 
 /// Writes the rows of one scope aside.
-async fn write(
+pub(super) async fn write(
     cx: &Context,
     table: &str,
     scope: Scope,
@@ -275,7 +271,7 @@ async fn write(
 }
 
 /// Makes written scopes visible, and takes out others.
-async fn commit(
+pub(super) async fn commit(
     cx: &Context,
     table: &str,
     schema: SchemaRef,

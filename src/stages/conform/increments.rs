@@ -24,6 +24,7 @@ use crate::lake::scope::Aside;
 use crate::lake::{File, Lake, Zone};
 use crate::spec::commons::Commons;
 use crate::spec::format::CountOf;
+use crate::spec::limits::Limits;
 use crate::spec::secret::Secrets;
 
 /// The trial platform.
@@ -114,7 +115,7 @@ impl Trial {
             )
         };
         let tables: String = TABLES.into_iter().map(table).collect();
-        let title = "title = { it = 'Prova', en = 'Trial' }\n";
+        let title = "title = { it = 'Prova', en = 'Trial' }\nlimits.max_rejected_pct = 100.0\n";
         write("pipelines/sources/prova.toml", &format!("{title}{tables}"));
         write("antenne.toml", SETTINGS);
         write("reference/tables.toml", REFERENCE);
@@ -458,6 +459,8 @@ async fn refuse_only(trial: &Trial) {
         platform: PLATFORM,
         comuni: &comuni,
         reference: &reference,
+        limits: &Limits::default(),
+        dropped: &[],
     };
     let spec = &cx.commons.sources[PLATFORM].spec;
     let read = reader.read_tables(spec, &trial.pages, &ledger).await;

@@ -12,6 +12,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use super::Error;
+use super::drift::{self, PageFields};
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
@@ -22,7 +23,7 @@ use crate::canon::page;
 use crate::lake::pages::Page;
 use crate::lake::scope::Aside;
 use crate::lake::{File, Scope, Snapshot, Statistics, Target, WHOLE, WrittenScope, Zone};
-use crate::spec::source::Delivery;
+use crate::spec::source::{Delivery, TableSpec};
 
 /// Files a part may have before new rows are written together with those of earlier runs.
 const MOST_FILES: usize = 16;
@@ -42,6 +43,8 @@ pub(super) struct Taken {
     pub(super) moves: Moves,
     /// Refused rows.
     pub(super) rejects: Vec<Reject>,
+    /// What the pages told of their fields.
+    pub(super) fields: Vec<PageFields>,
     /// Parts that were written, and what stands beside them.
     pub(super) scopes: Vec<WrittenScope>,
     /// Scopes that hold nothing any more.
@@ -52,6 +55,14 @@ pub(super) struct Taken {
     pub(super) n_pages_read: u64,
     /// Bytes of these pages and of the files that were held.
     pub(super) n_bytes_read: u64,
+}
+
+/// What became of an attempt to take pages in.
+pub(super) enum Attempted {
+    /// Their rows are written.
+    Taken(Box<Taken>),
+    /// Nothing is written: columns came that are to be kept, so that all is read by this contract.
+    Wider(TableSpec),
 }
 
 impl Held<'_> {
@@ -73,7 +84,7 @@ pub(super) async fn take_pages(
     job: Job<'_>,
     held: Held<'_>,
     state: &TableState,
-) -> Result<Taken, Error> {
+) -> Result<Attempted, Error> {
     let intake = TableIntake::new(
         TableRef {
             platform: reader.platform,
@@ -87,12 +98,20 @@ pub(super) async fn take_pages(
         job,
         held,
         intake: intake.map_err(|source| typed_error(job, source))?,
+        fields: Vec::new(),
         n_bytes_read: 0,
     };
+    taking.intake.correct_by(job.corrections);
     taking.push_pages().await?;
+    let unknown = taking.fields.iter().flat_map(|page| page.unknown.clone());
+    let wider = drift::evolved(job.spec, unknown);
+    if wider.columns.len() > job.spec.columns.len() {
+        return Ok(Attempted::Wider(wider));
+    }
     let touched = taking.touched();
     let known = taking.hold(&touched).await?;
-    taking.finish(&touched, known, state).await
+    let taken = taking.finish(&touched, known, state).await?;
+    Ok(Attempted::Taken(Box::new(taken)))
 }
 
 /// What an intake works with.
@@ -116,7 +135,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
 }
 
 /// Does work that takes long, while the runtime's other work goes on on other threads.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => block_in_place(work),
         _ => work(),
@@ -146,6 +165,8 @@ struct Taking<'a> {
     held: Held<'a>,
     /// Judges and settles the rows.
     intake: TableIntake<'a>,
+    /// What the pages told of their fields.
+    fields: Vec<PageFields>,
     /// Bytes read so far.
     n_bytes_read: u64,
 }
@@ -164,11 +185,17 @@ impl Taking<'_> {
             };
             let intake = &mut self.intake;
             let read = blocking(|| intake.push_page(place, bytes));
-            read.map_err(|source| Error::Page {
+            let read = read.map_err(|source| Error::Page {
                 table: job.name.to_owned(),
                 url: page.url.clone(),
                 source: Box::new(source),
             })?;
+            self.fields.push(PageFields {
+                url: page.url.clone(),
+                n_rows: read.n_rows,
+                missing: read.missing_fields,
+                unknown: read.unknown_fields,
+            });
             self.n_bytes_read += page.n_bytes;
             let n_records = page.n_records.unwrap_or_default();
             self.reader.cx.progress.advance(n_records, page.n_bytes);
@@ -180,7 +207,9 @@ impl Taking<'_> {
     async fn open_page(&self, from: &Page) -> Result<Box<dyn Read + Send>, Error> {
         let lake = &self.reader.cx.lake;
         let kept = lake.page_reader(self.reader.platform, self.job.table, &from.sha256);
-        let opened = page::open(kept.await?, self.job.spec.format.wrapping());
+        let kept = kept.await?;
+        // Opening reads the first bytes.
+        let opened = blocking(|| page::open(kept, self.job.spec.format.wrapping()));
         let opened = opened.map_err(|source| Error::Compressed {
             table: self.job.name.to_owned(),
             url: from.url.clone(),
@@ -305,6 +334,7 @@ impl Taking<'_> {
             books: settled.books,
             moves: settled.moves,
             rejects: settled.rejects,
+            fields: self.fields,
             scopes,
             n_parts: parts.len() as u64,
             n_pages_read: u64::from(n_new),
@@ -435,6 +465,7 @@ impl Taken {
             books: Books::default(),
             moves: Moves::default(),
             rejects: Vec::new(),
+            fields: Vec::new(),
             scopes: Vec::new(),
             dropped: Vec::new(),
             n_parts: table.map_or(0, |table| table.scopes().len() as u64),

@@ -21,11 +21,14 @@ use crate::canon::page;
 use crate::context::Context;
 use crate::context::tables;
 use crate::engine;
-use crate::lake;
+use crate::lake::{self, WrittenScope};
 
 pub(crate) use typed::SCRATCH_FOLDER;
 
 mod books;
+pub(crate) mod corrections;
+pub mod drift;
+pub mod findings;
 pub(crate) mod formats;
 mod intake;
 mod mapping;
@@ -34,9 +37,12 @@ mod rowwise;
 mod source_tables;
 mod state;
 pub(crate) mod typed;
+mod verdict;
 
 pub use books::{BookLine, Closed};
 use books::{Ledger, commit_rejects};
+use drift::Drift;
+use findings::{Notebook, commit_flags};
 pub use mapping::MappingReport;
 pub(crate) use mapping::missing_columns;
 pub use source_tables::TableReport;
@@ -77,6 +83,12 @@ pub enum Error {
         /// Why not.
         #[source]
         source: Box<page::Error>,
+    },
+    /// A source is over a limit, changed a frozen column, or has a stale correction.
+    #[error("nothing new of it becomes visible: {}", reasons.join("; "))]
+    Stopped {
+        /// Why, table by table.
+        reasons: Vec<String>,
     },
     /// The typed rows do not make a table.
     #[error("source table `{table}` cannot be built")]
@@ -144,6 +156,8 @@ pub struct Report {
     pub mappings: Vec<MappingReport>,
     /// Platforms that failed, with the reason; the others went on.
     pub failed: BTreeMap<String, Error>,
+    /// Every change of columns that is known.
+    pub drift: Vec<Drift>,
 }
 
 /// Conforms the platforms named.
@@ -154,6 +168,8 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
     let pages = cx.lake.current_pages().await?;
     let (comuni, reference) = comune_index(cx)?;
     let mut ledger = Ledger::load(cx).await?;
+    let mut notebook = Notebook::load(cx).await?;
+    let dropped = rejects::dropped(cx).await?;
     let mut report = Report::default();
     let mut waiting = Vec::new();
     for platform in platforms {
@@ -165,37 +181,62 @@ pub async fn conform(cx: &Context, platforms: &[String]) -> Result<Report, Error
             platform,
             comuni: &comuni,
             reference: &reference,
+            limits: &source.spec.limits,
+            dropped: &dropped,
         };
         let pages = pages.get(platform).map_or(&[][..], Vec::as_slice);
-        match reader.read_tables(&source.spec, pages, &ledger).await {
-            Ok(tables) => {
-                for read in tables {
-                    let name = format!("{platform}__{}", read.report.table);
-                    ledger.record(&name, &read.fingerprint, read.line);
-                    report.tables.push(read.report);
-                    waiting.extend(read.pending);
-                }
-            }
+        let read = match reader.read_tables(&source.spec, pages, &ledger).await {
+            Ok(read) => read,
             Err(error) => {
                 report.failed.insert(platform.clone(), error);
+                continue;
+            }
+        };
+        let reasons: Vec<String> = read.iter().flat_map(|read| read.reasons.clone()).collect();
+        for read in read {
+            let name = format!("{platform}__{}", read.report.table);
+            notebook.record(&name, read.findings);
+            if reasons.is_empty() {
+                ledger.record(&name, &read.fingerprint, read.line);
+                report.tables.push(read.report);
+                waiting.extend(read.pending);
             }
         }
+        if !reasons.is_empty() {
+            let stopped = Error::Stopped { reasons };
+            report.failed.insert(platform.clone(), stopped);
+        }
     }
-    make_visible(cx, waiting).await?;
+    make_visible(cx, waiting, &notebook).await?;
     ledger.commit(cx).await?;
+    notebook.commit(cx).await?;
+    report.drift = notebook.into_drift();
     report.mappings = mapping::map_all(cx, platforms, &mut report.failed).await?;
     report.books = ledger.into_lines();
     Ok(report)
 }
 
-/// Makes what was read visible: refused rows first, then each table with its note.
-async fn make_visible(cx: &Context, mut waiting: Vec<Pending>) -> Result<(), Error> {
+/// Makes what was read visible: refused and marked rows first, then each table with its note.
+async fn make_visible(
+    cx: &Context,
+    mut waiting: Vec<Pending>,
+    notebook: &Notebook,
+) -> Result<(), Error> {
     let (mut scopes, mut dropped) = (Vec::new(), Vec::new());
+    let (mut flags, mut flags_dropped) = (Vec::new(), Vec::new());
     for pending in &mut waiting {
         scopes.extend(pending.rejects.take());
         dropped.append(&mut pending.rejects_dropped);
+        if pending.is_rebuilt() {
+            flags_dropped.extend(notebook.flags_of(&pending.name));
+        }
+        flags.extend(pending.flags.take());
     }
+    let is_written =
+        |name: &String| flags.iter().any(|flag: &WrittenScope| flag.scope.name == *name);
+    flags_dropped.retain(|name| !is_written(name));
     commit_rejects(cx, scopes, dropped).await?;
+    commit_flags(cx, flags, flags_dropped).await?;
     for pending in waiting {
         pending.commit(cx).await?;
     }
@@ -208,6 +249,14 @@ async fn make_visible(cx: &Context, mut waiting: Vec<Pending>) -> Result<(), Err
 /// When the lake cannot be read.
 pub async fn books(cx: &Context) -> Result<Vec<BookLine>, Error> {
     Ok(Ledger::load(cx).await?.into_lines())
+}
+
+/// Every change of columns that is known, without conforming anything.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn known_drift(cx: &Context) -> Result<Vec<Drift>, Error> {
+    Ok(Notebook::load(cx).await?.into_drift())
 }
 
 /// The reference list of comuni and the hash of its file.

@@ -7,22 +7,21 @@
 //! rule [`DROPPED_BY_OPERATOR`], whatever the contract says later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::findings::{FINDINGS, STOPPED_REJECT};
 use super::formats::{self, Kinds, RawRow, Record};
-use crate::canon::cells::{count_at, counts, texts};
+use super::intake::blocking;
+use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::canon::page;
 use crate::context::Context;
 use crate::lake::Zone;
 use crate::spec::source::TableSpec;
-
-/// The most bytes of a page that are held in memory to show a place in it.
-const MAX_READ: u64 = 4 << 30;
 
 /// Name of the table of rejected rows.
 const REJECTS: &str = "rejects";
@@ -69,6 +68,8 @@ pub struct RejectPlace {
     pub place: u64,
     /// Whether the operator dropped it.
     pub dropped: bool,
+    /// Whether it was rejected in an attempt that was stopped, so that nothing of it is visible.
+    pub stopped: bool,
 }
 
 /// Rejects of one table, rule and column.
@@ -86,6 +87,8 @@ pub struct RejectGroup {
     pub n_rows: u64,
     /// Rows of them that the operator dropped.
     pub n_dropped: u64,
+    /// Rows of them rejected in an attempt that was stopped.
+    pub n_stopped: u64,
 }
 
 /// A row that the operator dropped.
@@ -129,9 +132,6 @@ impl Filter {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn places(cx: &Context, filter: &Filter) -> Result<Vec<RejectPlace>, Error> {
-    let Some(snapshot) = cx.lake.snapshot(Zone::Conformed, REJECTS).await? else {
-        return Ok(Vec::new());
-    };
     let dropped = dropped(cx).await?;
     let dropped: BTreeSet<(&str, u64)> = dropped
         .iter()
@@ -139,32 +139,67 @@ pub async fn places(cx: &Context, filter: &Filter) -> Result<Vec<RejectPlace>, E
         .collect();
     let urls = addresses(cx).await?;
     let mut found = Vec::new();
-    for batch in cx
-        .lake
-        .read_all(Zone::Conformed, REJECTS, &snapshot)
-        .await?
-    {
-        let text = |name| texts(&batch, name).map_err(Error::Rejects);
-        let (platform, table) = (text("platform")?, text("source_table")?);
-        let (sha, rule, field) = (text("page_sha256")?, text("rule")?, text("field")?);
-        let place = counts(&batch, "place").map_err(Error::Rejects)?;
-        for row in 0..batch.num_rows() {
-            let (sha, place) = (sha.value(row), count_at(place, row));
-            let reject = RejectPlace {
-                platform: platform.value(row).to_owned(),
-                table: table.value(row).to_owned(),
-                rule: rule.value(row).to_owned(),
-                field: field.value(row).to_owned(),
-                page: urls.get(sha).cloned(),
-                page_sha256: sha.to_owned(),
-                place,
-                dropped: rule.value(row) == DROPPED_BY_OPERATOR || dropped.contains(&(sha, place)),
+    for table in [REJECTS, FINDINGS] {
+        let Some(snapshot) = cx.lake.snapshot(Zone::Conformed, table).await? else {
+            continue;
+        };
+        for batch in cx.lake.read_all(Zone::Conformed, table, &snapshot).await? {
+            let rejects = match table {
+                FINDINGS => stopped_in(&batch),
+                _ => rejects_in(&batch),
             };
-            found.extend(filter.is_meant(&reject).then_some(reject));
+            found.extend(rejects.map_err(Error::Rejects)?);
         }
     }
+    for reject in &mut found {
+        let at = (reject.page_sha256.as_str(), reject.place);
+        reject.dropped = reject.rule == DROPPED_BY_OPERATOR || dropped.contains(&at);
+        reject.page = urls.get(&reject.page_sha256).cloned();
+    }
+    found.retain(|reject| filter.is_meant(reject));
     found.sort();
     Ok(found)
+}
+
+/// The rows of `conformed.rejects` in a batch.
+fn rejects_in(batch: &RecordBatch) -> Result<Vec<RejectPlace>, CellError> {
+    let text = |name| texts(batch, name);
+    let (platform, table) = (text("platform")?, text("source_table")?);
+    let (sha, rule, field) = (text("page_sha256")?, text("rule")?, text("field")?);
+    let place = counts(batch, "place")?;
+    let reject = |row| RejectPlace {
+        platform: platform.value(row).to_owned(),
+        table: table.value(row).to_owned(),
+        rule: rule.value(row).to_owned(),
+        field: field.value(row).to_owned(),
+        page: None,
+        page_sha256: sha.value(row).to_owned(),
+        place: count_at(place, row),
+        dropped: false,
+        stopped: false,
+    };
+    Ok((0..batch.num_rows()).map(reject).collect())
+}
+
+/// The rejects of stopped attempts in a batch of findings.
+fn stopped_in(batch: &RecordBatch) -> Result<Vec<RejectPlace>, CellError> {
+    let text = |name| texts(batch, name);
+    let (platform, table) = (text("platform")?, text("source_table")?);
+    let (sha, rule, field) = (text("page_sha256")?, text("rule")?, text("name")?);
+    let (kind, place) = (text("kind")?, counts(batch, "place")?);
+    let rows = (0..batch.num_rows()).filter(|row| kind.value(*row) == STOPPED_REJECT);
+    let reject = |row| RejectPlace {
+        platform: platform.value(row).to_owned(),
+        table: table.value(row).to_owned(),
+        rule: rule.value(row).to_owned(),
+        field: field.value(row).to_owned(),
+        page: None,
+        page_sha256: sha.value(row).to_owned(),
+        place: count_at(place, row),
+        dropped: false,
+        stopped: true,
+    };
+    Ok(rows.map(reject).collect())
 }
 
 /// Addresses of the listed pages by their SHA-256.
@@ -176,24 +211,24 @@ async fn addresses(cx: &Context) -> Result<BTreeMap<String, String>, Error> {
 
 /// How many rejects there are of each table, rule and column.
 pub fn groups(rejects: &[RejectPlace]) -> Vec<RejectGroup> {
-    let mut groups: BTreeMap<[&str; 4], (u64, u64)> = BTreeMap::new();
+    let mut groups: BTreeMap<[&str; 4], RejectGroup> = BTreeMap::new();
     for one in rejects {
         let key = [&one.platform, &one.table, &one.rule, &one.field];
-        let (n_rows, n_dropped) = groups.entry(key.map(String::as_str)).or_default();
-        *n_rows += 1;
-        *n_dropped += u64::from(one.dropped);
+        let group = groups.entry(key.map(String::as_str));
+        let group = group.or_insert_with(|| RejectGroup {
+            platform: one.platform.clone(),
+            table: one.table.clone(),
+            rule: one.rule.clone(),
+            field: one.field.clone(),
+            n_rows: 0,
+            n_dropped: 0,
+            n_stopped: 0,
+        });
+        group.n_rows += 1;
+        group.n_dropped += u64::from(one.dropped);
+        group.n_stopped += u64::from(one.stopped);
     }
-    let group = |([platform, table, rule, field], (n_rows, n_dropped)): ([&str; 4], (u64, u64))| {
-        RejectGroup {
-            platform: platform.to_owned(),
-            table: table.to_owned(),
-            rule: rule.to_owned(),
-            field: field.to_owned(),
-            n_rows,
-            n_dropped,
-        }
-    };
-    groups.into_iter().map(group).collect()
+    groups.into_values().collect()
 }
 
 /// Every row the operator dropped.
@@ -250,8 +285,11 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     };
     let name = format!("{}__{}", reject.platform, reject.table);
     let (platform, table) = (&reject.platform, &reject.table);
-    let kept = cx.lake.page(platform, table, &reject.page_sha256).await?;
-    let bytes = plain(spec, kept).map_err(|source| Error::Compressed {
+    let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
+    let kept = kept.await?;
+    // The reader blocks, so it is no business of the runtime's own threads.
+    let plain = blocking(|| plain(spec, kept));
+    let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
         source: Box::new(source),
@@ -263,9 +301,12 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     })
 }
 
-/// A page as its format reads it.
-fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
+/// Most bytes of a page that are read to show one of its rows.
+const MAX_READ: u64 = 4 << 30;
+
+/// A page without its envelope.
+pub(super) fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+    let opened = page::open(kept, spec.format.wrapping())?;
     let read = page::read_whole(opened.bytes, MAX_READ);
     read.map_err(|source| page::Error::Read { source })
 }
@@ -314,6 +355,7 @@ mod tests {
             page_sha256: "abc".to_owned(),
             place,
             dropped: false,
+            stopped: false,
         }
     }
 

@@ -21,14 +21,21 @@ use serde::Serialize;
 
 use super::Error;
 use super::books::{BookLine, Ledger, line_of, write_rejects};
-use super::intake::{Held, Taken, take_pages};
-use super::state::{Known, TableState, Work, hash_of, work};
+use super::corrections::Corrections;
+use super::drift::{self, Judged};
+use super::findings::{self, Findings};
+use super::intake::{Attempted, Held, Taken, take_pages};
+use super::rejects::Dropped;
+use super::state::{Account, Known, TableState, Work, hash_of, noted, work};
+use super::verdict::{Attempt, Verdict};
 use crate::canon::comune::ComuneIndex;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::context::{Action, Context, Total};
 use crate::lake::pages::Page;
 use crate::lake::scope;
 use crate::lake::{Scope, Snapshot, Statistics, TableCommit, WrittenScope, Zone};
+use crate::spec::corrections::Correction;
+use crate::spec::limits::Limits;
 use crate::spec::source::{SourceSpec, TableSpec};
 
 /// What was done for one source table.
@@ -67,6 +74,10 @@ pub(super) struct Pending {
     pub(super) rejects: Option<WrittenScope>,
     /// Scopes of refused rows that are no more.
     pub(super) rejects_dropped: Vec<String>,
+    /// Pages it stood for already.
+    n_known: usize,
+    /// Its rows with a mark, if there are new ones.
+    pub(super) flags: Option<WrittenScope>,
 }
 
 /// What became of a table.
@@ -76,6 +87,10 @@ pub(super) struct Read {
     pub(super) line: BookLine,
     /// What these were made from.
     pub(super) fingerprint: String,
+    /// What was found besides its rows.
+    pub(super) findings: Findings,
+    /// Why its source is stopped; empty if it is not.
+    pub(super) reasons: Vec<String>,
     /// Its rows, if there are new ones.
     pub(super) pending: Option<Pending>,
     /// The account.
@@ -93,6 +108,10 @@ pub(super) struct Reader<'a> {
     pub(super) comuni: &'a ComuneIndex,
     /// Hash of that list.
     pub(super) reference: &'a str,
+    /// Limits of the platform.
+    pub(super) limits: &'a Limits,
+    /// Rejects that the operator dropped.
+    pub(super) dropped: &'a [Dropped],
 }
 
 /// A table, its contract and its pages.
@@ -102,8 +121,12 @@ pub(super) struct Job<'a> {
     pub(super) name: &'a str,
     /// Table of the platform.
     pub(super) table: &'a str,
-    /// Contract.
+    /// Contract as declared.
+    pub(super) declared: &'a TableSpec,
+    /// Contract with the columns that are kept though they are not declared.
     pub(super) spec: &'a TableSpec,
+    /// Corrections of its rows.
+    pub(super) corrections: &'a Corrections,
     /// Pages, in the order of their addresses.
     pub(super) pages: &'a [&'a Page],
     /// How many of them the table stands for already.
@@ -130,45 +153,71 @@ impl Reader<'_> {
         for (table, spec) in &source.tables {
             let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
             let name = format!("{}__{table}", self.platform);
-            let job = Job {
-                name: &name,
-                table,
-                spec,
-                pages: &pages,
-                n_known: 0,
-            };
-            read.push(self.read_table(job, &ledger.rejects_of(&name)).await?);
+            let rejects = ledger.rejects_of(&name);
+            read.push(self.read_declared((&name, table), spec, &pages, &rejects).await?);
         }
         Ok(read)
     }
 
-    /// Reads what is new of a table.
+    /// Reads what is new of a table; all of it once more if columns came that are to be kept.
+    async fn read_declared(
+        &self,
+        (name, table): (&str, &str),
+        declared: &TableSpec,
+        pages: &[&Page],
+        rejects: &BTreeMap<String, String>,
+    ) -> Result<Read, Error> {
+        let before = self.cx.lake.snapshot(Zone::Source, name).await?;
+        let state = noted(before.as_ref());
+        let kept = state.iter().flat_map(|state| state.findings.kept_fields());
+        let mut spec = drift::evolved(declared, kept);
+        loop {
+            let corrections = self.corrections((table, &spec));
+            let job = Job {
+                name,
+                table,
+                declared,
+                spec: &spec,
+                corrections: &corrections,
+                pages,
+                n_known: 0,
+            };
+            match self.read_table(job, before.as_ref(), rejects).await? {
+                Ok(read) => return Ok(read),
+                Err(wider) => spec = wider,
+            }
+        }
+    }
+
+    /// Reads what is new of a table, or gives the wider contract that it must be read by.
     async fn read_table(
         &self,
         job: Job<'_>,
+        before: Option<&Snapshot>,
         rejects: &BTreeMap<String, String>,
-    ) -> Result<Read, Error> {
-        let contract = self.contract(job.spec);
-        let before = self.cx.lake.snapshot(Zone::Source, job.name).await?;
+    ) -> Result<Result<Read, TableSpec>, Error> {
+        let contract = self.contract(job);
         let next = |state: &TableState| rejects_scope(job.name, state.n_pages);
         let known = Known {
             contract: &contract,
             pages: job.pages,
             rejects,
         };
-        match work(before.as_ref(), &known, next) {
-            Work::Nothing(state) => Ok(Read {
+        match work(before, &known, next) {
+            Work::Nothing(state) => Ok(Ok(Read {
                 line: line_of(self.platform, job.table, job.pages, &state.account),
                 fingerprint: books_fingerprint(&state, job.pages),
-                report: self.report(job, &Taken::nothing(before.as_ref())),
+                report: self.report(job, &Taken::nothing(before)),
+                findings: state.findings,
+                reasons: Vec::new(),
                 pending: None,
-            }),
+            })),
             Work::Increment(state) => {
                 let job = Job {
                     n_known: state.n_pages,
                     ..job
                 };
-                self.take(job, before.as_ref(), state, rejects).await
+                self.take(job, before, state, rejects).await
             }
             Work::Rebuild => {
                 let n_expired = job.pages.iter().filter(|page| page.is_expired()).count();
@@ -179,9 +228,24 @@ impl Reader<'_> {
                     });
                 }
                 let empty = TableState::empty(contract);
-                self.take(job, before.as_ref(), empty, rejects).await
+                self.take(job, before, empty, rejects).await
             }
         }
+    }
+
+    /// The corrections of a table and the rejects of it that the operator dropped.
+    fn corrections(&self, (table, spec): (&str, &TableSpec)) -> Corrections {
+        let is_here = |row: &&Dropped| row.platform == self.platform && row.table == table;
+        let dropped = self.dropped.iter().filter(is_here);
+        Corrections::new(spec, self.declared_corrections(table), dropped)
+    }
+
+    /// The corrections declared for a table.
+    fn declared_corrections<'s>(&'s self, table: &'s str) -> impl Iterator<Item = &'s Correction> {
+        let declared = self.cx.commons.corrections.get(self.platform);
+        declared
+            .into_iter()
+            .flat_map(move |declared| declared.spec.of_table(table))
     }
 
     /// Takes the new pages of a table into what it stands for.
@@ -191,34 +255,82 @@ impl Reader<'_> {
         before: Option<&Snapshot>,
         mut state: TableState,
         rejects: &BTreeMap<String, String>,
-    ) -> Result<Read, Error> {
+    ) -> Result<Result<Read, TableSpec>, Error> {
         let total = job.new_pages().map(|(_, page)| page.n_bytes).sum();
         let progress = &self.cx.progress;
         progress.begin("conform", job.name, Total::Bytes(total));
         let held = Held(before.filter(|_| job.n_known > 0));
         state.n_pages = job.pages.len();
         state.pages = hash_of(job.pages);
-        let mut taken = take_pages(self, job, held, &state).await?;
+        let mut taken = match take_pages(self, job, held, &state).await? {
+            Attempted::Taken(taken) => *taken,
+            Attempted::Wider(wider) => {
+                progress.end("columns came that are kept; read again with them");
+                return Ok(Err(wider));
+            }
+        };
         state.account = state.account.after(&taken.books, &taken.moves);
         if job.n_known == 0 {
             taken.dropped = gone(before, &taken.scopes);
         }
         let line = line_of(self.platform, job.table, job.pages, &state.account);
+        let Verdict { findings, reasons } = self.judge(job, before, &mut taken, &line).await?;
+        state.findings = findings.clone();
         let rejected = self.write_rejects(job, &mut state, &line, &taken).await?;
+        let scope = reject_scope_of(job, &state);
+        let flags = findings::write_flags(self.cx, (self.platform, job.table), scope, &findings);
+        let flags = flags.await?;
         progress.end(&line.summary());
         let is_gone = |known: &&String| !state.rejects.contains_key(*known);
-        Ok(Read {
+        Ok(Ok(Read {
             line,
             fingerprint: books_fingerprint(&state, job.pages),
             report: self.report(job, &taken),
+            findings,
+            reasons,
             pending: Some(Pending {
                 name: job.name.to_owned(),
                 taken,
                 rejects_dropped: rejects.keys().filter(is_gone).cloned().collect(),
                 state,
                 rejects: rejected,
+                n_known: job.n_known,
+                flags,
             }),
-        })
+        }))
+    }
+
+    /// Judges what was read of a table before any of it is visible.
+    async fn judge(
+        &self,
+        job: Job<'_>,
+        before: Option<&Snapshot>,
+        taken: &mut Taken,
+        line: &BookLine,
+    ) -> Result<Verdict, Error> {
+        let kept = drift::kept(job.declared, job.spec);
+        for page in &mut taken.fields {
+            drift::as_declared(page, &kept);
+        }
+        let state = noted(before);
+        let account = state.as_ref().map(|state| state.account);
+        let earlier = state.filter(|_| job.n_known > 0);
+        let attempt = Attempt {
+            judged: Judged {
+                platform: self.platform,
+                table: job.table,
+                spec: job.declared,
+            },
+            limits: self.limits,
+            before: account.map(Account::tally).unwrap_or_default(),
+            now: line.tally(),
+            rejects: &taken.rejects,
+            fields: &taken.fields,
+            corrections: job.corrections,
+            withheld: drift::by_field(&job.corrections.withheld(), &kept),
+        };
+        let earlier = earlier.as_ref().map(|state| &state.findings);
+        attempt.judge(self.cx, job.pages, earlier).await
     }
 
     /// Writes the rows refused in the new pages aside, and notes their scope.
@@ -232,10 +344,7 @@ impl Reader<'_> {
         if taken.rejects.is_empty() {
             return Ok(None);
         }
-        let scope = Scope {
-            name: rejects_scope(job.name, job.n_known),
-            fingerprint: fingerprint_of(&[&state.contract, &state.pages]),
-        };
+        let scope = reject_scope_of(job, state);
         state
             .rejects
             .insert(scope.name.clone(), scope.fingerprint.clone());
@@ -266,7 +375,8 @@ impl Reader<'_> {
     }
 
     /// Hash of everything besides the pages that rows depend on.
-    fn contract(&self, spec: &TableSpec) -> String {
+    fn contract(&self, job: Job<'_>) -> String {
+        let corrections: Vec<&Correction> = self.declared_corrections(job.table).collect();
         let mut hasher = blake3::Hasher::new();
         let settings = &self.cx.commons.settings.secrets;
         // The keys leave no trace: a keyed hash of a constant tells one key from another.
@@ -275,7 +385,8 @@ impl Reader<'_> {
         for part in [
             super::VERSION,
             self.reference,
-            &format!("{spec:?}"),
+            &format!("{:?}", job.spec),
+            &format!("{corrections:?}"),
             &format!("{keys:?}"),
         ] {
             hasher.update(part.as_bytes());
@@ -286,6 +397,11 @@ impl Reader<'_> {
 }
 
 impl Pending {
+    /// Whether all pages of the table were read.
+    pub(super) fn is_rebuilt(&self) -> bool {
+        self.n_known == 0
+    }
+
     /// Makes the rows visible, together with the note of what they stand for.
     pub(super) async fn commit(self, cx: &Context) -> Result<(), Error> {
         let commit = TableCommit {
@@ -323,6 +439,14 @@ fn gone(before: Option<&Snapshot>, written: &[WrittenScope]) -> Vec<String> {
 /// that a run that is repeated takes the place of what it left.
 fn rejects_scope(table: &str, n_known: usize) -> String {
     scope::of_part(table, &format!("{n_known:06}"))
+}
+
+/// The scope of the rows refused or marked in the new pages.
+fn reject_scope_of(job: Job<'_>, state: &TableState) -> Scope {
+    Scope {
+        name: rejects_scope(job.name, job.n_known),
+        fingerprint: fingerprint_of(&[&state.contract, &state.pages]),
+    }
 }
 
 /// What the books of a table are made from: its rows, and the counts of its pages.

@@ -16,9 +16,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::findings::Findings;
 use super::typed::{Books, Moves};
 use crate::lake::Snapshot;
 use crate::lake::pages::Page;
+use crate::spec::limits::Tally;
 
 /// What a source table stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,9 @@ pub(super) struct TableState {
     pub(super) account: Account,
     /// Fingerprints of the refused rows, by scope of `conformed.rejects`.
     pub(super) rejects: BTreeMap<String, String>,
+    /// Changes of its columns, what its corrections found, how many rows were dropped.
+    #[serde(default)]
+    pub(super) findings: Findings,
 }
 
 impl TableState {
@@ -44,6 +49,7 @@ impl TableState {
             pages: String::new(),
             account: Account::default(),
             rejects: BTreeMap::new(),
+            findings: Findings::default(),
         }
     }
 }
@@ -64,6 +70,21 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// All rows and how many were rejected.
+    pub(super) fn tally(self) -> Tally {
+        let Self {
+            accepted,
+            rejected,
+            duplicate,
+            superseded,
+            erased,
+        } = self;
+        Tally {
+            n_rows: accepted + rejected + duplicate + superseded + erased,
+            n_rejected: rejected,
+        }
+    }
+
     /// The accounts after new rows came and earlier ones changed theirs.
     pub(super) fn after(self, books: &Books, moves: &Moves) -> Self {
         let left = moves.accepted_to_superseded + moves.accepted_to_erased;
@@ -108,9 +129,7 @@ pub(super) fn work(
     known: &Known<'_>,
     next: impl Fn(&TableState) -> String,
 ) -> Work {
-    let noted = before.and_then(|before| before.state.clone());
-    let noted = noted.and_then(|state| serde_json::from_value::<TableState>(state).ok());
-    let Some(state) = noted else {
+    let Some(state) = noted(before) else {
         return Work::Rebuild;
     };
     let its = known.pages.get(..state.n_pages);
@@ -135,6 +154,12 @@ pub(super) fn work(
     } else {
         Work::Rebuild
     }
+}
+
+/// What a table stands for, as its last commit noted it.
+pub(super) fn noted(before: Option<&Snapshot>) -> Option<TableState> {
+    let state = before.and_then(|before| before.state.clone())?;
+    serde_json::from_value(state).ok()
 }
 
 /// Hash of pages, their addresses and contents, in order.

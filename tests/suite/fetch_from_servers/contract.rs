@@ -95,8 +95,12 @@ impl Source for Files {
     fn fail(&self, fault: Fault, _n_times: usize) -> Result<(), &'static str> {
         match fault {
             Fault::Slow => Ok(()),
-            Fault::Cut | Fault::Garbage => Err("a file is what it is; its rows are judged by the contract"),
-            Fault::Shift => Err("the size of a local file is looked at again after reading; a unit test shows it"),
+            Fault::Cut | Fault::Garbage => {
+                Err("a file is what it is; its rows are judged by the contract")
+            }
+            Fault::Shift => Err(
+                "the size of a local file is looked at again after reading; a unit test shows it",
+            ),
             Fault::Trouble | Fault::TooMany | Fault::Reset => Err("a folder has no connection"),
         }
     }
@@ -179,7 +183,9 @@ impl Source for Bucket {
     fn fail(&self, fault: Fault, _n_times: usize) -> Result<(), &'static str> {
         match fault {
             Fault::Slow => Ok(()),
-            Fault::Cut | Fault::Garbage => Err("an object is what it is; its rows are judged by the contract"),
+            Fault::Cut | Fault::Garbage => {
+                Err("an object is what it is; its rows are judged by the contract")
+            }
             Fault::Shift => Err("an object is read at the version that was listed"),
             Fault::Trouble | Fault::TooMany | Fault::Reset => {
                 Err("the client of the store repeats requests itself")
@@ -202,6 +208,7 @@ fn sources(records: &[Record]) -> Vec<Box<dyn Source>> {
         Some(server) => sources.push(Box::new(Bucket { server })),
         None => require("moto_server"),
     }
+    sources.extend(super::platforms::platforms());
     for source in &sources {
         source.hold(records);
     }
@@ -354,7 +361,12 @@ fn a_source_that_has_not_changed_changes_nothing() {
         run(&commons, source.as_ref());
         let before = (rows(&commons), n_commits(&commons));
         run(&commons, source.as_ref());
-        assert_eq!((rows(&commons), n_commits(&commons)), before, "{}", source.name());
+        assert_eq!(
+            (rows(&commons), n_commits(&commons)),
+            before,
+            "{}",
+            source.name()
+        );
     }
 }
 

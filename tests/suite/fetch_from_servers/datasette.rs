@@ -21,13 +21,22 @@ fn a_table_of_datasette_comes_in_whole_against_its_own_count() {
     for id in 1..=N_ROWS {
         let at = format!("2026-01-{:02}T10:00:00Z", id % 28 + 1);
         let row = rusqlite::params![id, at, format!("riga {id}")];
-        database.execute("insert into righe values (?, ?, ?)", row).unwrap();
+        database
+            .execute("insert into righe values (?, ?, ?)", row)
+            .unwrap();
     }
     database.close().unwrap();
     let words = |port: &str| {
-        ["serve", file.to_str().unwrap(), "-h", "127.0.0.1", "-p", port]
-            .map(str::to_owned)
-            .to_vec()
+        [
+            "serve",
+            file.to_str().unwrap(),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            port,
+        ]
+        .map(str::to_owned)
+        .to_vec()
     };
     let Some(server) = python::start("datasette", words) else {
         return require("datasette");
@@ -41,7 +50,10 @@ format.json = {{ records = "rows", count = "filtered_table_rows_count", count_of
         server.url()
     );
     let commons = commons_with(&declared);
-    let acquired = commons.antenne(&["acquire", "--format", "json"]).expect_code(0).json();
+    let acquired = commons
+        .antenne(&["acquire", "--format", "json"])
+        .expect_code(0)
+        .json();
     assert_eq!(acquired["stages"][0]["detail"]["banco"]["n_fetched"], 5);
     commons.antenne(&["conform"]).expect_code(0);
     let book = book(&commons);

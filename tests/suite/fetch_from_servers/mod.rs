@@ -9,6 +9,7 @@ use crate::lake;
 mod contract;
 /// A third-party application nobody here wrote.
 mod datasette;
+mod platforms;
 /// What only a service over HTTP has: limits, tokens, cursors, windows.
 mod rest;
 /// A lake and sources in an S3-compatible store.
@@ -52,7 +53,9 @@ testo = {{ type = "text" }}
 pub(crate) fn service(url: &str, more: &str) -> String {
     let more = more.replace("page.", "fetch.rest.page.");
     let lines = more.lines().map(|line| match line.split_once('=') {
-        Some((name, _)) if !name.trim().starts_with("fetch.") && !name.trim().starts_with("format.") => {
+        Some((name, _))
+            if !name.trim().starts_with("fetch.") && !name.trim().starts_with("format.") =>
+        {
             format!("fetch.rest.{}", line.trim())
         }
         _ => line.to_owned(),
@@ -70,7 +73,11 @@ pub(crate) fn service(url: &str, more: &str) -> String {
 }
 
 /// Runs `antenne WORDS` with some variables in its environment.
-pub(crate) fn antenne(commons: &Commons, words: &[&str], environment: &[(String, String)]) -> Answer {
+pub(crate) fn antenne(
+    commons: &Commons,
+    words: &[&str],
+    environment: &[(String, String)],
+) -> Answer {
     let mut command: Command = commons.command(words);
     command.envs(environment.iter().cloned());
     let output = command.output().unwrap();

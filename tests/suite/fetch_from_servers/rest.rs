@@ -36,7 +36,10 @@ fn failure(commons: &Commons) -> String {
 }
 
 /// A service with one page, answered by a function.
-fn one_page(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static, more: &str) -> (Web, Commons) {
+fn one_page(
+    answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    more: &str,
+) -> (Web, Commons) {
     let web = Web::start(answer);
     let commons = commons_with(&service(&web.url(), more));
     (web, commons)
@@ -80,7 +83,10 @@ fn a_window_that_brings_the_same_page_again_changes_nothing() {
     let before = (n_commits(&commons), rows(&commons), state(&commons));
     for _ in 0..2 {
         run(&commons);
-        assert_eq!((n_commits(&commons), rows(&commons), state(&commons)), before);
+        assert_eq!(
+            (n_commits(&commons), rows(&commons), state(&commons)),
+            before
+        );
     }
 }
 
@@ -95,7 +101,14 @@ fn a_backfill_fetches_a_window_and_moves_no_cursor() {
     records[2].at = "2026-01-04T12:00:00Z".to_owned();
     shelf.hold(records);
     shelf.web.forget();
-    let window = ["backfill", "banco", "--from", "2026-01-04", "--to", "2026-01-05"];
+    let window = [
+        "backfill",
+        "banco",
+        "--from",
+        "2026-01-04",
+        "--to",
+        "2026-01-05",
+    ];
     done(&commons, &window);
     done(&commons, &["conform"]);
     let asked = shelf.web.asked();
@@ -122,7 +135,10 @@ fn a_reset_fetches_the_whole_table_in_the_place_of_its_parts() {
     assert_eq!(state(&commons)["cursor"], Value::Null);
     run(&commons);
     let after = state(&commons);
-    assert_eq!((&after["whole_pages"], &after["increment_pages"]), (&3.into(), &0.into()));
+    assert_eq!(
+        (&after["whole_pages"], &after["increment_pages"]),
+        (&3.into(), &0.into())
+    );
     assert_eq!(book(&commons)["source_count"], 27);
     assert_eq!(book(&commons)["closed"], true);
     let wrong = commons.antenne(&["state", "reset", "banco", "--table", "colonne"]);
@@ -133,13 +149,45 @@ fn a_reset_fetches_the_whole_table_in_the_place_of_its_parts() {
 fn a_request_that_cannot_be_carried_out_is_refused() {
     let shelf = Shelf::start(january(2));
     let commons = commons_with(&service(&shelf.web.url(), ""));
-    let window = ["backfill", "banco", "--from", "2026-01-04", "--to", "2026-01-05"];
-    assert!(commons.antenne(&window).expect_code(2).said.contains("has a `since`"));
+    let window = [
+        "backfill",
+        "banco",
+        "--from",
+        "2026-01-04",
+        "--to",
+        "2026-01-05",
+    ];
+    assert!(
+        commons
+            .antenne(&window)
+            .expect_code(2)
+            .said
+            .contains("has a `since`")
+    );
     declare(&commons, &service(&shelf.web.url(), SINCE));
-    let empty = ["backfill", "banco", "--from", "2026-01-04", "--to", "2026-01-04"];
-    assert!(commons.antenne(&empty).expect_code(2).said.contains("empty"));
+    let empty = [
+        "backfill",
+        "banco",
+        "--from",
+        "2026-01-04",
+        "--to",
+        "2026-01-04",
+    ];
+    assert!(
+        commons
+            .antenne(&empty)
+            .expect_code(2)
+            .said
+            .contains("empty")
+    );
     let no_moment = ["backfill", "banco", "--from", "ieri", "--to", "oggi"];
-    assert!(commons.antenne(&no_moment).expect_code(4).said.contains("no moment"));
+    assert!(
+        commons
+            .antenne(&no_moment)
+            .expect_code(4)
+            .said
+            .contains("no moment")
+    );
 }
 
 #[test]
@@ -182,7 +230,10 @@ fn an_answer_that_is_too_large_is_refused_with_a_remedy() {
         "limits.max_response_mib = 2",
     );
     let said = failure(&commons);
-    assert!(said.contains("more than 2 MiB") && said.contains("max_response_mib"), "{said}");
+    assert!(
+        said.contains("more than 2 MiB") && said.contains("max_response_mib"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -194,7 +245,10 @@ fn a_request_that_is_too_slow_is_given_up() {
     let limits = "limits.request_timeout = \"100ms\"\nlimits.max_attempts = 2";
     let (_web, commons) = one_page(answer, limits);
     let said = failure(&commons);
-    assert!(said.contains("took longer than 100ms in 2 attempts"), "{said}");
+    assert!(
+        said.contains("took longer than 100ms in 2 attempts"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -235,13 +289,13 @@ fn pages_that_never_stand_still_end_the_fetch() {
 
 #[test]
 fn a_count_that_is_wrong_leaves_the_books_open() {
-    let (_web, commons) = one_page(|_| Reply::ok(PAGE.replace("\"total\":1", "\"total\":2")), "");
+    let (_web, commons) = one_page(
+        |_| Reply::ok(PAGE.replace("\"total\":1", "\"total\":2")),
+        "",
+    );
     run(&commons);
     assert_eq!(book(&commons)["closed"], false);
-    let (_web, commons) = one_page(
-        |_| Reply::ok(PAGE),
-        "format.json = { records = \"items\" }",
-    );
+    let (_web, commons) = one_page(|_| Reply::ok(PAGE), "format.json = { records = \"items\" }");
     run(&commons);
     assert_eq!(book(&commons)["closed"], "unverified");
     let (_web, commons) = one_page(
@@ -259,14 +313,26 @@ fn credentials_go_to_their_origin_and_nowhere_else() {
     let auth = "auth.bearer = { token = \"env:BANCO_TOKEN\" }";
     let token = [("BANCO_TOKEN".to_owned(), "planted-token".to_owned())];
     let target = elsewhere.clone();
-    let (_web, commons) = one_page(move |_| Reply::status(302, "").with("Location", target.clone()), auth);
+    let (_web, commons) = one_page(
+        move |_| Reply::status(302, "").with("Location", target.clone()),
+        auth,
+    );
     let answer = antenne(&commons, &["acquire"], &token).expect_code(4);
-    assert!(answer.said.contains("leads to another origin"), "{}", answer.said);
-    let linked = format!("{auth}\npage.link.body = \"next\"\nformat.json = {{ records = \"items\" }}");
+    assert!(
+        answer.said.contains("leads to another origin"),
+        "{}",
+        answer.said
+    );
+    let linked =
+        format!("{auth}\npage.link.body = \"next\"\nformat.json = {{ records = \"items\" }}");
     let page = format!("{{\"items\":[{{\"id\":1}}],\"next\":\"{elsewhere}\"}}");
     let (_web, commons) = one_page(move |_| Reply::ok(page.clone()), &linked);
     let answer = antenne(&commons, &["acquire"], &token).expect_code(4);
-    assert!(answer.said.contains("leads to another origin"), "{}", answer.said);
+    assert!(
+        answer.said.contains("leads to another origin"),
+        "{}",
+        answer.said
+    );
     assert!(other.asked().is_empty(), "the other origin was asked");
 }
 
@@ -278,7 +344,9 @@ fn a_token_is_asked_for_once_and_again_when_it_is_refused() {
             let number = n_tokens.fetch_add(1, Ordering::Relaxed);
             assert!(asked.body.contains("grant_type=client_credentials"));
             assert!(asked.headers["authorization"].starts_with("Basic "));
-            return Reply::ok(format!("{{\"access_token\":\"t{number}\",\"expires_in\":3600}}"));
+            return Reply::ok(format!(
+                "{{\"access_token\":\"t{number}\",\"expires_in\":3600}}"
+            ));
         }
         // The first token is refused from the second page on.
         let is_second = asked.query["pagina"] == "2";
@@ -301,14 +369,50 @@ fn a_token_is_asked_for_once_and_again_when_it_is_refused() {
     let commons = commons_with(&service(&web.url(), &auth));
     let token = [("BANCO_TOKEN".to_owned(), "planted-secret".to_owned())];
     antenne(&commons, &["acquire"], &token).expect_code(0);
-    let n_asked = web.asked().iter().filter(|asked| asked.path == "/token").count();
+    let n_asked = web
+        .asked()
+        .iter()
+        .filter(|asked| asked.path == "/token")
+        .count();
     assert_eq!(n_asked, 2);
 }
 
 #[test]
 fn a_missing_secret_stops_only_its_source() {
-    let (_web, commons) = one_page(|_| Reply::ok(PAGE), "auth.bearer = { token = \"env:BANCO_NONE\" }");
+    let (_web, commons) = one_page(
+        |_| Reply::ok(PAGE),
+        "auth.bearer = { token = \"env:BANCO_NONE\" }",
+    );
     let said = failure(&commons);
-    assert!(said.contains("`env:BANCO_NONE`") && said.contains("cannot be read"), "{said}");
+    assert!(
+        said.contains("`env:BANCO_NONE`") && said.contains("cannot be read"),
+        "{said}"
+    );
     done(&commons, &["status"]);
+}
+
+#[test]
+fn a_declaration_that_makes_no_sense_is_marked_where_it_stands() {
+    for (declared, line, said) in [
+        ("page.number = { param = \"pagina\", size = 10 }", 7, "without `size_param`"),
+        ("since = { param = \"dal\", field = \"at\", lag = \"2 weeks\" }", 7, "no length of time"),
+        ("since = { param = \"dal\", lag = \"2d\" }", 7, "`field` is missing"),
+        ("page.cursor = { param = \"dopo\" }", 7, "`path` is missing"),
+        ("limits.max_attempts = 0", 7, "lets no request through"),
+        ("verify = \"some\"", 7, "some"),
+        ("page.link.body = \"next\"\nformat.csv = {}", 7, "no place for a link"),
+    ] {
+        let commons = commons_with(&service("https://x.example.org", declared));
+        let answer = commons.antenne(&["check", "--format", "json"]).expect_code(2);
+        let mistakes = answer.json();
+        let mistake = &mistakes[0];
+        let message = mistake["message"].as_str().unwrap();
+        assert!(message.contains(said), "{declared}: {mistakes}");
+        assert_eq!(mistake["line"], line, "{declared}: {mistakes}");
+    }
+    let no_key = service("https://x.example.org", SINCE);
+    let commons = commons_with(&no_key);
+    commons.edit("pipelines/sources/banco.toml", "key = [\"id\"]\nrevision = \"at\"\n", "");
+    let answer = commons.antenne(&["check"]).expect_code(2);
+    assert!(answer.said.contains("has no key to know them by"), "{}", answer.said);
 }

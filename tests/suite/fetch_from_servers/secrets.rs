@@ -28,8 +28,13 @@ const AUTHS: [&str; 5] = [
 
 /// No form of the secret is in what was said, nor in any file of the commons.
 fn assert_hidden(commons: &Commons, said: &[String]) {
-    let files = commons.files("lake").into_iter().chain(commons.files("releases"));
-    let said = said.iter().map(|said| ("what was said".to_owned(), said.clone().into_bytes()));
+    let files = commons
+        .files("lake")
+        .into_iter()
+        .chain(commons.files("releases"));
+    let said = said
+        .iter()
+        .map(|said| ("what was said".to_owned(), said.clone().into_bytes()));
     for (place, bytes) in files.chain(said) {
         let text = String::from_utf8_lossy(&bytes);
         for form in FORMS {
@@ -92,7 +97,11 @@ fn no_secret_is_kept_or_said_when_a_fetch_succeeds() {
 #[test]
 fn no_secret_is_kept_or_said_when_a_fetch_fails() {
     for auth in AUTHS {
-        fetch(auth, |asked| with_token(asked, Reply::status(500, SECRET)), 4);
+        fetch(
+            auth,
+            |asked| with_token(asked, Reply::status(500, SECRET)),
+            4,
+        );
         fetch(auth, |_| Reply::status(401, SECRET), 4);
         let elsewhere = format!("http://127.0.0.1:9/?api_key={}", FORMS[1]);
         fetch(

@@ -111,7 +111,10 @@ impl Neighbors {
             commons: Commons::declared(),
             secrets: self.secrets.clone(),
         };
-        for path in ["pipelines/sources/vicini.toml", "sql/conformed/vicini__favori.sql"] {
+        for path in [
+            "pipelines/sources/vicini.toml",
+            "sql/conformed/vicini__favori.sql",
+        ] {
             twin.commons.write(path, self.commons.read(path));
         }
         twin
@@ -149,7 +152,8 @@ impl Neighbors {
 
     /// Conforms.
     pub(crate) fn conform(&self) {
-        self.antenne(&["conform", "--source", "vicini"]).expect_code(0);
+        self.antenne(&["conform", "--source", "vicini"])
+            .expect_code(0);
     }
 
     /// What became of the records of a table: how many the source has, and how many were accepted,
@@ -158,8 +162,14 @@ impl Neighbors {
         let books = self.commons.books();
         let line = &books[&format!("vicini.{table}")];
         assert_eq!(line["closed"], true, "{line}");
-        ["source_count", "accepted", "rejected", "duplicate", "superseded"]
-            .map(|field| line[field].as_u64().unwrap())
+        [
+            "source_count",
+            "accepted",
+            "rejected",
+            "duplicate",
+            "superseded",
+        ]
+        .map(|field| line[field].as_u64().unwrap())
     }
 
     /// The answer to a query of the operator, without its header.
@@ -219,5 +229,7 @@ fn favore(id: u32) -> String {
 
 /// The notes of favors with these ids.
 pub(crate) fn notes(ids: impl IntoIterator<Item = u32>) -> Vec<String> {
-    ids.into_iter().map(|id| format!("favore {id:03}")).collect()
+    ids.into_iter()
+        .map(|id| format!("favore {id:03}"))
+        .collect()
 }

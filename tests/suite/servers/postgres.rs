@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::SinkExt;
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -71,6 +73,13 @@ pub(crate) fn database(name: &str) -> Option<Database> {
     Some(database)
 }
 
+/// A database with a name that no other has.
+pub(crate) fn any_database() -> Option<Database> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    database(&format!("any_{number}"))
+}
+
 /// A tool of the server, on the path or where Debian keeps those of each version.
 fn tool(name: &str) -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
@@ -91,16 +100,27 @@ impl Postgres {
         certify(folder.path());
         if is_root() {
             let owner = format!("{ACCOUNT}:");
-            answers(Command::new("chown").arg("-R").arg(owner).arg(folder.path()));
+            answers(
+                Command::new("chown")
+                    .arg("-R")
+                    .arg(owner)
+                    .arg(folder.path()),
+            );
         }
         let mut make = as_account(initdb);
         make.args(["--username", ROLE, "--auth", "scram-sha-256", "--no-sync"]);
         make.args(["--encoding", "UTF8", "--locale", "C"]);
-        make.arg("--pwfile").arg(at("password")).arg("-D").arg(at("data"));
+        make.arg("--pwfile")
+            .arg(at("password"))
+            .arg("-D")
+            .arg(at("data"));
         answers(&mut make);
         let port = free_port();
         let mut start = as_account(postgres);
-        start.arg("-D").arg(at("data")).args(["-p", &port.to_string()]);
+        start
+            .arg("-D")
+            .arg(at("data"))
+            .args(["-p", &port.to_string()]);
         for setting in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
@@ -109,7 +129,10 @@ impl Postgres {
         ] {
             start.args(["-c", setting]);
         }
-        for (setting, file) in [("ssl_cert_file", "server.crt"), ("ssl_key_file", "server.key")] {
+        for (setting, file) in [
+            ("ssl_cert_file", "server.crt"),
+            ("ssl_key_file", "server.key"),
+        ] {
             start.args(["-c", &format!("{setting}={}", at(file).display())]);
         }
         let log = fs::File::create(at("log")).unwrap();
@@ -183,26 +206,32 @@ impl Database {
         })
     }
 
-    /// Puts rows of texts into a table; the server makes values of them, and nulls of `None`.
-    pub(crate) fn load(&self, table: &str, types: &[&str], rows: &[Vec<Option<String>>]) {
-        let casts = types.iter().enumerate();
-        let casts: Vec<String> = casts
-            .map(|(index, kind)| format!("${}::text::{kind}", index + 1))
-            .collect();
-        let statement = format!("insert into {table} values ({})", casts.join(", "));
+    /// Carries out a dump: statements, and rows between `COPY … FROM stdin;` and `\\.`.
+    pub(crate) fn restore(&self, dump: &str) {
         run(async {
-            let mut client = self.server.connect(&self.name).await.unwrap();
-            let transaction = client.transaction().await.unwrap();
-            let statement = transaction.prepare(&statement).await.unwrap();
-            let inserts = rows.iter().map(|row| async {
-                let values: Vec<_> = row
-                    .iter()
-                    .map(|value| value as &(dyn tokio_postgres::types::ToSql + Sync))
+            let client = self.server.connect(&self.name).await.unwrap();
+            let mut lines = dump.split_inclusive('\n');
+            let mut statement = String::new();
+            while let Some(line) = lines.next() {
+                statement += line;
+                if !line.trim_end().ends_with(';') {
+                    continue;
+                }
+                if !statement.trim_end().ends_with("FROM stdin;") {
+                    client.batch_execute(&statement).await.unwrap();
+                    statement.clear();
+                    continue;
+                }
+                let rows: String = lines
+                    .by_ref()
+                    .take_while(|line| line.trim_end() != "\\.")
                     .collect();
-                transaction.execute(&statement, &values).await.unwrap()
-            });
-            futures::future::join_all(inserts).await;
-            transaction.commit().await.unwrap();
+                let sink = client.copy_in(&statement).await.unwrap();
+                let mut sink = std::pin::pin!(sink);
+                sink.send(bytes::Bytes::from(rows)).await.unwrap();
+                sink.close().await.unwrap();
+                statement.clear();
+            }
         });
     }
 
@@ -222,7 +251,9 @@ impl Database {
 
 /// Runs something that waits.
 fn run<T>(task: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.unwrap().block_on(task)
 }
 
@@ -232,7 +263,13 @@ fn as_account(program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = command_of("setpriv");
-    command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT_GROUP, "--clear-groups"]);
+    command.args([
+        "--reuid",
+        ACCOUNT,
+        "--regid",
+        ACCOUNT_GROUP,
+        "--clear-groups",
+    ]);
     command.arg(program);
     // The folder of the tests may be closed to the account.
     command.current_dir("/");
@@ -245,8 +282,15 @@ const ACCOUNT_GROUP: &str = "nogroup";
 /// Makes a key and a certificate for the loopback.
 fn certify(folder: &Path) {
     let mut make = command_of("openssl");
-    make.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650"]);
-    make.args(["-subj", "/CN=antenne test", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    make.args([
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650",
+    ]);
+    make.args([
+        "-subj",
+        "/CN=antenne test",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]);
     make.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     make.arg("-keyout").arg(folder.join("server.key"));
     make.arg("-out").arg(folder.join("server.crt"));

@@ -21,7 +21,10 @@ pub(crate) enum Verdict {
 pub(crate) type Judge = dyn Fn(usize, usize) -> Verdict + Send + Sync;
 
 /// Opens a way to a port of the loopback; answers the port to go through.
-pub(crate) fn through(target: u16, judge: impl Fn(usize, usize) -> Verdict + Send + Sync + 'static) -> u16 {
+pub(crate) fn through(
+    target: u16,
+    judge: impl Fn(usize, usize) -> Verdict + Send + Sync + 'static,
+) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let judge: Arc<Judge> = Arc::new(judge);

@@ -61,7 +61,10 @@ pub(crate) fn start(name: &str, words: impl Fn(&str) -> Vec<String>) -> Option<S
     let port = free_port();
     let mut command = Command::new(tool);
     command.args(words(&port.to_string()));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let process = command.spawn().unwrap();
     let server = Server { process, port };
     let began = Instant::now();

@@ -16,6 +16,9 @@ use super::{answers, command_of, find, free_port, is_root, require};
 /// Name of the variable that the pipelines of the tests take the private key from.
 pub(crate) const VARIABLE: &str = "TEST_SFTP_KEY";
 
+/// Passphrase of the private key `locked`.
+pub(crate) const PASSPHRASE: &str = "frase-segreta-del-test";
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Sftp {
@@ -35,9 +38,13 @@ pub(crate) fn start() -> Option<Sftp> {
     };
     let folder = TempDir::new().unwrap();
     for name in ["host", "other_host", "user", "stranger"] {
-        make_key(&folder.path().join(name));
+        make_key(&folder.path().join(name), "ed25519", "");
     }
-    fs::copy(folder.path().join("user.pub"), folder.path().join("authorized")).unwrap();
+    make_key(&folder.path().join("rsa"), "rsa", "");
+    make_key(&folder.path().join("locked"), "ed25519", PASSPHRASE);
+    let known = ["user.pub", "rsa.pub", "locked.pub"];
+    let known = known.map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
+    fs::write(folder.path().join("authorized"), known.concat()).unwrap();
     fs::create_dir(folder.path().join("out")).unwrap();
     if is_root() {
         // Where root runs it, it wants this folder, which the start-up of a machine makes.
@@ -53,9 +60,9 @@ pub(crate) fn start() -> Option<Sftp> {
 }
 
 /// Makes a pair of keys.
-fn make_key(path: &Path) {
+fn make_key(path: &Path, kind: &str, passphrase: &str) {
     let mut make = command_of("ssh-keygen");
-    make.args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"]);
+    make.args(["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"]);
     answers(make.arg(path));
 }
 
@@ -82,7 +89,10 @@ fn serve(sshd: &Path, folder: &Path, port: u16, host_key: &str) -> Child {
     let log = fs::File::create(folder.join("log")).unwrap();
     let mut command = Command::new(sshd);
     command.args(["-D", "-e", "-f", &at("config")]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
     let process = command.spawn().unwrap();
     for _ in 0..200 {
         let greeting = TcpStream::connect(("127.0.0.1", port));
@@ -115,12 +125,15 @@ impl Sftp {
     /// Writes a file and gives it a time long ago, so that it counts as finished.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.path(name), content).unwrap();
-        let file = fs::File::options().write(true).open(self.path(name)).unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(self.path(name))
+            .unwrap();
         let before = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         file.set_modified(before).unwrap();
     }
 
-    /// A private key: `user` is known to the server, `stranger` is not.
+    /// A private key: `user`, `rsa` and `locked` are known to the server, `stranger` is not.
     pub(crate) fn key(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
@@ -133,7 +146,11 @@ impl Sftp {
     /// The fingerprint of a key.
     pub(crate) fn fingerprint(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
-        let said = answers(command_of("ssh-keygen").args(["-l", "-E", "sha256", "-f"]).arg(path));
+        let said = answers(
+            command_of("ssh-keygen")
+                .args(["-l", "-E", "sha256", "-f"])
+                .arg(path),
+        );
         said.split(' ').nth(1).unwrap().to_owned()
     }
 

@@ -67,9 +67,13 @@ impl Style {
     /// As declared.
     pub(crate) fn declared(self) -> &'static str {
         match self {
-            Self::Number => "page.number = { param = \"pagina\", size_param = \"quanti\", size = 10 }",
+            Self::Number => {
+                "page.number = { param = \"pagina\", size_param = \"quanti\", size = 10 }"
+            }
             Self::Offset => "page.offset = { param = \"da\", size_param = \"quanti\", size = 10 }",
-            Self::Cursor => "page.cursor = { param = \"dopo\", path = \"meta.dopo\", size_param = \"quanti\", size = 10 }",
+            Self::Cursor => {
+                "page.cursor = { param = \"dopo\", path = \"meta.dopo\", size_param = \"quanti\", size = 10 }"
+            }
             Self::LinkInBody => "page.link.body = \"meta.avanti\"\nquery = { quanti = \"10\" }",
             Self::LinkInHeader => "page.link.header = \"next\"\nquery = { quanti = \"10\" }",
         }
@@ -171,12 +175,21 @@ fn page(content: &Content, asked: &Asked) -> Reply {
         (None, Some(offset)) => offset,
         (None, None) => asked.number_of("dopo").unwrap_or_default(),
     };
-    let shown: Vec<String> = meant.iter().skip(first).take(size).map(|record| record.json()).collect();
+    let shown: Vec<String> = meant
+        .iter()
+        .skip(first)
+        .take(size)
+        .map(|record| record.json())
+        .collect();
     let next = first + shown.len();
     let mut meta = String::new();
     let mut link = None;
     if next < meant.len() {
-        let mut query: Vec<String> = asked.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut query: Vec<String> = asked
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         query.retain(|part| !part.starts_with("dopo="));
         query.push(format!("dopo={next}"));
         let address = format!("/righe?{}", query.join("&"));
@@ -188,9 +201,12 @@ fn page(content: &Content, asked: &Asked) -> Reply {
         shown.join(","),
         meant.len()
     );
-    let tag = format!("\"{:016x}\"", body.bytes().fold(7_u64, |hash, byte| {
-        hash.wrapping_mul(31).wrapping_add(u64::from(byte))
-    }));
+    let tag = format!(
+        "\"{:016x}\"",
+        body.bytes().fold(7_u64, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(u64::from(byte))
+        })
+    );
     if asked.headers.get("if-none-match") == Some(&tag) {
         return Reply::status(304, "");
     }
@@ -205,7 +221,11 @@ impl Shelf {
     /// All records as lines, with the faults of the service.
     pub(crate) fn whole(&self, asked: &Asked) -> Option<Reply> {
         let mut content = self.content.lock().unwrap();
-        let body: String = content.records.iter().map(|record| record.json() + "\n").collect();
+        let body: String = content
+            .records
+            .iter()
+            .map(|record| record.json() + "\n")
+            .collect();
         let tag = format!("\"{}-{}\"", content.records.len(), body.len());
         let reply = if asked.headers.get("if-none-match") == Some(&tag) {
             Reply::status(304, "")
@@ -213,7 +233,9 @@ impl Shelf {
             Reply::ok(body).with("ETag", tag)
         };
         let fault = content.fault.take();
-        content.fault = fault.filter(|(_, left)| *left > 1).map(|(fault, left)| (fault, left - 1));
+        content.fault = fault
+            .filter(|(_, left)| *left > 1)
+            .map(|(fault, left)| (fault, left - 1));
         Some(match fault.map(|(fault, _)| fault) {
             None | Some(Fault::Garbage | Fault::Shift) => reply,
             Some(Fault::Trouble) => Reply::status(503, ""),

@@ -180,9 +180,17 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &Answering) {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    let body = if asked.method == "HEAD" { &[] } else { &reply.body[..sent] };
+    let body = if asked.method == "HEAD" {
+        &[]
+    } else {
+        &reply.body[..sent]
+    };
     // The client may have gone.
-    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)));
+    drop(
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body)),
+    );
     drop(stream.shutdown(Shutdown::Write));
 }
 
@@ -202,7 +210,9 @@ fn read_request(stream: &TcpStream) -> Option<Asked> {
         };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let length = headers.get("content-length").and_then(|text| text.parse().ok());
+    let length = headers
+        .get("content-length")
+        .and_then(|text| text.parse().ok());
     let mut body = vec![0; length.unwrap_or_default()];
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));

@@ -34,11 +34,11 @@ use futures::stream::BoxStream;
 
 use super::Error;
 pub(super) use super::count::Claim;
-pub(super) use shared::Shared;
 use crate::lake::pages::Page;
 use crate::spec::fetch::{Fetch, Servers};
 use crate::spec::secret::{Secret, SecretRef, Secrets};
 use crate::spec::source::TableSpec;
+pub(super) use shared::Shared;
 
 /// What a transport is made from.
 #[derive(Debug, Clone, Copy)]

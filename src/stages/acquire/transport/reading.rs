@@ -118,7 +118,8 @@ impl Numbered {
     /// How the reading ended.
     pub(super) fn end(&self, cursor: Option<String>) -> Ended {
         let earlier = self.earlier();
-        let part = (earlier == Earlier::Stay).then(|| (self.part.from.clone(), self.part.to.clone()));
+        let part =
+            (earlier == Earlier::Stay).then(|| (self.part.from.clone(), self.part.to.clone()));
         Ended {
             cursor,
             earlier,

@@ -28,17 +28,16 @@ impl Shared {
         request: &Request<'_>,
         declared: &PostgresTable,
     ) -> Result<Box<dyn Transport>, Error> {
-        let session = match &self.postgres {
-            Some(session) => Arc::clone(session),
-            None => {
-                let server = &request.servers.postgres;
-                let server = server.as_ref().ok_or_else(|| undeclared(request, "postgres"))?;
-                let password = server.password.as_ref();
-                let password = password.map(|at| request.secret(at)).transpose()?;
-                let session = postgres::Session::new(server, password, request.root);
-                let session = session.map_err(|source| Error::Postgres(Box::new(source)))?;
-                Arc::clone(self.postgres.insert(Arc::new(session)))
-            }
+        let session = if let Some(session) = &self.postgres {
+            Arc::clone(session)
+        } else {
+            let server = request.servers.postgres.as_ref();
+            let server = server.ok_or_else(|| undeclared(request, "postgres"))?;
+            let password = server.password.as_ref();
+            let password = password.map(|at| request.secret(at)).transpose()?;
+            let session = postgres::Session::new(server, password, request.root);
+            let session = session.map_err(|source| Error::Postgres(Box::new(source)))?;
+            Arc::clone(self.postgres.insert(Arc::new(session)))
         };
         let pages = postgres::PostgresPages::new(request, declared, session);
         Ok(Box::new(pages))
@@ -51,8 +50,8 @@ impl Shared {
         declared: &SqliteTable,
     ) -> Box<dyn Transport> {
         let session = self.sqlite.entry(declared.path.clone());
-        let session = session
-            .or_insert_with(|| Arc::new(sqlite::Session::new(request.root, &declared.path)));
+        let session =
+            session.or_insert_with(|| Arc::new(sqlite::Session::new(request.root, &declared.path)));
         let session = Arc::clone(session);
         Box::new(sqlite::SqlitePages::new(request, declared, session))
     }
@@ -63,20 +62,19 @@ impl Shared {
         request: &Request<'_>,
         declared: &SftpFiles,
     ) -> Result<Box<dyn Transport>, Error> {
-        let session = match &self.sftp {
-            Some(session) => Arc::clone(session),
-            None => {
-                let server = &request.servers.sftp;
-                let server = server.as_ref().ok_or_else(|| undeclared(request, "sftp"))?;
-                let secret = |at: &Option<_>| at.as_ref().map(|at| request.secret(at)).transpose();
-                let secrets = sftp::LoginSecrets {
-                    password: secret(&server.password)?,
-                    private_key: secret(&server.private_key)?,
-                    passphrase: secret(&server.passphrase)?,
-                };
-                let session = sftp::Session::new(server, secrets);
-                Arc::clone(self.sftp.insert(Arc::new(session)))
-            }
+        let session = if let Some(session) = &self.sftp {
+            Arc::clone(session)
+        } else {
+            let server = request.servers.sftp.as_ref();
+            let server = server.ok_or_else(|| undeclared(request, "sftp"))?;
+            let secret = |at: &Option<_>| at.as_ref().map(|at| request.secret(at)).transpose();
+            let secrets = sftp::LoginSecrets {
+                password: secret(&server.password)?,
+                private_key: secret(&server.private_key)?,
+                passphrase: secret(&server.passphrase)?,
+            };
+            let session = sftp::Session::new(server, secrets);
+            Arc::clone(self.sftp.insert(Arc::new(session)))
         };
         Ok(Box::new(sftp::SftpPages::new(request, declared, session)))
     }

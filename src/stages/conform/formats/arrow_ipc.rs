@@ -5,12 +5,14 @@
 
 use std::io::Cursor;
 
+use arrow::array::RecordBatchReader;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 
 use super::columns::read_batches;
 use super::{Error, PageRead, Sink, places};
+use crate::canon::contain::contained;
 
 /// First bytes of the file format.
 const FILE: &[u8] = b"ARROW1";
@@ -24,32 +26,35 @@ pub(super) fn read(
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let broken = |source| Error::NotArrow { source };
     if bytes.starts_with(FILE) {
-        let whole = FileReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
-        let (projection, mut read) = projection(fields, &whole.schema());
-        let batches = FileReader::try_new(Cursor::new(bytes), Some(projection)).map_err(broken)?;
-        read_batches(
-            batches.map(|batch| batch.map_err(broken)),
-            fields,
-            &mut read,
-            sink,
-        )?;
-        return Ok(read);
+        return read_as(bytes, (fields, sink), |page, projection| {
+            FileReader::try_new(page, projection)
+        });
     }
     if !bytes.ends_with(&END_OF_STREAM) {
         let message = "the stream has no end marker: it is cut, or not closed by its writer";
-        return Err(broken(ArrowError::IpcError(message.to_owned())));
+        let source = ArrowError::IpcError(message.to_owned());
+        return Err(Error::NotArrow { source });
     }
-    let whole = StreamReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
-    let (projection, mut read) = projection(fields, &whole.schema());
-    let batches = StreamReader::try_new(Cursor::new(bytes), Some(projection)).map_err(broken)?;
-    read_batches(
-        batches.map(|batch| batch.map_err(broken)),
-        fields,
-        &mut read,
-        sink,
-    )?;
+    read_as(bytes, (fields, sink), |page, projection| {
+        StreamReader::try_new(page, projection)
+    })
+}
+
+/// Reads a page with one of the readers: its columns first, then the rows of those asked for.
+fn read_as<'b, R: RecordBatchReader>(
+    bytes: &'b [u8],
+    (fields, sink): (&[String], &mut Sink<'_>),
+    open: impl Fn(Cursor<&'b [u8]>, Option<Vec<usize>>) -> Result<R, ArrowError>,
+) -> Result<PageRead, Error> {
+    let broken = |source| Error::NotArrow { source };
+    let open = |projection| {
+        let opened = contained(|| open(Cursor::new(bytes), projection));
+        opened.ok_or(Error::GaveUp)?.map_err(broken)
+    };
+    let (projection, mut read) = projection(fields, &open(None)?.schema());
+    let batches = open(Some(projection))?.map(|batch| batch.map_err(broken));
+    read_batches(batches, fields, &mut read, sink)?;
     Ok(read)
 }
 

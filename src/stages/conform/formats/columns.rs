@@ -13,17 +13,18 @@ use arrow::datatypes::{
 };
 
 use super::{Error, LIST_SEPARATOR, PageRead, RawRow, Record, Sink, Value};
+use crate::canon::contain::contained;
 
 /// Hands over the rows of every batch.
 pub(super) fn read_batches(
-    batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+    mut batches: impl Iterator<Item = Result<RecordBatch, Error>>,
     fields: &[String],
     read: &mut PageRead,
     sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
-    for batch in batches {
+    while let Some(batch) = contained(|| batches.next()).ok_or(Error::GaveUp)? {
         let batch = batch?;
-        let columns = columns(fields, &batch)?;
+        let columns = contained(|| columns(fields, &batch)).ok_or(Error::GaveUp)??;
         let views: Vec<Option<View<'_>>> = columns
             .iter()
             .map(|column| column.as_ref().map(View::new))

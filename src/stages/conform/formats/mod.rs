@@ -43,6 +43,9 @@ pub enum Error {
         /// What is wrong.
         source: std::io::Error,
     },
+    /// A page whose reader gave up on it.
+    #[error("the page is so damaged that its reader gave up; ask for the file again")]
+    GaveUp,
     /// The encoding has no such label.
     #[error("encoding `{label}` is not known")]
     UnknownEncoding {

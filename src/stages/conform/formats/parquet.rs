@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::columns::read_batches;
 use super::{Error, PageRead, Sink, places};
+use crate::canon::contain::contained;
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
@@ -16,7 +17,9 @@ pub(super) fn read(
     bytes: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes))
+    let page = Bytes::copy_from_slice(bytes);
+    let builder = contained(|| ParquetRecordBatchReaderBuilder::try_new(page))
+        .ok_or(Error::GaveUp)?
         .map_err(|source| Error::NotParquet { source })?;
     let names: Vec<String> = builder
         .schema()
@@ -27,10 +30,9 @@ pub(super) fn read(
     let (places, mut read) = places(fields, &names);
     let roots = places.iter().flatten().copied();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let batches = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
+    let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+    let batches = contained(|| builder.build())
+        .ok_or(Error::GaveUp)?
         .map_err(|source| Error::NotParquet { source })?;
     let batches = batches.map(|batch| batch.map_err(|source| Error::ParquetRows { source }));
     read_batches(batches, fields, &mut read, sink)?;

@@ -9,6 +9,7 @@ use calamine::{Data, ExcelDateTime};
 
 use super::coercion::{Coercions, Kinds};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, places};
+use crate::canon::contain::contained;
 use crate::canon::text::moment::{self, DAY_MICROS};
 use crate::canon::workbook::header::{self, HeaderPlace};
 use crate::canon::workbook::{Row, Sheet, Span, Workbook};
@@ -27,9 +28,9 @@ pub(super) fn read(
     bytes: Bytes,
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
-    let broken = |source| Error::Workbook { source };
-    let book = Workbook::open(bytes).map_err(broken)?;
-    let sheet = book.sheet(&options.sheet).map_err(broken)?;
+    let sheet = contained(|| Workbook::open(bytes)?.sheet(&options.sheet))
+        .ok_or(Error::GaveUp)?
+        .map_err(|source| Error::Workbook { source })?;
     let place = HeaderPlace {
         last: options.header_row,
         n_rows: options.header_rows,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
+use crate::stages::conform::corrections::RowPlace;
 use crate::stages::conform::formats::{RawRow, Record};
 
 use super::cells::{CellBuilder, Staging};
@@ -19,8 +20,8 @@ use super::{PageRef, Reject};
 /// Buckets that rows are divided into by their keys, to be settled one by one.
 pub(super) const N_BUCKETS: usize = 256;
 
-/// Rows a chunk is made for at first.
-const FIRST_ROWS: usize = 1024;
+/// Rows a chunk is made for where nothing is known of the part.
+const FIRST_ROWS: usize = 256;
 
 /// Text of a chunk that ends its block.
 const MOST_TEXT: usize = 256 << 20;
@@ -92,12 +93,16 @@ pub(super) struct BlockBuilder<'p, 'c> {
     sequence: u64,
     /// Hash of the page.
     page_sha: Arc<str>,
+    /// Address of the page.
+    page_url: Arc<str>,
     /// Chunks by part, in the order met.
     chunks: Vec<OpenChunk>,
     /// Chunk of the row before.
     last: usize,
     /// Identities in the order of the rows.
     marks: Vec<Mark>,
+    /// Whether rows have identities.
+    identity: Identity,
     /// Refused rows.
     rejects: Vec<Reject>,
     /// Deletions.
@@ -113,13 +118,22 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
             plan,
             sequence: page.sequence,
             page_sha: Arc::clone(page_sha),
+            page_url: page.url.into(),
             chunks: Vec::new(),
             last: 0,
             marks: Vec::new(),
+            identity: plan.identity(),
             rejects: Vec::new(),
             deletions: Vec::new(),
             books: Books::default(),
         }
+    }
+
+    /// The same block with the room of those before it.
+    pub(super) fn in_room_of(mut self, staging: &mut Staging) -> Self {
+        self.marks = std::mem::take(&mut staging.marks);
+        self.marks.clear();
+        self
     }
 
     /// Whether the block should end.
@@ -135,8 +149,8 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
     pub(super) fn take(&mut self, raw: &RawRow<'_>, staging: &mut Staging) {
         self.books.n_rows += 1;
         let outcome = match &raw.record {
-            Record::Broken(rule) => Err((*rule, "")),
-            Record::Fields(values) => self.plan.read_row(values, staging),
+            Record::Broken(rule) => Err((self.plan.judge_broken(self.at(raw.place), rule), "")),
+            Record::Fields(values) => self.plan.judge_row(self.at(raw.place), values, staging),
         };
         match outcome {
             Ok(row) => self.hold(row, staging),
@@ -153,9 +167,18 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         }
     }
 
+    /// Where a row of the page lies.
+    fn at(&self, place: u64) -> RowPlace<'_> {
+        RowPlace {
+            sha256: &self.page_sha,
+            url: &self.page_url,
+            place,
+        }
+    }
+
     /// Puts a row that met its contract into the columns of its part.
     fn hold(&mut self, row: ReadRow, staging: &Staging) {
-        let index = self.chunk_of(row.part);
+        let index = self.chunk_of(row.part, staging);
         let Some(chunk) = self.chunks.get_mut(index) else {
             return;
         };
@@ -167,6 +190,9 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         }
         let place = Place::new(u32::try_from(index).unwrap_or(u32::MAX), chunk.n_rows);
         chunk.n_rows += 1;
+        if self.identity == Identity::None {
+            return;
+        }
         self.marks.push(Mark {
             key: row.key,
             revision: row.revision,
@@ -187,7 +213,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
     }
 
     /// Place of the chunk of a part, opened if it is new.
-    fn chunk_of(&mut self, part: PartNumber) -> usize {
+    fn chunk_of(&mut self, part: PartNumber, staging: &Staging) -> usize {
         let is_last = self.chunks.get(self.last);
         if is_last.is_some_and(|chunk| chunk.part == part) {
             return self.last;
@@ -195,7 +221,8 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         let known = self.chunks.iter().position(|chunk| chunk.part == part);
         self.last = known.unwrap_or_else(|| {
             let stored = self.plan.stored();
-            let columns = stored.map(|(_, column)| CellBuilder::new(column.spec.kind, FIRST_ROWS));
+            let usual = staging.usual_rows.get(&part).copied().unwrap_or(FIRST_ROWS);
+            let columns = stored.map(|(_, column)| CellBuilder::new(column.spec.kind, usual));
             self.chunks.push(OpenChunk {
                 part,
                 columns: columns.collect(),
@@ -206,8 +233,15 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         self.last
     }
 
-    /// The block.
-    pub(super) fn finish(self) -> Result<Block, arrow::error::ArrowError> {
+    /// The block; its room is left for the next one.
+    pub(super) fn finish(self, staging: &mut Staging) -> Result<Block, arrow::error::ArrowError> {
+        for chunk in &self.chunks {
+            let n_rows = usize::try_from(chunk.n_rows).unwrap_or(FIRST_ROWS);
+            // Some more than the last time, so that few blocks outgrow their room.
+            staging
+                .usual_rows
+                .insert(chunk.part, n_rows + n_rows / 16 + 64);
+        }
         let mut chunks = Vec::with_capacity(self.chunks.len());
         for chunk in self.chunks {
             let columns = chunk.columns.into_iter().map(CellBuilder::finish);
@@ -216,10 +250,11 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
                 rows: compact_batch(self.plan, columns.collect())?,
             });
         }
-        let marks = match self.plan.identity() {
+        let marks = match self.identity {
             Identity::Keyed => bucketed(&self.marks),
             Identity::None => BlockMarks::default(),
         };
+        staging.marks = self.marks;
         Ok(Block {
             chunks,
             marks,

@@ -3,7 +3,7 @@
 //! Columns are held small: a code is its place in the contract, a comune its place in the list, an
 //! amount 64 bits of cents. What the lake holds is made of them when they are written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,6 +13,9 @@ use arrow::array::{
 
 use crate::canon::text::Reason;
 use crate::spec::source::ColumnKind;
+
+use super::parts::PartNumber;
+use super::settle::Mark;
 
 /// Bytes of a key.
 pub(super) const KEY_BYTES: i32 = 16;
@@ -36,8 +39,8 @@ pub(super) enum Cell {
     Number(f64),
     /// Yes or no.
     Flag(bool),
-    /// A pseudonym.
-    Key([u8; 16]),
+    /// A pseudonym, its first byte the highest.
+    Key(u128),
 }
 
 /// Odd multipliers of the content hash: one for each kind of cell, so that kinds do not collide.
@@ -80,7 +83,12 @@ impl Content {
             Cell::Cents(whole) => self.mix(whole.cast_unsigned(), cents),
             Cell::Number(value) => self.mix(value.to_bits(), float),
             Cell::Flag(is_set) => self.mix(u64::from(*is_set), flag),
-            Cell::Key(bytes) => self.add_bytes(bytes, key),
+            Cell::Key(number) => {
+                // Both halves; a cast would hide that none is lost.
+                let low = u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+                self.mix(u64::try_from(number >> 64).unwrap_or(0), key);
+                self.mix(low, key);
+            }
         }
     }
 
@@ -118,6 +126,10 @@ pub(super) struct Staging {
     pub(super) bytes: Vec<u8>,
     /// Comuni already looked up.
     pub(super) comuni: HashMap<String, Result<u16, Reason>>,
+    /// Rows that the last block had of each part: how many the next may have.
+    pub(super) usual_rows: BTreeMap<PartNumber, usize>,
+    /// Room for the identities of a block.
+    pub(super) marks: Vec<Mark>,
 }
 
 impl Staging {
@@ -159,7 +171,7 @@ impl CellBuilder {
     pub(super) fn new(kind: ColumnKind, n_rows: usize) -> Self {
         match kind {
             ColumnKind::Text | ColumnKind::Tags => {
-                Self::Text(StringBuilder::with_capacity(n_rows, n_rows * 16))
+                Self::Text(StringBuilder::with_capacity(n_rows, 0))
             }
             ColumnKind::Code | ColumnKind::Comune => {
                 Self::Place(UInt16Builder::with_capacity(n_rows))
@@ -198,7 +210,7 @@ impl CellBuilder {
             (Self::Flag(column), Cell::Flag(flag)) => column.append_value(flag),
             (Self::Key(column), Cell::Key(key)) => {
                 // Every key has as many bytes as the column says.
-                let _appended = column.append_value(key);
+                let _appended = column.append_value(key.to_be_bytes());
             }
             (column, _) => column.push_null(),
         }

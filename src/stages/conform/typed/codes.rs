@@ -8,8 +8,10 @@ use arrow::array::StringArray;
 /// Codes of the source and the codes they become.
 #[derive(Debug)]
 pub(super) struct Codes {
-    /// What the source writes, sorted, and the place of what it becomes.
+    /// What the source writes, by length and then sorted, and the place of what it becomes.
     sources: Vec<(String, u16)>,
+    /// Where the codes of each length begin; one more length than the longest has.
+    lengths: Vec<usize>,
     /// What they become, sorted, each once.
     targets: Arc<StringArray>,
 }
@@ -24,7 +26,11 @@ impl Codes {
             let place = places.get(target).copied().unwrap_or_default();
             sources.push((source.clone(), u16::try_from(place).ok()?));
         }
+        sources.sort_by(|(one, _), (other, _)| (one.len(), one).cmp(&(other.len(), other)));
+        let longest = sources.last().map_or(0, |(source, _)| source.len());
+        let begin = |length: usize| sources.partition_point(|(source, _)| source.len() < length);
         Some(Self {
+            lengths: (0..=longest + 1).map(begin).collect(),
             sources,
             targets: Arc::new(targets.into_iter().map(Some).collect()),
         })
@@ -32,11 +38,13 @@ impl Codes {
 
     /// Place of what a code of the source becomes.
     pub(super) fn find(&self, source: &str) -> Option<u16> {
-        let found = self
-            .sources
-            .binary_search_by(|(known, _)| known.as_str().cmp(source));
-        let place = found.ok()?;
-        self.sources.get(place).map(|(_, target)| *target)
+        let from = *self.lengths.get(source.len())?;
+        let to = *self.lengths.get(source.len() + 1)?;
+        // Few codes have the same length.
+        let mut alike = self.sources.get(from..to)?.iter();
+        alike
+            .find(|(known, _)| known == source)
+            .map(|(_, target)| *target)
     }
 
     /// Place of a code of the table.
@@ -49,7 +57,10 @@ impl Codes {
     /// The code at a place.
     pub(super) fn text(&self, place: u16) -> &str {
         let mut targets = self.targets.iter();
-        targets.nth(usize::from(place)).flatten().unwrap_or_default()
+        targets
+            .nth(usize::from(place))
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// All codes of the table, by place.
@@ -68,7 +79,10 @@ mod tests {
         let list = list.map(|(source, target)| (source.to_owned(), target.to_owned()));
         let codes = Codes::new(&list.into()).unwrap();
         assert_eq!(codes.find("CERCASI"), codes.find("CERCO"));
-        assert_eq!(codes.find("OFFRO").map(|place| codes.text(place)), Some("offer"));
+        assert_eq!(
+            codes.find("OFFRO").map(|place| codes.text(place)),
+            Some("offer")
+        );
         assert_eq!(codes.find("BOH"), None);
         assert_eq!(codes.place_of("need"), Some(0));
     }

@@ -36,8 +36,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use thiserror::Error;
 
-use super::formats::{self, PageRead};
+use super::corrections::Corrections;
 pub(crate) use super::formats::blocks::BLOCK;
+use super::formats::{self, PageRead};
 use crate::canon::comune::ComuneIndex;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::lake;
@@ -103,7 +104,9 @@ pub enum Error {
         source: arrow::error::ArrowError,
     },
     /// Rows that do not fit the memory cannot be put aside.
-    #[error("cannot put rows aside in `{path}`: make room there, or raise `memory_mib` under `[intake]`")]
+    #[error(
+        "cannot put rows aside in `{path}`: make room there, or raise `memory_mib` under `[intake]`"
+    )]
     Spill {
         /// The scratch file.
         path: String,
@@ -111,7 +114,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Rows of the lake that the contract cannot have given.
-    #[error("column `{column}` of table `{table}` in the lake is not of this contract: rebuild the table from its pages")]
+    #[error(
+        "column `{column}` of table `{table}` in the lake is not of this contract: rebuild the table from its pages"
+    )]
     Held {
         /// Table.
         table: String,
@@ -119,7 +124,9 @@ pub enum Error {
         column: String,
     },
     /// A part of the lake that the contract does not have.
-    #[error("table `{table}` has no part `{part}` under this contract: rebuild the table from its pages")]
+    #[error(
+        "table `{table}` has no part `{part}` under this contract: rebuild the table from its pages"
+    )]
     Part {
         /// Table.
         table: String,
@@ -269,6 +276,11 @@ impl<'c> TableIntake<'c> {
         })
     }
 
+    /// Applies these corrections to the rows to come.
+    pub(crate) fn correct_by(&mut self, corrections: &'c Corrections) {
+        self.plan.corrections = Some(corrections);
+    }
+
     /// Reads one page; a page that cannot be read leaves everything as it was.
     pub(crate) fn push_page(
         &mut self,
@@ -358,7 +370,7 @@ impl<'c> TableIntake<'c> {
             limits,
             room,
             mut store,
-            n_held: _,
+            ..
         } = self;
         let mut rejects = std::mem::take(&mut store.rejects);
         rejects.sort_unstable();
@@ -389,6 +401,8 @@ impl<'c> TableIntake<'c> {
     }
 }
 
+#[cfg(test)]
+mod bounded;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! One page read into the store: cut into blocks that several threads judge, or row by row.
 
 use std::io::Read;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::stages::conform::formats::blocks::{self, Blocks, Cutting, OpenLines, RawBlock, Spare};
@@ -32,7 +32,7 @@ pub(super) struct PageReader<'r, 'c> {
     pub(super) sha: Arc<str>,
 }
 
-impl<'r, 'c> PageReader<'r, 'c> {
+impl PageReader<'_, '_> {
     /// Reads the page into the store.
     pub(super) fn read(
         &self,
@@ -76,11 +76,12 @@ impl<'r, 'c> PageReader<'r, 'c> {
         };
         let store = Mutex::new(store);
         let judge = |block: RawBlock, staging: &mut Staging| -> Result<(), Error> {
-            let mut builder = BlockBuilder::new(self.plan, self.page, &self.sha);
+            let builder = BlockBuilder::new(self.plan, self.page, &self.sha);
+            let mut builder = builder.in_room_of(staging);
             reader.rows(&block, &mut |raw| builder.take(&raw, staging));
             let number = block.number;
             spare.give(block);
-            self.place(builder, number, &store)
+            self.place((builder, number), staging, &store)
         };
         if blocks.is_done() {
             judge(first, &mut Staging::default())?;
@@ -93,10 +94,8 @@ impl<'r, 'c> PageReader<'r, 'c> {
             let (mut staging, mut outcome) = (Staging::default(), Ok(()));
             // After a failure blocks are still taken, so that the cutting thread never waits.
             while let Some(block) = next_in(&receiver) {
-                if outcome.is_ok() {
-                    outcome = judge(block, &mut staging);
-                    has_failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
-                }
+                outcome = outcome.and_then(|()| judge(block, &mut staging));
+                has_failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
             }
             outcome
         };
@@ -134,7 +133,7 @@ impl<'r, 'c> PageReader<'r, 'c> {
             if block.is_full() && failure.is_none() {
                 let next = BlockBuilder::new(self.plan, self.page, &self.sha);
                 let full = std::mem::replace(&mut block, next);
-                failure = self.place(full, number, &store).err();
+                failure = self.place((full, number), &mut staging, &store).err();
                 number += 1;
             }
         };
@@ -143,18 +142,20 @@ impl<'r, 'c> PageReader<'r, 'c> {
         let read = read.map_err(|source| self.unreadable(source))?;
         match failure {
             Some(failure) => Err(failure),
-            None => self.place(block, number, &store).map(|()| read),
+            None => self
+                .place((block, number), &mut staging, &store)
+                .map(|()| read),
         }
     }
 
     /// Puts a block into the store.
     fn place(
         &self,
-        block: BlockBuilder<'_, '_>,
-        number: u64,
+        (block, number): (BlockBuilder<'_, '_>, u64),
+        staging: &mut Staging,
         store: &Mutex<&mut Store>,
     ) -> Result<(), Error> {
-        let block = block.finish().map_err(|source| Error::Assemble {
+        let block = block.finish(staging).map_err(|source| Error::Assemble {
             table: self.plan.table.name.to_owned(),
             source,
         })?;

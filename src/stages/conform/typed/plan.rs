@@ -4,9 +4,14 @@ use crate::canon::comune::ComuneIndex;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
-use crate::spec::source::{ColumnKind, ColumnSpec, DecimalMark, Keeping, Presence};
-use crate::stages::conform::formats::{Kinds, Value};
+use crate::spec::source::{
+    ColumnKind, ColumnSpec, DecimalMark, IdentifierPolicy, Keeping, Presence,
+};
+use crate::stages::conform::corrections::{
+    Corrections, NoColumns, RawColumns, RowPlace, Ruling,
+};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
+use crate::stages::conform::formats::{Kinds, Value};
 
 use super::cells::{Cell, Content, Staging};
 use super::codes::Codes;
@@ -51,6 +56,10 @@ pub(super) struct ColumnPlan<'c> {
     pub(super) serials: Serials,
     /// Codes of the source and what they become.
     pub(super) codes: Codes,
+    /// Epoch of a pseudonym.
+    pub(super) epoch: u32,
+    /// Whether a number is held against bounds.
+    pub(super) has_bounds: bool,
     /// Column that must not be later.
     not_before: Option<usize>,
     /// Where the value comes from.
@@ -80,6 +89,8 @@ pub(super) struct Plan<'c> {
     pub(super) comuni: &'c ComuneIndex,
     /// Key of pseudonyms.
     pub(super) keys: KeyRing<'c>,
+    /// Corrections of the table.
+    pub(super) corrections: Option<&'c Corrections>,
     /// Columns in the order of their names.
     pub(super) columns: Vec<ColumnPlan<'c>>,
     /// Fields to ask the page for.
@@ -100,6 +111,8 @@ pub(super) struct Plan<'c> {
     seed: u64,
     /// Places of the columns that are stored.
     stored: Vec<usize>,
+    /// Whether a column must not be before another.
+    has_order: bool,
 }
 
 /// A row that met its contract.
@@ -143,15 +156,17 @@ impl<'c> Plan<'c> {
         let (fields, groups, inputs) = inputs(&table);
         let mut columns = Vec::new();
         for (name, input) in spec.columns.keys().zip(inputs) {
-            columns.push(column_plan(&table, name, input)?);
+            columns.push(column_plan(&table, name, (input, keys.epoch))?);
         }
         let numbered = spec.columns.values().enumerate();
         let stored = numbered.filter(|(_, column)| column.keep == Keeping::Stored);
         Ok(Self {
             stored: stored.map(|(place, _)| place).collect(),
+            has_order: columns.iter().any(|column| column.not_before.is_some()),
             table,
             comuni,
             keys,
+            corrections: None,
             columns,
             kinds: field_kinds(&table, &fields),
             fields,
@@ -179,6 +194,62 @@ impl<'c> Plan<'c> {
         }
     }
 
+    /// Counts a value that was left out.
+    fn note_withheld(&self, column: &str) {
+        if let Some(corrections) = self.corrections {
+            corrections.note_withheld(column);
+        }
+    }
+
+    /// The rule by which a row that cannot be taken apart is rejected.
+    pub(super) fn judge_broken(&self, at: RowPlace<'_>, rule: &'static str) -> &'static str {
+        let corrections = self.corrections.filter(|all| !all.is_empty());
+        match corrections.map(|corrections| corrections.rule(at, &NoColumns)) {
+            Some(Ruling::Drop(rule)) => rule,
+            Some(Ruling::Keep | Ruling::Override(_)) | None => rule,
+        }
+    }
+
+    /// Reads a row as it is corrected, or gives the first rule it breaks.
+    pub(super) fn judge_row(
+        &self,
+        at: RowPlace<'_>,
+        values: &[Value<'_>],
+        staging: &mut Staging,
+    ) -> Result<ReadRow, Breach<'c>> {
+        let Some(corrections) = self.corrections.filter(|all| !all.is_empty()) else {
+            return self.read_row(values, staging);
+        };
+        let raw = RawRowOf { plan: self, values };
+        match corrections.rule(at, &raw) {
+            Ruling::Keep => self.read_row(values, staging),
+            Ruling::Drop(rule) => Err((rule, "")),
+            Ruling::Override(overrides) => {
+                self.read_row(&self.overridden(values, overrides), staging)
+            }
+        }
+    }
+
+    /// The values of a row with some of them replaced, by column.
+    fn overridden<'v>(
+        &self,
+        values: &[Value<'v>],
+        overrides: Vec<(usize, String)>,
+    ) -> Vec<Value<'v>> {
+        let mut values = values.to_vec();
+        for (column, text) in overrides {
+            let input = self.columns.get(column).map(|column| column.input);
+            let field = match input {
+                Some(Input::Field(field)) => values.get_mut(field),
+                Some(Input::Json(..)) | None => None,
+            };
+            if let Some(value) = field {
+                *value = Value::Owned(text);
+            }
+        }
+        values
+    }
+
     /// Reads a row into the staging space, or gives the first rule it breaks.
     pub(super) fn read_row(
         &self,
@@ -190,19 +261,26 @@ impl<'c> Plan<'c> {
             values,
             json: &json,
         };
-        staging.clear();
-        let standing = self.standing(row, staging)?;
+        let standing = match self.deleted {
+            None => Standing::Live,
+            Some(_) => self.standing(row, staging)?,
+        };
         staging.clear();
         for (place, column) in self.columns.iter().enumerate() {
             let is_read = standing == Standing::Live || self.identifies(place);
             let cell = if is_read {
-                self.read_cell(column, row, staging)?
+                match self.read_cell(column, row, staging) {
+                    Ok(cell) => cell,
+                    Err(rule) => return Err((rule, column.name)),
+                }
             } else {
                 Cell::Null
             };
             staging.cells.push(cell);
         }
-        self.check_order(&staging.cells)?;
+        if self.has_order {
+            self.check_order(&staging.cells)?;
+        }
         self.identify(staging, standing)
     }
 
@@ -216,9 +294,13 @@ impl<'c> Plan<'c> {
 
     /// Whether a row stands for its record or for the deletion of it.
     fn standing(&self, row: RawCells<'_>, staging: &mut Staging) -> Result<Standing, Breach<'c>> {
+        staging.clear();
         let deleted = self.deleted.and_then(|place| self.columns.get(place));
         let mark = deleted
-            .map(|column| self.read_cell(column, row, staging))
+            .map(|column| {
+                let cell = self.read_cell(column, row, staging);
+                cell.map_err(|rule| (rule, column.name))
+            })
             .transpose()?;
         let is_deleted = mark == Some(Cell::Flag(true));
         Ok(if is_deleted {
@@ -242,24 +324,31 @@ impl<'c> Plan<'c> {
         column: &ColumnPlan<'c>,
         row: RawCells<'_>,
         staging: &mut Staging,
-    ) -> Result<Cell, Breach<'c>> {
-        let field = column.name;
+    ) -> Result<Cell, &'static str> {
         let value = match column.input {
             Input::Field(place) => row.values.get(place),
             Input::Json(group, slot) => match row.json.get(group) {
-                Some(None) => return Err(("invalid_json", field)),
+                Some(None) => return Err("invalid_json"),
                 Some(Some(slots)) => slots.get(slot),
                 None => None,
             },
         };
-        let cell = self.read_value(column, value.unwrap_or(&Value::Absent), staging);
-        match cell {
-            Ok(Cell::Null) if column.presence == Presence::Required => {
-                Err(("missing_required", field))
+        let cell = match value {
+            None | Some(Value::Absent) => Ok(Cell::Null),
+            Some(Value::Text(text)) => self.read_page_text(column, text, staging),
+            Some(value) => self.read_value(column, value, staging),
+        };
+        let cell = match cell {
+            Err(_) if column.spec.identifiers == IdentifierPolicy::Withhold => {
+                self.note_withheld(column.name);
+                Cell::Null
             }
-            Ok(cell) => Ok(cell),
-            Err(rule) => Err((rule, field)),
+            cell => cell?,
+        };
+        if cell == Cell::Null && column.presence == Presence::Required {
+            return Err("missing_required");
         }
+        Ok(cell)
     }
 
     /// Checks that no column is before the one it must follow.
@@ -299,7 +388,10 @@ impl<'c> Plan<'c> {
             return Ok(PartNumber::WHOLE);
         };
         let cell = cells.get(filing.column).unwrap_or(&Cell::Null);
-        let name = self.columns.get(filing.column).map_or("", |column| column.name);
+        let name = self
+            .columns
+            .get(filing.column)
+            .map_or("", |column| column.name);
         filing.part_of(cell).ok_or(("missing_required", name))
     }
 
@@ -316,11 +408,12 @@ impl<'c> Plan<'c> {
         if let [place] = self.key.as_slice()
             && let Some(Cell::Key(key)) = staging.cells.get(*place)
         {
-            return u128::from_be_bytes(*key);
+            return *key;
         }
         staging.bytes.clear();
         for place in &self.key {
-            if let (Some(cell), Some(column)) = (staging.cells.get(*place), self.columns.get(*place))
+            if let (Some(cell), Some(column)) =
+                (staging.cells.get(*place), self.columns.get(*place))
             {
                 self.write_key(column, cell, &staging.texts, &mut staging.bytes);
             }
@@ -344,7 +437,7 @@ impl<'c> Plan<'c> {
             Cell::Cents(cents) => put(3, &cents.to_le_bytes()),
             Cell::Number(number) => put(4, &number.to_bits().to_le_bytes()),
             Cell::Flag(flag) => put(5, &[u8::from(*flag)]),
-            Cell::Key(key) => put(6, key),
+            Cell::Key(key) => put(6, &key.to_be_bytes()),
         }
     }
 
@@ -377,7 +470,7 @@ impl<'c> Plan<'c> {
 fn column_plan<'c>(
     table: &TableRef<'c>,
     name: &'c str,
-    input: Input,
+    (input, epoch): (Input, u32),
 ) -> Result<ColumnPlan<'c>, Error> {
     let spec = table.spec;
     let wrong = |message: String| Error::Contract {
@@ -405,6 +498,12 @@ fn column_plan<'c>(
             DecimalMark::Comma => Mark::Comma,
         },
         domain: domain(column),
+        epoch: if column.kind == ColumnKind::Person {
+            epoch
+        } else {
+            0
+        },
+        has_bounds: column.min.is_some() || column.max.is_some(),
         serials: match spec.format {
             Format::Sheet(_) => Serials::Days,
             Format::Csv(_)
@@ -445,6 +544,34 @@ fn seed(keys: KeyRing<'_>) -> u64 {
     let digest = keys.key.digest(b"content of records").to_le_bytes();
     let (words, _) = digest.as_chunks::<8>();
     words.first().copied().map_or(0, u64::from_le_bytes)
+}
+
+/// Raw values of a row, by column.
+struct RawRowOf<'r, 'c> {
+    /// The contract.
+    plan: &'r Plan<'c>,
+    /// Values of the fields.
+    values: &'r [Value<'r>],
+}
+
+impl RawColumns for RawRowOf<'_, '_> {
+    fn text(&self, column: usize) -> String {
+        let input = self.plan.columns.get(column).map(|column| column.input);
+        let Some(Input::Field(field)) = input else {
+            return String::new();
+        };
+        let mut scratch = String::new();
+        let value = self.values.get(field);
+        let text = value.map_or("", |value| value.text(&mut scratch));
+        text.trim().to_owned()
+    }
+
+    fn pseudonym(&self, column: usize) -> [u8; 16] {
+        let found = self.plan.columns.get(column);
+        found.map_or([0; 16], |found| {
+            self.plan.pseudonym_of(found, &self.text(column))
+        })
+    }
 }
 
 /// Raw values of a row, and those inside its JSON texts.

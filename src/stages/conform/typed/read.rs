@@ -1,6 +1,7 @@
 //! One raw value to one typed cell, by the contract of its column.
 
 use crate::canon::identifiers;
+use crate::canon::pseudonym::PseudonymKey;
 use crate::canon::text::amount::{self, Mark};
 use crate::canon::text::moment::{self, DAY_MICROS};
 use crate::canon::text::{Reason, boolean, duration, integer};
@@ -18,6 +19,24 @@ const MOST_COMUNI: usize = 100_000;
 type Outcome = Result<Cell, &'static str>;
 
 impl Plan<'_> {
+    /// Reads a text of the page by the contract of its column.
+    pub(super) fn read_page_text(
+        &self,
+        column: &ColumnPlan<'_>,
+        text: &str,
+        staging: &mut Staging,
+    ) -> Outcome {
+        let nulls = &column.spec.null;
+        if !nulls.is_empty() && nulls.iter().any(|null| null == text) {
+            return Ok(Cell::Null);
+        }
+        let cell = self.read_trimmed(column, (trimmed(text), column.mark), staging)?;
+        if column.has_bounds && is_outside(column, &cell) {
+            return Err(Reason::OutOfRange.code());
+        }
+        Ok(cell)
+    }
+
     /// Reads a value by the contract of its column.
     pub(super) fn read_value(
         &self,
@@ -31,14 +50,15 @@ impl Plan<'_> {
         if matches!(value, Value::Unreadable) {
             return Err("unreadable_value");
         }
-        let mut scratch = std::mem::take(&mut staging.scratch);
-        let outcome = match typed(column, value) {
-            Some(outcome) => outcome,
-            None => self.read_text(column, value, &mut scratch, staging),
+        let cell = if let Some(outcome) = typed(column, value) {
+            outcome?
+        } else {
+            let mut scratch = std::mem::take(&mut staging.scratch);
+            let outcome = self.read_text(column, value, &mut scratch, staging);
+            staging.scratch = scratch;
+            outcome?
         };
-        staging.scratch = scratch;
-        let cell = outcome?;
-        if is_outside(column, &cell) {
+        if column.has_bounds && is_outside(column, &cell) {
             return Err(Reason::OutOfRange.code());
         }
         Ok(cell)
@@ -55,14 +75,29 @@ impl Plan<'_> {
         // A typed number is written with a point, whatever mark the page's texts have.
         let is_typed = matches!(value, Value::Integer(_) | Value::Number(_));
         let mark = if is_typed { Mark::Point } else { column.mark };
-        let text = trimmed(value.text(scratch));
+        self.read_trimmed(column, (trimmed(value.text(scratch)), mark), staging)
+    }
+
+    /// Reads a text without white space around it, its decimals behind this mark.
+    fn read_trimmed(
+        &self,
+        column: &ColumnPlan<'_>,
+        (text, mark): (&str, Mark),
+        staging: &mut Staging,
+    ) -> Outcome {
         if text.is_empty() || column.spec.null.iter().any(|null| null == text) {
             return Ok(Cell::Null);
         }
         let read = match column.spec.kind {
             ColumnKind::Text => return free_text(column, text, staging),
             ColumnKind::Tags => return tags(column, text, staging),
-            ColumnKind::Code => return column.codes.find(text).map(Cell::Code).ok_or("unknown_code"),
+            ColumnKind::Code => {
+                return column
+                    .codes
+                    .find(text)
+                    .map(Cell::Code)
+                    .ok_or("unknown_code");
+            }
             ColumnKind::Comune => return self.comune(text, staging),
             ColumnKind::Person | ColumnKind::Record => return Ok(self.pseudonym(column, text)),
             ColumnKind::Date => date(column, text),
@@ -79,13 +114,22 @@ impl Plan<'_> {
 
     /// The pseudonym of an id.
     fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
-        let is_person = column.spec.kind == ColumnKind::Person;
-        let (secret, epoch) = if is_person {
-            (self.keys.person, self.keys.epoch)
-        } else {
-            (self.keys.key, 0)
-        };
-        Cell::Key(secret.key(&column.domain, self.table.platform, epoch, id))
+        let secret = self.secret(column);
+        Cell::Key(secret.number(&column.domain, self.table.platform, column.epoch, id))
+    }
+
+    /// The key of the operator that a column's ids are hashed with.
+    fn secret(&self, column: &ColumnPlan<'_>) -> &PseudonymKey {
+        match column.spec.kind {
+            ColumnKind::Person => self.keys.person,
+            _ => self.keys.key,
+        }
+    }
+
+    /// The bytes of the pseudonym of an id.
+    pub(super) fn pseudonym_of(&self, column: &ColumnPlan<'_>, id: &str) -> [u8; 16] {
+        self.secret(column)
+            .key(&column.domain, self.table.platform, column.epoch, id)
     }
 
     /// The place of a comune in the list, remembered for the next row.
@@ -216,7 +260,7 @@ fn free_text(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outc
 fn gate(column: &ColumnPlan<'_>, text: &str) -> Result<(), &'static str> {
     match column.spec.identifiers {
         IdentifierPolicy::Bodies => Ok(()),
-        IdentifierPolicy::Reject => match identifiers::find(text) {
+        IdentifierPolicy::Reject | IdentifierPolicy::Withhold => match identifiers::find(text) {
             Some(kind) => Err(kind.code()),
             None => Ok(()),
         },

@@ -128,28 +128,34 @@ impl Objects {
     ) -> BoxStream<'static, Result<Bytes, Error>> {
         let store = Arc::clone(&self.store);
         let start = (pieces, 0_u64, object, store);
-        try_unfold(start, move |(mut pieces, n_bytes, object, store)| async move {
-            if let Some(piece) = pieces.next().await {
-                let piece = piece?;
-                let n_bytes = n_bytes + piece.len() as u64;
-                return Ok(Some((piece, (pieces, n_bytes, object, store))));
-            }
-            let Object { url, meta } = object;
-            let now = store.head(&meta.location).await;
-            let now = now.map_err(|source| fetch_error(&url, source))?;
-            if now.size != meta.size || now.e_tag != meta.e_tag || now.last_modified != meta.last_modified {
-                return Err(Error::Changed { url });
-            }
-            if n_bytes != size {
-                let expected = size;
-                return Err(Error::Cut {
-                    url,
-                    n_bytes,
-                    expected,
-                });
-            }
-            Ok(None)
-        })
+        try_unfold(
+            start,
+            move |(mut pieces, n_bytes, object, store)| async move {
+                if let Some(piece) = pieces.next().await {
+                    let piece = piece?;
+                    let n_bytes = n_bytes + piece.len() as u64;
+                    return Ok(Some((piece, (pieces, n_bytes, object, store))));
+                }
+                let Object { url, meta } = object;
+                let now = store.head(&meta.location).await;
+                let now = now.map_err(|source| fetch_error(&url, source))?;
+                if now.size != meta.size
+                    || now.e_tag != meta.e_tag
+                    || now.last_modified != meta.last_modified
+                {
+                    return Err(Error::Changed { url });
+                }
+                if n_bytes != size {
+                    let expected = size;
+                    return Err(Error::Cut {
+                        url,
+                        n_bytes,
+                        expected,
+                    });
+                }
+                Ok(None)
+            },
+        )
         .boxed()
     }
 }

@@ -52,7 +52,10 @@ impl WebFile {
     async fn ask(&mut self, known: &Tag) -> Result<Arrived, Error> {
         let mut attempt = 1;
         let headers = HeaderMap::new();
-        let begun = self.client.begin(&self.url, (&headers, known), &mut attempt).await;
+        let begun = self
+            .client
+            .begin(&self.url, (&headers, known), &mut attempt)
+            .await;
         let address = self.client.shown(&self.url);
         let (body, tag) = match begun? {
             Begun::Unchanged => (Body::Unchanged, known.clone()),
@@ -94,36 +97,39 @@ impl Transport for WebFile {
 /// The pieces of an answer; one that ends before the announced length is an error.
 fn pieces(response: Response, url: String) -> BoxStream<'static, Result<Bytes, Error>> {
     let expected = announced(&response);
-    try_unfold((response, 0_u64, url), move |(mut response, n_bytes, url)| async move {
-        let idle = Limits::default().request_timeout.duration();
-        let piece = tokio::time::timeout(idle, response.chunk()).await;
-        let Ok(piece) = piece else {
-            let expected = expected.unwrap_or_default();
-            return Err(Error::Cut {
-                url,
-                n_bytes,
-                expected,
-            });
-        };
-        let piece = piece.map_err(|source| {
-            Error::from(http::Error::Broken {
-                url: url.clone(),
-                attempts: 0,
-                source: source.without_url(),
-            })
-        })?;
-        match (piece, expected) {
-            (Some(piece), _) => {
-                let n_bytes = n_bytes + piece.len() as u64;
-                Ok(Some((piece, (response, n_bytes, url))))
+    try_unfold(
+        (response, 0_u64, url),
+        move |(mut response, n_bytes, url)| async move {
+            let idle = Limits::default().request_timeout.duration();
+            let piece = tokio::time::timeout(idle, response.chunk()).await;
+            let Ok(piece) = piece else {
+                let expected = expected.unwrap_or_default();
+                return Err(Error::Cut {
+                    url,
+                    n_bytes,
+                    expected,
+                });
+            };
+            let piece = piece.map_err(|source| {
+                Error::from(http::Error::Broken {
+                    url: url.clone(),
+                    attempts: 0,
+                    source: source.without_url(),
+                })
+            })?;
+            match (piece, expected) {
+                (Some(piece), _) => {
+                    let n_bytes = n_bytes + piece.len() as u64;
+                    Ok(Some((piece, (response, n_bytes, url))))
+                }
+                (None, Some(expected)) if expected != n_bytes => Err(Error::Cut {
+                    url,
+                    n_bytes,
+                    expected,
+                }),
+                (None, _) => Ok(None),
             }
-            (None, Some(expected)) if expected != n_bytes => Err(Error::Cut {
-                url,
-                n_bytes,
-                expected,
-            }),
-            (None, _) => Ok(None),
-        }
-    })
+        },
+    )
     .boxed()
 }

@@ -173,11 +173,17 @@ impl Authorization {
         let mut forms: Vec<Vec<u8>> = Vec::new();
         for hidden in self.hidden.iter().filter(|hidden| hidden.len() >= SHORTEST) {
             forms.push(hidden.clone().into_bytes());
-            forms.push(byte_serialize(hidden.as_bytes()).collect::<String>().into_bytes());
+            forms.push(
+                byte_serialize(hidden.as_bytes())
+                    .collect::<String>()
+                    .into_bytes(),
+            );
         }
         let finders: Vec<_> = forms
             .iter()
-            .filter_map(|form| regex::bytes::Regex::new(&regex::escape(str::from_utf8(form).ok()?)).ok())
+            .filter_map(|form| {
+                regex::bytes::Regex::new(&regex::escape(str::from_utf8(form).ok()?)).ok()
+            })
             .collect();
         if !finders.iter().any(|finder| finder.is_match(&body)) {
             return body;
@@ -293,7 +299,9 @@ impl Tokens {
                 advice: "the server gives no token; check `auth.oauth2` of the pipeline and its secret",
             });
         }
-        let body = timeout_at(end, response.bytes()).await.map_err(|_| slow())?;
+        let body = timeout_at(end, response.bytes())
+            .await
+            .map_err(|_| slow())?;
         serde_json::from_slice(&body.map_err(broken)?).map_err(|_| self.none())
     }
 }
@@ -325,8 +333,16 @@ fn base64(bytes: &[u8]) -> String {
         let number = byte(0) << 16 | byte(1) << 8 | byte(2);
         text.push(digit(number, 18));
         text.push(digit(number, 12));
-        text.push(if chunk.len() > 1 { digit(number, 6) } else { '=' });
-        text.push(if chunk.len() > 2 { digit(number, 0) } else { '=' });
+        text.push(if chunk.len() > 1 {
+            digit(number, 6)
+        } else {
+            '='
+        });
+        text.push(if chunk.len() > 2 {
+            digit(number, 0)
+        } else {
+            '='
+        });
     }
     text
 }
@@ -359,10 +375,14 @@ mod tests {
 
     #[test]
     fn a_key_in_the_query_is_sent_and_not_shown() {
-        let url = Url::parse("https://x.example.org/a?b=c&key=hunter2%2F%C3%A8&d=hunter2/è").unwrap();
+        let url =
+            Url::parse("https://x.example.org/a?b=c&key=hunter2%2F%C3%A8&d=hunter2/è").unwrap();
         let auth = keyed();
         let sent = auth.addressed(&url);
-        assert_eq!(sent.query_pairs().filter(|(name, _)| name == "key").count(), 1);
+        assert_eq!(
+            sent.query_pairs().filter(|(name, _)| name == "key").count(),
+            1
+        );
         let shown = auth.shown(&sent);
         assert_eq!(shown, "https://x.example.org/a?b=c&d=***");
     }

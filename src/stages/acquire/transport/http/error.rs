@@ -29,7 +29,9 @@ pub enum Error {
         reference: String,
     },
     /// A header field of the pipeline is none.
-    #[error("`{name}` in `fetch.rest.headers` is no header field, or its value has characters that none can carry; correct it")]
+    #[error(
+        "`{name}` in `fetch.rest.headers` is no header field, or its value has characters that none can carry; correct it"
+    )]
     Header {
         /// Name of the field.
         name: String,
@@ -68,7 +70,9 @@ pub enum Error {
         why: String,
     },
     /// A request took too long, as often as it was tried.
-    #[error("`{url}` took longer than {limit} in {attempts} attempts; raise `limits.request_timeout`")]
+    #[error(
+        "`{url}` took longer than {limit} in {attempts} attempts; raise `limits.request_timeout`"
+    )]
     Slow {
         /// Address.
         url: String,
@@ -96,7 +100,9 @@ pub enum Error {
         limit: String,
     },
     /// The server asks for a wait that is longer than the time left.
-    #[error("`{url}` asks to wait {seconds} s, longer than `limits.total_timeout` leaves; run again later")]
+    #[error(
+        "`{url}` asks to wait {seconds} s, longer than `limits.total_timeout` leaves; run again later"
+    )]
     TooBusy {
         /// Address.
         url: String,
@@ -104,7 +110,9 @@ pub enum Error {
         seconds: u64,
     },
     /// The server leads elsewhere.
-    #[error("`{url}` leads to another origin, which gets no credentials; declare that address if it is right")]
+    #[error(
+        "`{url}` leads to another origin, which gets no credentials; declare that address if it is right"
+    )]
     Elsewhere {
         /// Address.
         url: String,
@@ -116,7 +124,9 @@ pub enum Error {
         url: String,
     },
     /// A page says the same as the one before it, so the pages would never end.
-    #[error("page {page} of `{url}` repeats the one before it; check `page` of the pipeline: the server may not know that parameter")]
+    #[error(
+        "page {page} of `{url}` repeats the one before it; check `page` of the pipeline: the server may not know that parameter"
+    )]
     Loop {
         /// Address.
         url: String,
@@ -124,13 +134,17 @@ pub enum Error {
         page: u64,
     },
     /// The pages shifted while they were read.
-    #[error("the pages of `{url}` shifted while they were read; run again when it is quieter, or make them smaller or larger")]
+    #[error(
+        "the pages of `{url}` shifted while they were read; run again when it is quieter, or make them smaller or larger"
+    )]
     Shifted {
         /// Address.
         url: String,
     },
     /// No record says when it was written.
-    #[error("no record of `{url}` has a moment at `{field}`, so nothing says where the next fetch begins; correct `since.field` or `since.format`")]
+    #[error(
+        "no record of `{url}` has a moment at `{field}`, so nothing says where the next fetch begins; correct `since.field` or `since.format`"
+    )]
     NoMoment {
         /// Address.
         url: String,
@@ -215,7 +229,9 @@ pub(super) fn is_transient(status: u16) -> bool {
 /// What to do about a status.
 pub(super) fn advice(status: u16) -> &'static str {
     match status {
-        401 => "the server does not accept the credentials; check `auth` of the pipeline and its secret",
+        401 => {
+            "the server does not accept the credentials; check `auth` of the pipeline and its secret"
+        }
         403 => "the credentials do not permit it; ask the platform",
         404 | 410 => "nothing is there; check `url` of the pipeline",
         429 => "the server wants fewer requests; lower `limits.per_minute`",

@@ -230,8 +230,13 @@ impl Client {
         headers: &HeaderMap,
         tag: &Tag,
     ) -> Result<Result<Response, Failure>, Error> {
-        self.auth.renew(&self.http, &mut self.pace, self.deadline).await?;
-        self.pace.wait(self.deadline).await.map_err(|()| self.late(url))?;
+        self.auth
+            .renew(&self.http, &mut self.pace, self.deadline)
+            .await?;
+        self.pace
+            .wait(self.deadline)
+            .await
+            .map_err(|()| self.late(url))?;
         let mut request = self
             .http
             .request(Method::GET, self.auth.addressed(url))

@@ -197,24 +197,24 @@ fn flag(value: &[u8]) -> Result<bool, Unfit> {
 
 /// A whole number.
 pub(super) fn integer(value: &[u8]) -> Result<i64, Unfit> {
-    match *value {
-        [a, b] => Ok(i64::from(i16::from_be_bytes([a, b]))),
-        [a, b, c, d] => Ok(i64::from(i32::from_be_bytes([a, b, c, d]))),
-        [a, b, c, d, e, f, g, h] => Ok(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(WRONG_LENGTH),
+    if let Ok(bytes) = value.try_into() {
+        return Ok(i16::from_be_bytes(bytes).into());
     }
+    if let Ok(bytes) = value.try_into() {
+        return Ok(i32::from_be_bytes(bytes).into());
+    }
+    let bytes = value.try_into().map_err(|_length| WRONG_LENGTH)?;
+    Ok(i64::from_be_bytes(bytes))
 }
 
 /// A number with decimals; of four bytes, the shortest that is written as it.
 fn number(value: &[u8]) -> Result<f64, Unfit> {
-    match *value {
-        [a, b, c, d] => {
-            let narrow = f32::from_be_bytes([a, b, c, d]);
-            narrow.to_string().parse().map_err(|_no_number| WRONG_LENGTH)
-        }
-        [a, b, c, d, e, f, g, h] => Ok(f64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(WRONG_LENGTH),
+    if let Ok(bytes) = value.try_into() {
+        let narrow = f32::from_be_bytes(bytes).to_string();
+        return narrow.parse().map_err(|_no_number| WRONG_LENGTH);
     }
+    let bytes = value.try_into().map_err(|_length| WRONG_LENGTH)?;
+    Ok(f64::from_be_bytes(bytes))
 }
 
 /// Days since 1970.
@@ -338,13 +338,24 @@ mod tests {
 
     #[test]
     fn every_type_has_its_column() {
-        let text = |written, value: &[u8]| column(written, value).as_string::<i32>().value(0).to_owned();
+        let text = |written, value: &[u8]| {
+            column(written, value)
+                .as_string::<i32>()
+                .value(0)
+                .to_owned()
+        };
         assert_eq!(text(Written::Text, b"via"), "via");
         assert_eq!(text(Written::Jsonb, b"\x01{}"), "{}");
         let uuid: Vec<u8> = (0..16).collect();
-        assert_eq!(text(Written::Uuid, &uuid), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+        assert_eq!(
+            text(Written::Uuid, &uuid),
+            "00010203-0405-0607-0809-0a0b0c0d0e0f"
+        );
         let number = column(Written::Float4, &0.1_f32.to_be_bytes());
-        assert_eq!(number.as_primitive::<Float64Type>().value(0).to_string(), "0.1");
+        assert_eq!(
+            number.as_primitive::<Float64Type>().value(0).to_string(),
+            "0.1"
+        );
         let instant = column(Written::Instant, &1_i64.to_be_bytes());
         let instant = instant.as_primitive::<TimestampMicrosecondType>().value(0);
         assert_eq!(instant, MICROS_BEFORE_2000 + 1);

@@ -139,7 +139,10 @@ impl CopyRows {
     /// Skips the header; answers whether it has come.
     fn skip_header(&mut self) -> Result<bool, CopyError> {
         let begins = self.buffer.iter().zip(SIGNATURE);
-        if begins.into_iter().any(|(found, expected)| found != expected) {
+        if begins
+            .into_iter()
+            .any(|(found, expected)| found != expected)
+        {
             return Err(CopyError::NoHeader);
         }
         let flags = number_at::<4>(&self.buffer, SIGNATURE.len()).map(u32::from_be_bytes);
@@ -172,16 +175,16 @@ impl CopyRows {
                 return Ok(None);
             };
             at += 4;
-            if length != -1 {
-                let length = usize::try_from(length).map_err(|_negative| CopyError::Length {
-                    row: self.n_rows + 1,
-                    length,
-                })?;
-                ends.push(Some((at, at + length)));
-                at += length;
-            } else {
+            if length == -1 {
                 ends.push(None);
+                continue;
             }
+            let length = usize::try_from(length).map_err(|_negative| CopyError::Length {
+                row: self.n_rows + 1,
+                length,
+            })?;
+            ends.push(Some((at, at + length)));
+            at += length;
         }
         if self.buffer.len() < at {
             return Ok(None);
@@ -268,7 +271,10 @@ mod tests {
         };
         assert_eq!(planted(0, b'X'), Err(CopyError::NoHeader));
         assert_eq!(planted(12, 1), Err(CopyError::NoHeader));
-        assert!(matches!(planted(20, 3), Err(CopyError::Columns { row: 1, .. })));
+        assert!(matches!(
+            planted(20, 3),
+            Err(CopyError::Columns { row: 1, .. })
+        ));
         assert!(matches!(planted(21, 0xfe), Err(CopyError::Length { .. })));
         let mut more = good.clone();
         more.push(0);

@@ -3,6 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::copy::CopyError;
+use crate::stages::acquire::error::Remedy;
 
 /// What went wrong with a PostgreSQL server.
 #[derive(Debug, thiserror::Error)]
@@ -161,10 +162,15 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
-    /// Whether all tables of the source are worth being read anew, in another snapshot; a
-    /// connection that was never made has been tried enough.
-    pub(in crate::stages::acquire) fn is_lost_snapshot(&self) -> bool {
-        self.is_transient() && !matches!(self, Self::Connect { .. } | Self::Timeout { .. })
+    /// How much is worth beginning anew: all tables, in another snapshot. A connection that was
+    /// never made has been tried enough.
+    pub(in crate::stages::acquire) fn remedy(&self) -> Remedy {
+        let is_made = !matches!(self, Self::Connect { .. } | Self::Timeout { .. });
+        if is_made && self.is_transient() {
+            Remedy::Source
+        } else {
+            Remedy::None
+        }
     }
 
     /// Whether trying again later may help.
@@ -230,7 +236,10 @@ impl From<&tokio_postgres::Error> for Said {
             let cause = std::error::Error::source(error);
             let is_certificate = cause.is_some_and(|cause| chain(cause).contains("certificate"));
             return Self {
-                text: cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause))),
+                text: cause.map_or_else(
+                    || error.to_string(),
+                    |cause| format!("{error}: {}", chain(cause)),
+                ),
                 is_transient: !is_certificate,
             };
         };
@@ -239,12 +248,15 @@ impl From<&tokio_postgres::Error> for Said {
         let text = if PLAIN_CLASSES.contains(&class) {
             format!("{} ({code})", said.message())
         } else {
-            format!("the server answers with code {code}; its message may hold data and is not shown")
+            format!(
+                "the server answers with code {code}; its message may hold data and is not shown"
+            )
         };
         Self {
             text,
             // A time-out of a statement comes again, and so does a missing database file.
-            is_transient: PASSING_CLASSES.contains(&class) && *said.code() != SqlState::QUERY_CANCELED,
+            is_transient: PASSING_CLASSES.contains(&class)
+                && *said.code() != SqlState::QUERY_CANCELED,
         }
     }
 }

@@ -152,10 +152,17 @@ mod tests {
     #[test]
     fn a_cursor_does_not_pass_the_clock_of_the_server() {
         let now = moment::iso_micros("2026-03-01T10:00:00Z").unwrap();
-        let next = |text| MarkKind::Instant.next(Some(&written(text)), now).unwrap().text();
+        let next = |text| {
+            MarkKind::Instant
+                .next(Some(&written(text)), now)
+                .unwrap()
+                .text()
+        };
         assert_eq!(next("2026-02-01T00:00:00Z"), "2026-02-01T00:00:00.000000Z");
         assert_eq!(next("9999-01-01T00:00:00Z"), "2026-03-01T10:00:00.000000Z");
-        let infinity = MarkKind::Instant.next(Some(&i64::MAX.to_be_bytes()), now).unwrap();
+        let infinity = MarkKind::Instant
+            .next(Some(&i64::MAX.to_be_bytes()), now)
+            .unwrap();
         assert_eq!(infinity.text(), "2026-03-01T10:00:00.000000Z");
         assert_eq!(MarkKind::Instant.next(None, now), None);
     }

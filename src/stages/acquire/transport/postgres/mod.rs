@@ -39,6 +39,7 @@ pub(in crate::stages::acquire) use session::Session;
 
 use cells::Column;
 use copy::CopyRows;
+use mark::Mark;
 use plan::{Plan, Wanted, plan};
 use session::{Canceller, State};
 
@@ -158,7 +159,7 @@ impl PostgresPages {
             flow: Flow::Open,
             columns,
             pages: Numbered::new(self.addresses.clone(), part, n_records),
-            cursor: cursor.map(|mark| mark.text()),
+            cursor: cursor.map(Mark::text),
             cancel,
             _turn: turn,
         })
@@ -172,7 +173,9 @@ impl PostgresPages {
         let Stage::Reading(reading) = &mut self.stage else {
             return Ok(None);
         };
-        let n_rows = reading.fill(&self.session, &self.shown, &self.declared).await?;
+        let n_rows = reading
+            .fill(&self.session, &self.shown, &self.declared)
+            .await?;
         if n_rows > 0 || reading.pages.has_empty() {
             let page = reading.write(n_rows, &self.shown)?;
             return Ok(Some(reading.pages.page(page, String::new())));
@@ -208,12 +211,11 @@ impl Reading {
                 break;
             }
             let piece = async { self.stream.next().await.transpose() };
-            match session.answer("read", shown, piece).await? {
-                Some(piece) => self.rows.push(&piece),
-                None => {
-                    self.rows.finish().map_err(failed)?;
-                    self.flow = Flow::Ended;
-                }
+            if let Some(piece) = session.answer("read", shown, piece).await? {
+                self.rows.push(&piece);
+            } else {
+                self.rows.finish().map_err(failed)?;
+                self.flow = Flow::Ended;
             }
         }
         Ok(n_rows)

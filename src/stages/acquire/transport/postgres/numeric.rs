@@ -31,19 +31,24 @@ pub(super) fn text(value: &[u8]) -> Option<String> {
     }
     let at = |place: i32| {
         let index = usize::try_from(i32::from(weight) - place).ok();
-        index.and_then(|index| digits.get(index)).copied().unwrap_or(0)
+        index
+            .and_then(|index| digits.get(index))
+            .copied()
+            .unwrap_or(0)
     };
-    Some(written(sign == NEGATIVE, weight, n_decimals, at))
+    let sign = if sign == NEGATIVE { "-" } else { "" };
+    Some(format!("{sign}{}", written(weight, n_decimals, at)))
 }
 
-/// Writes a number whose digit to the base 10000 at each place is known.
-fn written(is_negative: bool, weight: i16, n_decimals: usize, at: impl Fn(i32) -> u16) -> String {
+/// Writes a number without its sign, whose digit to the base 10000 at each place is known.
+fn written(weight: i16, n_decimals: usize, at: impl Fn(i32) -> u16) -> String {
     let mut text = String::new();
-    if is_negative {
-        text.push('-');
-    }
     // Writing to a String cannot fail.
-    let _written = write!(text, "{}", if weight < 0 { 0 } else { at(i32::from(weight)) });
+    let _written = write!(
+        text,
+        "{}",
+        if weight < 0 { 0 } else { at(i32::from(weight)) }
+    );
     for place in (0..i32::from(weight)).rev() {
         let _written = write!(text, "{:04}", at(place));
     }
@@ -104,7 +109,13 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for words in [&[][..], &[1, 0, 0, 0], &[1, 0, 0, 0, 10_000], &[0, 0, 1, 0], &[0, 0, 0, 0, 1]] {
+        for words in [
+            &[][..],
+            &[1, 0, 0, 0],
+            &[1, 0, 0, 0, 10_000],
+            &[0, 0, 1, 0],
+            &[0, 0, 0, 0, 1],
+        ] {
             assert_eq!(of(words), None, "{words:?}");
         }
         assert_eq!(text(&[0; 9]), None);

@@ -78,7 +78,10 @@ pub(super) async fn plan(
     let source = match (&declared.table, &declared.query) {
         (Some(table), _) => format!("{}.{}", quoted(&declared.schema), quoted(table)),
         // The line end closes a comment that the query may end with.
-        (None, query) => format!("(\n{}\n) as source", bare(query.as_deref().unwrap_or_default())),
+        (None, query) => format!(
+            "(\n{}\n) as source",
+            bare(query.as_deref().unwrap_or_default())
+        ),
     };
     let asked = Asked {
         declared,
@@ -174,7 +177,10 @@ impl Asked<'_> {
     async fn described(&self, list: &str) -> Result<Vec<(String, Type)>, PostgresError> {
         let statement = format!("select {list} from {}", self.source);
         let prepared = self.snapshot.client().prepare(&statement);
-        let prepared = self.session.answer("describe", self.shown, prepared).await?;
+        let prepared = self
+            .session
+            .answer("describe", self.shown, prepared)
+            .await?;
         let columns = prepared.columns().iter();
         Ok(columns
             .map(|column| (column.name().to_owned(), column.type_().clone()))
@@ -234,7 +240,10 @@ impl Asked<'_> {
         }
         let greatest = format!("select max({name}) from {source}");
         let greatest = self.snapshot.one(&greatest, &[]);
-        let greatest = self.session.answer("look into", self.shown, greatest).await?;
+        let greatest = self
+            .session
+            .answer("look into", self.shown, greatest)
+            .await?;
         Ok(bytes_of(&greatest, 0))
     }
 
@@ -244,7 +253,9 @@ impl Asked<'_> {
             return String::new();
         };
         let column = quoted(&since.column);
-        let from = part.from.map(|from| format!("{column} >= {}", from.literal()));
+        let from = part
+            .from
+            .map(|from| format!("{column} >= {}", from.literal()));
         let to = part.to.map(|to| format!("{column} < {}", to.literal()));
         let conditions: Vec<String> = from.into_iter().chain(to).collect();
         if conditions.is_empty() {
@@ -259,7 +270,9 @@ impl Asked<'_> {
         let count = self.snapshot.one(&statement, &[]);
         let count = self.session.answer("count", self.shown, count).await?;
         let count = bytes_of(&count, 0).and_then(|count| super::cells::integer(&count).ok());
-        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+        Ok(count
+            .and_then(|count| u64::try_from(count).ok())
+            .unwrap_or(0))
     }
 }
 
@@ -267,7 +280,10 @@ impl Asked<'_> {
 /// columns as texts where there is none.
 fn order_of(declared: &PostgresTable, key: &[String], columns: &[(String, Written)]) -> String {
     let since = declared.since.as_ref();
-    let mut order: Vec<String> = since.map(|since| quoted(&since.column)).into_iter().collect();
+    let mut order: Vec<String> = since
+        .map(|since| quoted(&since.column))
+        .into_iter()
+        .collect();
     if key.is_empty() {
         let texts = columns.iter();
         order.extend(texts.map(|(name, _)| format!("{}::text collate \"C\"", quoted(name))));

@@ -111,10 +111,7 @@ impl Session {
 
     /// The connection, made if this is the first table; no other table reads until it is given
     /// back.
-    pub(super) async fn enter(
-        &self,
-        table: &str,
-    ) -> Result<OwnedMutexGuard<State>, PostgresError> {
+    pub(super) async fn enter(&self, table: &str) -> Result<OwnedMutexGuard<State>, PostgresError> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         match &*state {
             State::Open(_) => {}
@@ -151,14 +148,18 @@ impl Session {
         let config = self.config();
         let connect = config.connect(self.tls.clone());
         let patience = self.server.connect_timeout.duration();
-        let connected = self.within("connect", patience, connect).await?;
-        let (client, connection) = connected.map_err(|source| self.not_connected(&source))?;
+        let made = self.within("connect", patience, connect).await?;
+        let (client, connection) = made.map_err(|source| self.not_connected(&source))?;
         // The connection ends when the client is dropped; what it dies of, the client says.
         tokio::spawn(async move {
             let _ended = connection.await;
         });
-        let begin = self.begin();
-        let begun = self.within("begin a transaction", patience, client.batch_execute(&begin));
+        let statements = self.begin();
+        let begun = self.within(
+            "begin a transaction",
+            patience,
+            client.batch_execute(&statements),
+        );
         begun.await?.map_err(|source| self.not_connected(&source))?;
         let now = client.query_one("select pg_catalog.now()", &[]);
         let now = self.within("take a snapshot", patience, now).await?;

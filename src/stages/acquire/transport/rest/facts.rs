@@ -184,13 +184,17 @@ fn look_at_column(csv: &CsvFormat, since: &Since, plain: &[u8], greatest: &mut G
         .from_reader(plain.get(above..).unwrap_or_default());
     let place = reader.byte_headers().ok().and_then(|header| {
         let names = header.iter().map(<[u8]>::trim_ascii);
-        names.into_iter().position(|name| name == since.field.as_bytes())
+        names
+            .into_iter()
+            .position(|name| name == since.field.as_bytes())
     });
     let Some(place) = place else {
         return;
     };
     for record in reader.byte_records().flatten() {
-        let text = record.get(place).and_then(|field| str::from_utf8(field).ok());
+        let text = record
+            .get(place)
+            .and_then(|field| str::from_utf8(field).ok());
         let moment = text.and_then(|text| moments::read(since, text));
         greatest.look_at(moment);
     }
@@ -224,7 +228,9 @@ fn linked(headers: &HeaderMap, relation: &str) -> Option<String> {
     let texts = fields.iter().filter_map(|value| value.to_str().ok());
     texts.flat_map(links).find_map(|(address, relations)| {
         let mut words = relations.split_ascii_whitespace();
-        words.any(|word| word.eq_ignore_ascii_case(relation)).then_some(address)
+        words
+            .any(|word| word.eq_ignore_ascii_case(relation))
+            .then_some(address)
     })
 }
 
@@ -277,7 +283,13 @@ mod tests {
         assert_eq!(facts.next.as_deref(), Some("7"));
         assert_eq!(facts.total, Some(3));
         assert_eq!(facts.greatest, moments::iso("2026-01-02"));
-        for broken in ["", "{", "{\"data\":{}}", "<html>", r#"{"data":{"items":[]}"#] {
+        for broken in [
+            "",
+            "{",
+            "{\"data\":{}}",
+            "<html>",
+            r#"{"data":{"items":[]}"#,
+        ] {
             let read = reader.read(&Bytes::from(broken), &HeaderMap::new());
             assert!(read.is_err(), "{broken}");
         }
@@ -293,7 +305,10 @@ mod tests {
         );
         let page = Bytes::from("id;at\n1;2026-01-02\n2;2026-01-03\n");
         let facts = csv.read(&page, &HeaderMap::new()).unwrap();
-        assert_eq!((facts.n_records, facts.greatest), (Some(2), moments::iso("2026-01-03")));
+        assert_eq!(
+            (facts.n_records, facts.greatest),
+            (Some(2), moments::iso("2026-01-03"))
+        );
         let lines = reader(
             r#"
             fetch.rest = { url = "https://x/", since = { param = "s", field = "at" } }
@@ -302,8 +317,15 @@ mod tests {
         );
         let page = Bytes::from("{\"at\":\"2026-01-02\"}\n\n{}\n");
         let facts = lines.read(&page, &HeaderMap::new()).unwrap();
-        assert_eq!((facts.n_records, facts.greatest), (Some(2), moments::iso("2026-01-02")));
-        assert!(lines.read(&Bytes::from("{\"a\":1}\n{\"b\""), &HeaderMap::new()).is_err());
+        assert_eq!(
+            (facts.n_records, facts.greatest),
+            (Some(2), moments::iso("2026-01-02"))
+        );
+        assert!(
+            lines
+                .read(&Bytes::from("{\"a\":1}\n{\"b\""), &HeaderMap::new())
+                .is_err()
+        );
     }
 
     #[test]
@@ -313,7 +335,10 @@ mod tests {
         headers.append(LINK, HeaderValue::from_static(first));
         headers.append(LINK, HeaderValue::from_static("<https://x/?p=9>; rel=last"));
         assert_eq!(linked(&headers, "next").as_deref(), Some("/a?p=3"));
-        assert_eq!(linked(&headers, "first").as_deref(), Some("https://x/?p=1,2"));
+        assert_eq!(
+            linked(&headers, "first").as_deref(),
+            Some("https://x/?p=1,2")
+        );
         assert_eq!(linked(&headers, "self"), None);
     }
 }

@@ -183,18 +183,17 @@ fn part_of(
             let url = rest.url.clone();
             return Err(Error::NoUntil { url });
         }
-        return Ok(Some((Some(moment(&window.from)?), Some(moment(&window.to)?))));
+        return Ok(Some((
+            Some(moment(&window.from)?),
+            Some(moment(&window.to)?),
+        )));
     }
     let lag = since.lag.map(Span::delta).unwrap_or_default();
     Ok(cursor.map(|cursor| (cursor.checked_sub_signed(lag), None)))
 }
 
 /// The address that asks for a part.
-fn with_part(
-    mut url: Url,
-    rest: &Rest,
-    part: Option<Part>,
-) -> Url {
+fn with_part(mut url: Url, rest: &Rest, part: Option<Part>) -> Url {
     if let Some((name, size)) = rest.page.as_ref().and_then(Paging::size) {
         url.query_pairs_mut().append_pair(name, &size.to_string());
     }
@@ -230,10 +229,10 @@ fn with_parameter(url: &Url, name: &str, value: &str) -> Url {
 fn headers(rest: &Rest) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in &rest.headers {
-        let field = HeaderName::try_from(name).ok().zip(HeaderValue::from_str(value).ok());
-        let (name, value) = field.ok_or_else(|| Error::Header {
-            name: name.clone(),
-        })?;
+        let field = HeaderName::try_from(name)
+            .ok()
+            .zip(HeaderValue::from_str(value).ok());
+        let (name, value) = field.ok_or_else(|| Error::Header { name: name.clone() })?;
         headers.insert(name, value);
     }
     Ok(headers)
@@ -337,7 +336,9 @@ impl Service {
     /// The address of a link, which must be of the same origin: it gets the credentials.
     fn linked(&self, url: &Url, link: &str) -> Result<Url, Error> {
         let shown = || self.client.shown(url);
-        let next = url.join(link).map_err(|_no_url| Error::Address { url: shown() })?;
+        let next = url
+            .join(link)
+            .map_err(|_no_url| Error::Address { url: shown() })?;
         if next.origin() != url.origin() {
             return Err(Error::Elsewhere { url: shown() });
         }

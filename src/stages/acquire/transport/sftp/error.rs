@@ -1,5 +1,7 @@
 //! What went wrong with an SFTP server.
 
+use crate::stages::acquire::error::Remedy;
+
 /// What went wrong with an SFTP server.
 #[derive(Debug, thiserror::Error)]
 pub enum SftpError {
@@ -111,13 +113,18 @@ pub enum SftpError {
 }
 
 impl SftpError {
-    /// Whether a file broke off and is worth being read once more.
-    pub(in crate::stages::acquire) fn is_broken_page(&self) -> bool {
+    /// How much is worth beginning anew: a file that broke off. A connection or a listing has been
+    /// tried enough.
+    pub(in crate::stages::acquire) fn remedy(&self) -> Remedy {
         let is_of_file = matches!(
             self,
             Self::Read { .. } | Self::Cut { .. } | Self::Changed { .. } | Self::Timeout { .. }
         );
-        is_of_file && self.is_transient()
+        if is_of_file && self.is_transient() {
+            Remedy::Page
+        } else {
+            Remedy::None
+        }
     }
 
     /// Whether trying again later may help.
@@ -134,9 +141,10 @@ impl SftpError {
             Self::List { source, .. } | Self::Read { source, .. } => {
                 !matches!(**source, russh_sftp::client::error::Error::Status(_))
             }
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Cut { .. } | Self::Changed { .. } => {
-                true
-            }
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Cut { .. }
+            | Self::Changed { .. } => true,
         }
     }
 }

@@ -106,7 +106,9 @@ impl SftpPages {
         Self {
             session,
             path: declared.path.clone(),
-            known: known.map(|page| (page.url.clone(), page.tag.clone())).collect(),
+            known: known
+                .map(|page| (page.url.clone(), page.tag.clone()))
+                .collect(),
             started: request.started_at.timestamp(),
             waiting: None,
             last: None,
@@ -307,7 +309,10 @@ impl Fetching {
     /// Checks that all of the file came, and that it is still the same.
     async fn check(&self) -> Result<(), SftpError> {
         let path = self.path.clone();
-        let after = self.session.within(self.connected.sftp.metadata(&path)).await?;
+        let after = self
+            .session
+            .within(self.connected.sftp.metadata(&path))
+            .await?;
         let after = after.map_err(|source| cannot_read(&path, source))?;
         if Stamp::of(&after) != self.stamp {
             return Err(SftpError::Changed { path });

@@ -8,11 +8,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex as Cell, PoisonError};
 use std::time::Duration;
 
+use russh::Preferred;
 use russh::client::{Config, Handle, Handler, connect};
 use russh::keys::{
     Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key,
 };
-use russh::Preferred;
 use russh_sftp::client::SftpSession;
 use tokio::sync::Mutex;
 
@@ -153,7 +153,7 @@ impl Session {
         let config = Arc::new(config(pin.as_ref()));
         let at = (self.server.host.as_str(), self.server.port);
         let connected = connect(config, at, doorkeeper).await;
-        let mut handle = connected.map_err(|source| self.refused(pin.is_some(), &shown, source))?;
+        let mut handle = connected.map_err(|source| self.refused(pin.as_ref(), &shown, source))?;
         self.log_in(&mut handle).await?;
         let failed = |source| self.broken(source);
         let channel = handle.channel_open_session().await.map_err(failed)?;
@@ -175,11 +175,16 @@ impl Session {
     }
 
     /// Why no connection was made: the key, or the network.
-    fn refused(&self, is_pinned: bool, shown: &Cell<String>, source: russh::Error) -> SftpError {
+    fn refused(
+        &self,
+        pin: Option<&PinnedKey>,
+        shown: &Cell<String>,
+        source: russh::Error,
+    ) -> SftpError {
         let address = self.address();
         let offered = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match source {
-            russh::Error::UnknownKey if is_pinned => SftpError::HostKey { address, offered },
+            russh::Error::UnknownKey if pin.is_some() => SftpError::HostKey { address, offered },
             russh::Error::UnknownKey => SftpError::Unpinned { address, offered },
             source => SftpError::Connect {
                 address,

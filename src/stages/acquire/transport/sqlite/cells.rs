@@ -31,7 +31,11 @@ impl Affinity {
         let has = |part| declared.contains(part);
         if has("INT") {
             Self::Integer
-        } else if !has("CHAR") && !has("CLOB") && !has("TEXT") && ["REAL", "FLOA", "DOUB"].into_iter().any(has) {
+        } else if !has("CHAR")
+            && !has("CLOB")
+            && !has("TEXT")
+            && ["REAL", "FLOA", "DOUB"].into_iter().any(has)
+        {
             Self::Real
         } else {
             Self::Other
@@ -60,7 +64,8 @@ impl Cells {
             ValueRef::Integer(value) => self.push_integer(value),
             ValueRef::Real(value) => self.push_number(value),
             ValueRef::Text(bytes) => {
-                let text = std::str::from_utf8(bytes).map_err(|_bytes| "a text that is not UTF-8")?;
+                let text =
+                    std::str::from_utf8(bytes).map_err(|_bytes| "a text that is not UTF-8")?;
                 self.push_text(text.to_owned());
             }
             ValueRef::Blob(_) => return Err("bytes (a BLOB)"),
@@ -178,25 +183,42 @@ mod tests {
 
     #[test]
     fn a_column_widens_and_loses_nothing() {
-        let (one, half, text) = (ValueRef::Integer(1), ValueRef::Real(0.5), ValueRef::Text(b"boh"));
+        let (one, half, text) = (
+            ValueRef::Integer(1),
+            ValueRef::Real(0.5),
+            ValueRef::Text(b"boh"),
+        );
         let whole = column(&[ValueRef::Null, one], Affinity::Other);
         assert_eq!(whole.as_primitive::<Int64Type>().value(1), 1);
         assert!(whole.is_null(0));
         let numbers = column(&[one, ValueRef::Null, half, one], Affinity::Integer);
-        assert_eq!(numbers.as_primitive::<Float64Type>().values().to_vec(), [1.0, 0.0, 0.5, 1.0]);
+        assert_eq!(
+            numbers.as_primitive::<Float64Type>().values().to_vec(),
+            [1.0, 0.0, 0.5, 1.0]
+        );
         assert!(numbers.is_null(1));
         let texts = column(&[one, half, text, ValueRef::Null, half], Affinity::Integer);
         let texts: Vec<Option<&str>> = texts.as_string::<i32>().iter().collect();
-        assert_eq!(texts, [Some("1"), Some("0.5"), Some("boh"), None, Some("0.5")]);
+        assert_eq!(
+            texts,
+            [Some("1"), Some("0.5"), Some("boh"), None, Some("0.5")]
+        );
         let great = ValueRef::Integer(i64::MAX);
         let texts = column(&[great, half], Affinity::Integer);
         assert_eq!(texts.as_string::<i32>().value(0), "9223372036854775807");
-        assert_eq!(column(&[half, great], Affinity::Real).data_type(), &DataType::Utf8);
+        assert_eq!(
+            column(&[half, great], Affinity::Real).data_type(),
+            &DataType::Utf8
+        );
     }
 
     #[test]
     fn a_column_without_values_is_what_it_is_declared_as() {
-        let empty = |declared| column(&[ValueRef::Null], Affinity::of(declared)).data_type().clone();
+        let empty = |declared| {
+            column(&[ValueRef::Null], Affinity::of(declared))
+                .data_type()
+                .clone()
+        };
         assert_eq!(empty("bigint"), DataType::Int64);
         assert_eq!(empty("double precision"), DataType::Float64);
         assert_eq!(empty("varchar(20)"), DataType::Utf8);

@@ -2,6 +2,8 @@
 
 use rusqlite::ffi::ErrorCode;
 
+use crate::stages::acquire::error::Remedy;
+
 /// What went wrong with a SQLite file.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
@@ -156,7 +158,9 @@ pub enum SqliteError {
         source: arrow::error::ArrowError,
     },
     /// The reader stopped without a word.
-    #[error("the reading of `{table}` stopped without an answer; run again, and report it if it happens twice")]
+    #[error(
+        "the reading of `{table}` stopped without an answer; run again, and report it if it happens twice"
+    )]
     Stopped {
         /// Table or query.
         table: String,
@@ -164,16 +168,22 @@ pub enum SqliteError {
 }
 
 impl SqliteError {
-    /// Whether all tables of the file are worth being read anew.
-    pub(in crate::stages::acquire) fn is_lost_snapshot(&self) -> bool {
-        matches!(self, Self::Changed { .. })
+    /// How much is worth beginning anew: all tables of a file that was overwritten.
+    pub(in crate::stages::acquire) fn remedy(&self) -> Remedy {
+        if matches!(self, Self::Changed { .. }) {
+            Remedy::Source
+        } else {
+            Remedy::None
+        }
     }
 
     /// Whether trying again later may help.
     pub(in crate::stages::acquire) fn is_transient(&self) -> bool {
         match self {
             // A copy ends, a writer ends.
-            Self::Cut { .. } | Self::Changed { .. } | Self::Busy { .. } | Self::Stopped { .. } => true,
+            Self::Cut { .. } | Self::Changed { .. } | Self::Busy { .. } | Self::Stopped { .. } => {
+                true
+            }
             // Someone must change the file or the pipeline first.
             Self::Read { .. }
             | Self::NotSqlite { .. }

@@ -145,7 +145,9 @@ impl FileState {
 
 /// A number in the header.
 fn word(header: &[u8; HEADER_BYTES], at: usize) -> u32 {
-    let bytes = header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+    let bytes = header
+        .get(at..at + 4)
+        .and_then(|bytes| bytes.try_into().ok());
     bytes.map(u32::from_be_bytes).unwrap_or_default()
 }
 

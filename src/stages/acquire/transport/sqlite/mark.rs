@@ -47,7 +47,9 @@ impl MarkKind {
         }
         moment::iso_micros(text.get(..TO_SECOND)?).ok()?;
         let between = text.chars().nth(TO_DAY)?;
-        ['T', ' '].contains(&between).then_some(Self::Instant(between))
+        ['T', ' ']
+            .contains(&between)
+            .then_some(Self::Instant(between))
     }
 
     /// A value of the column.
@@ -148,10 +150,19 @@ mod tests {
         let kind = MarkKind::Instant('T');
         let mark = kind.read("2026-03-01T10:00:00.7Z").unwrap();
         assert_eq!(mark.text(), "2026-03-01T10:00:00");
-        assert!(["2026-03-01T10:00:00", "2026-03-01T10:00:00.1Z", "2026-03-01T10:00:00Z"]
+        assert!(
+            [
+                "2026-03-01T10:00:00",
+                "2026-03-01T10:00:00.1Z",
+                "2026-03-01T10:00:00Z"
+            ]
             .iter()
-            .all(|text| *text >= mark.text().as_str()));
-        assert_eq!(kind.read("2026-03-01").unwrap().text(), "2026-03-01T00:00:00");
+            .all(|text| *text >= mark.text().as_str())
+        );
+        assert_eq!(
+            kind.read("2026-03-01").unwrap().text(),
+            "2026-03-01T00:00:00"
+        );
         let blank = MarkKind::Instant(' ').read("2026-03-01T10:00:00").unwrap();
         assert_eq!(blank.text(), "2026-03-01 10:00:00");
     }

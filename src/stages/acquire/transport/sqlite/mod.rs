@@ -57,7 +57,9 @@ impl SqlitePages {
                 cursor: request.cursor.map(str::to_owned),
                 window: window.map(|window| (window.from.clone(), window.to.clone())),
                 started_micros: request.started_at.timestamp_micros(),
-                known: known.map(|page| (page.url.clone(), page.tag.clone())).collect(),
+                known: known
+                    .map(|page| (page.url.clone(), page.tag.clone()))
+                    .collect(),
             },
             answers: None,
             ended: Ended {

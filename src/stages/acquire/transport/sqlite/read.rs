@@ -95,9 +95,8 @@ impl Session {
         };
         let read = match &mut *opened {
             Some(opened) => read(opened, job, (place, &self.path), answers),
-            none => open(&self.path, place).and_then(|found| {
-                read(none.insert(found), job, (place, &self.path), answers)
-            }),
+            none => open(&self.path, place)
+                .and_then(|found| read(none.insert(found), job, (place, &self.path), answers)),
         };
         if let Err(error) = read {
             *opened = None;
@@ -122,6 +121,24 @@ fn open(path: &Path, place: Place<'_>) -> Result<Opened, SqliteError> {
     let look = connection.query_row("select count(*) from sqlite_schema", [], |_row| Ok(()));
     look.map_err(failed)?;
     Ok(Opened { connection, state })
+}
+
+/// Which rows of a table are read.
+struct Meant {
+    /// The rows.
+    part: Part<Mark>,
+    /// Where the next reading begins.
+    next: Option<Mark>,
+}
+
+impl Meant {
+    /// All rows, and all of them again next time.
+    fn all() -> Self {
+        Self {
+            part: Part::whole(),
+            next: None,
+        }
+    }
 }
 
 /// A table or query that is being read.
@@ -155,7 +172,11 @@ fn read(
         job,
         place,
         source: source_of(&job.declared),
-        since: job.declared.since.as_ref().map(|since| quoted(&since.column)),
+        since: job
+            .declared
+            .since
+            .as_ref()
+            .map(|since| quoted(&since.column)),
     };
     let Some(ended) = asked.pages(&tag, answers)? else {
         return Ok(());
@@ -224,7 +245,7 @@ impl Asked<'_> {
     /// Reads all pages; `None` when nobody listens any more.
     fn pages(&self, tag: &str, answers: &Answers) -> Result<Option<Ended>, SqliteError> {
         let columns = self.columns()?;
-        let Some((part, cursor)) = self.part()? else {
+        let Some(Meant { part, next }) = self.part()? else {
             let nothing = Ended {
                 cursor: None,
                 earlier: Earlier::Stay,
@@ -241,7 +262,10 @@ impl Asked<'_> {
         let n_records = self.count(&condition, &bounds)?;
         let list: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
         let (list, order) = (list.join(", "), self.order(&list)?);
-        let statement = format!("select {list} from {}{condition} order by {order}", self.source);
+        let statement = format!(
+            "select {list} from {}{condition} order by {order}",
+            self.source
+        );
         let failed = self.failed("read");
         let mut statement = self.connection.prepare(&statement).map_err(&failed)?;
         let mut rows = statement.query(bounds.as_slice()).map_err(&failed)?;
@@ -251,11 +275,14 @@ impl Asked<'_> {
         loop {
             let (content, n_rows) = self.page(&mut rows, &columns, n_before)?;
             if n_rows == 0 && !pages.has_empty() {
-                return Ok(Some(pages.end(cursor.map(|mark| mark.text()))));
+                return Ok(Some(pages.end(next.map(|mark| mark.text()))));
             }
             n_before += n_rows;
             let page = pages.page(content, tag.to_owned());
-            if answers.blocking_send(Ok(Said::Page(Box::new(page)))).is_err() {
+            if answers
+                .blocking_send(Ok(Said::Page(Box::new(page))))
+                .is_err()
+            {
                 return Ok(None);
             }
         }
@@ -274,7 +301,11 @@ impl Asked<'_> {
             self.check_table()?;
         }
         let names: Vec<String> = declared.columns.iter().map(|name| quoted(name)).collect();
-        let list = if names.is_empty() { "*".to_owned() } else { names.join(", ") };
+        let list = if names.is_empty() {
+            "*".to_owned()
+        } else {
+            names.join(", ")
+        };
         let statement = format!("select {list} from {}", self.source);
         let statement = self.connection.prepare(&statement).map_err(&failed)?;
         let affinities = self.affinities()?;
@@ -339,9 +370,9 @@ impl Asked<'_> {
 
     /// Which rows to take, and where the next reading begins; `None` where there are none, though
     /// there were.
-    fn part(&self) -> Result<Option<(Part<Mark>, Option<Mark>)>, SqliteError> {
+    fn part(&self) -> Result<Option<Meant>, SqliteError> {
         let (Some(since), Some(name)) = (&self.job.declared.since, &self.since) else {
-            return Ok(Some((Part::whole(), None)));
+            return Ok(Some(Meant::all()));
         };
         let (table, column) = (self.job.shown.clone(), since.column.clone());
         self.check_marks(name, &column)?;
@@ -349,7 +380,7 @@ impl Asked<'_> {
         let Some(greatest) = greatest else {
             // A table without rows has no kind of watermark; all that comes later is new.
             let is_first = self.job.cursor.is_none() && self.job.window.is_none();
-            return Ok(is_first.then(|| (Part::whole(), None)));
+            return Ok(is_first.then(Meant::all));
         };
         let kind = MarkKind::of(ValueRef::from(&greatest));
         let least = least.and_then(|least| MarkKind::of(ValueRef::from(&least)));
@@ -365,7 +396,8 @@ impl Asked<'_> {
         };
         if let Some((from, to)) = &self.job.window {
             let (from, to) = (Some(read(from)?), Some(read(to)?));
-            return Ok(Some((Part { from, to }, None)));
+            let part = Part { from, to };
+            return Ok(Some(Meant { part, next: None }));
         }
         let next = kind.value(ValueRef::from(&greatest));
         let next = next.map(|next| next.at_most(self.job.started_micros));
@@ -378,7 +410,8 @@ impl Asked<'_> {
             })
         });
         let from = from.transpose()?;
-        Ok(Some((Part { from, to: None }, next)))
+        let part = Part { from, to: None };
+        Ok(Some(Meant { part, next }))
     }
 
     /// Refuses a table with rows that have no watermark.
@@ -418,7 +451,9 @@ impl Asked<'_> {
     /// Records under a condition, as SQLite counts them.
     fn count(&self, condition: &str, bounds: &[&dyn ToSql]) -> Result<u64, SqliteError> {
         let statement = format!("select count(*) from {}{condition}", self.source);
-        let count = self.connection.query_row(&statement, bounds, |row| row.get(0));
+        let count = self
+            .connection
+            .query_row(&statement, bounds, |row| row.get(0));
         let count: i64 = count.map_err(self.failed("count"))?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
@@ -450,7 +485,8 @@ impl Asked<'_> {
             }
         }
         let columns = cells.iter_mut().zip(columns);
-        let columns = columns.map(|(cells, (name, affinity))| (name.clone(), cells.finish(*affinity)));
+        let columns =
+            columns.map(|(cells, (name, affinity))| (name.clone(), cells.finish(*affinity)));
         let n_in_page = usize::try_from(n_rows).unwrap_or(usize::MAX);
         let page = arrow_page::write(columns.collect(), n_in_page);
         let page = page.map_err(|source| SqliteError::Page {

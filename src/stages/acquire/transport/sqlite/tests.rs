@@ -54,7 +54,9 @@ impl Given {
     /// What the next reading must know of this one.
     fn known(&self) -> Vec<(String, String)> {
         let pages = self.pages.iter();
-        pages.map(|(address, tag, _)| (address.clone(), tag.clone())).collect()
+        pages
+            .map(|(address, tag, _)| (address.clone(), tag.clone()))
+            .collect()
     }
 }
 
@@ -165,15 +167,32 @@ const FIVE: &str = "create table t (id integer primary key, nome text, ore real)
 
 #[tokio::test]
 async fn a_table_is_read_in_pages_in_the_order_of_its_key() {
-    let given = Platform::with(FIVE).table("table = \"t\"\npage_rows = 2").await.unwrap();
+    let given = Platform::with(FIVE)
+        .table("table = \"t\"\npage_rows = 2")
+        .await
+        .unwrap();
     let addresses: Vec<&str> = given.pages.iter().map(|page| page.0.as_str()).collect();
-    assert_eq!(addresses, ["t.db/t#page=000001", "t.db/t#page=000002", "t.db/t#page=000003"]);
+    assert_eq!(
+        addresses,
+        [
+            "t.db/t#page=000001",
+            "t.db/t#page=000002",
+            "t.db/t#page=000003"
+        ]
+    );
     assert_eq!(given.ids(), [1, 2, 3, 4, 5]);
     assert_eq!(given.claim, Some(Claim::Table(5)));
     assert_eq!(given.ended.earlier, Earlier::Leave);
     let types = given.pages[0].2.as_ref().unwrap().schema();
-    let types: Vec<&DataType> = types.fields().iter().map(|field| field.data_type()).collect();
-    assert_eq!(types, [&DataType::Int64, &DataType::Utf8, &DataType::Float64]);
+    let types: Vec<&DataType> = types
+        .fields()
+        .iter()
+        .map(|field| field.data_type())
+        .collect();
+    assert_eq!(
+        types,
+        [&DataType::Int64, &DataType::Utf8, &DataType::Float64]
+    );
 }
 
 #[tokio::test]
@@ -189,7 +208,8 @@ async fn an_empty_table_is_one_page_without_rows_and_one_row_is_one_page() {
 
 #[tokio::test]
 async fn a_text_among_numbers_is_kept_as_it_is() {
-    let platform = Platform::with("create table t (n integer); insert into t values (1), ('boh'), (null)");
+    let platform =
+        Platform::with("create table t (n integer); insert into t values (1), ('boh'), (null)");
     let given = platform.table("table = \"t\"").await.unwrap();
     let rows = given.pages[0].2.as_ref().unwrap();
     let values: Vec<Option<&str>> = rows.column(0).as_string::<i32>().iter().collect();
@@ -208,12 +228,22 @@ async fn a_file_that_has_not_changed_is_not_read_again() {
     let again = platform.read(job("table = \"t\"")).await.unwrap();
     assert_eq!(again.known(), first.known());
     assert!(again.pages.iter().all(|(_, _, rows)| rows.is_none()));
-    let other = platform.read(job("table = \"t\"\ncolumns = [\"id\"]")).await.unwrap();
-    assert_eq!(other.n_rows(), 5, "another declaration reads the same file anew");
+    let other = platform
+        .read(job("table = \"t\"\ncolumns = [\"id\"]"))
+        .await
+        .unwrap();
+    assert_eq!(
+        other.n_rows(),
+        5,
+        "another declaration reads the same file anew"
+    );
     platform.write("update t set nome = 'z' where id = 1");
     let changed = platform.read(job("table = \"t\"")).await.unwrap();
     assert_eq!(changed.n_rows(), 5);
-    assert_eq!(changed.pages[0].1, "", "a change of this very moment may be followed by another");
+    assert_eq!(
+        changed.pages[0].1, "",
+        "a change of this very moment may be followed by another"
+    );
 }
 
 /// Rows with the time of their last change.
@@ -289,9 +319,20 @@ async fn a_query_joins_and_casts_but_is_one_select() {
         .await
         .unwrap();
     assert_eq!(given.ids(), [4, 5]);
-    for query in ["select 1; select 2", "delete from t", "select 1) union select (2", ""] {
-        let error = platform.table(&format!("query = \"{query}\"")).await.unwrap_err();
-        assert!(matches!(error, SqliteError::Statement { .. }), "{query}: {error}");
+    for query in [
+        "select 1; select 2",
+        "delete from t",
+        "select 1) union select (2",
+        "",
+    ] {
+        let error = platform
+            .table(&format!("query = \"{query}\""))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, SqliteError::Statement { .. }),
+            "{query}: {error}"
+        );
     }
     assert_eq!(platform.table("table = \"t\"").await.unwrap().n_rows(), 5);
 }
@@ -301,12 +342,27 @@ async fn what_is_not_there_or_fits_no_page_is_named() {
     let platform = Platform::with(FIVE);
     let error = |toml: &'static str| async { platform.table(toml).await.unwrap_err().to_string() };
     assert!(error("table = \"u\"").await.contains("has no table `u`"));
-    assert!(error("table = \"t\"\ncolumns = [\"x\"]").await.contains("no such column: x"));
-    assert!(error("table = \"t\"\nsince = { column = \"x\" }").await.contains("no such column: x"));
+    assert!(
+        error("table = \"t\"\ncolumns = [\"x\"]")
+            .await
+            .contains("no such column: x")
+    );
+    assert!(
+        error("table = \"t\"\nsince = { column = \"x\" }")
+            .await
+            .contains("no such column: x")
+    );
     platform.write("insert into t values (6, x'00', 1)");
     let blob = error("table = \"t\"").await;
     assert!(blob.contains("row 6") && blob.contains("`nome`"), "{blob}");
-    assert_eq!(platform.table("table = \"t\"\ncolumns = [\"id\"]").await.unwrap().n_rows(), 6);
+    assert_eq!(
+        platform
+            .table("table = \"t\"\ncolumns = [\"id\"]")
+            .await
+            .unwrap()
+            .n_rows(),
+        6
+    );
 }
 
 #[tokio::test]
@@ -317,11 +373,15 @@ async fn all_tables_show_one_moment_while_a_writer_goes_on() {
     );
     let writer = platform.writer();
     let session = platform.session();
-    let first = read_in(Arc::clone(&session), Platform::job("table = \"a\"")).await.unwrap();
+    let first = read_in(Arc::clone(&session), Platform::job("table = \"a\""))
+        .await
+        .unwrap();
     writer
         .execute_batch("begin; insert into a values (2); insert into b values (2); commit")
         .unwrap();
-    let second = read_in(session, Platform::job("table = \"b\"")).await.unwrap();
+    let second = read_in(session, Platform::job("table = \"b\""))
+        .await
+        .unwrap();
     assert_eq!((first.ids(), second.ids()), (vec![1], vec![1]));
     let later = platform.table("table = \"b\"").await.unwrap();
     assert_eq!(later.ids(), [1, 2], "what is still in the log is read");
@@ -347,7 +407,11 @@ async fn a_copy_that_is_not_whole_is_not_read() {
     let error = platform.table("table = \"t\"").await.unwrap_err();
     assert!(matches!(error, SqliteError::Cut { .. }), "{error}");
     assert!(error.is_transient());
-    for (content, is_cut) in [(&b""[..], true), (&b"SQLite format 3\0"[..], true), (&[7; 200], false)] {
+    for (content, is_cut) in [
+        (&b""[..], true),
+        (&b"SQLite format 3\0"[..], true),
+        (&[7; 200], false),
+    ] {
         fs::write(platform.path(), content).unwrap();
         let error = platform.table("table = \"t\"").await.unwrap_err();
         assert_eq!(matches!(error, SqliteError::Cut { .. }), is_cut, "{error}");
@@ -398,7 +462,9 @@ async fn a_reading_that_is_given_up_leaves_the_file_alone() {
     };
     assert!(transport.next().await.unwrap().is_some());
     drop(transport);
-    let again = read_in(session, Platform::job("table = \"t\"")).await.unwrap();
+    let again = read_in(session, Platform::job("table = \"t\""))
+        .await
+        .unwrap();
     assert_eq!(again.n_rows(), 5);
 }
 
@@ -406,9 +472,14 @@ async fn a_reading_that_is_given_up_leaves_the_file_alone() {
 async fn the_same_file_gives_the_same_bytes_wherever_it_lies() {
     let read = async |folder: &Path| {
         let session = Arc::new(Session::new(folder, "t.db"));
-        let given = read_in(session, Platform::job("table = \"t\"")).await.unwrap();
+        let given = read_in(session, Platform::job("table = \"t\""))
+            .await
+            .unwrap();
         given.pages[0].2.clone()
     };
     let (one, other) = (Platform::with(FIVE), Platform::with(FIVE));
-    assert_eq!(read(one.folder.path()).await, read(other.folder.path()).await);
+    assert_eq!(
+        read(one.folder.path()).await,
+        read(other.folder.path()).await
+    );
 }
