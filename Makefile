@@ -15,10 +15,16 @@ TOOLS := .venv/installed
 # Written when the servers of some tests are installed as `requirements-test.txt` says.
 SERVERS := .venv/servers
 
-.PHONY: bench check clean format help run servers test tools
+# The number of rows per format of `make bench-intake`.
+ROWS ?= 5000000
+
+# Written when the peers of `bench-intake` are installed as their own requirements say.
+PEERS := target/bench-peers/installed
+
+.PHONY: bench bench-intake check clean format help run servers test tools
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: ## build, then the whole journey on the sample commons in this folder
 	$(CARGO) build --locked
@@ -42,6 +48,9 @@ format: $(TOOLS) ## rewrite Rust and TOML in the layout that `check` wants
 bench: ## time and memory of the journey on N invented exchanges (N=2000000)
 	benches/journey $(N)
 
+bench-intake: $(PEERS) ## the intake job on ROWS rows per format: ours, DuckDB and Polars in turn (ROWS=5000000)
+	PYTHON=$(CURDIR)/target/bench-peers/bin/python benches/intake $(ROWS)
+
 tools: $(TOOLS) ## install the tools of `check` into .venv
 
 servers: $(SERVERS) ## install the servers that some tests start into .venv
@@ -62,3 +71,12 @@ $(SERVERS): requirements-test.txt | .venv
 	    echo 'this needs Python 3 with venv (Debian and Ubuntu: apt-get install python3-venv)' >&2; \
 	    exit 2; }
 	$(PYTHON) -m venv .venv
+
+$(PEERS): benches/peers/requirements.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo 'make bench-intake needs Python 3 with venv (Debian and Ubuntu: apt-get install python3-venv)' >&2; \
+	    exit 2; }
+	mkdir -p target
+	$(PYTHON) -m venv target/bench-peers
+	target/bench-peers/bin/pip install --quiet --disable-pip-version-check --requirement benches/peers/requirements.txt
+	@touch $@

@@ -23,6 +23,8 @@ pub mod cli;
 pub mod context;
 /// Builds query sessions within limits.
 pub mod engine;
+/// Takes a person out of everything, and shows that nothing is left.
+pub mod erase;
 /// Where tables lie.
 pub mod lake;
 /// Puts the stages in order and records the run.

@@ -132,7 +132,9 @@ impl ComuneIndex {
     pub(crate) fn place(&self, text: &str) -> Result<usize, Reason> {
         if let Some(number) = six_digits(text) {
             let place = self.by_number.get(number).copied().unwrap_or(0);
-            let place = place.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+            let place = place
+                .checked_sub(1)
+                .and_then(|place| usize::try_from(place).ok());
             return place.ok_or(Reason::UnknownComune);
         }
         let text = text.trim();
@@ -226,7 +228,9 @@ fn sigla(code: &str) -> Option<&'static str> {
 fn six_digits(text: &str) -> Option<usize> {
     let digits: &[u8; 6] = text.as_bytes().try_into().ok()?;
     let are_digits = digits.iter().all(u8::is_ascii_digit);
-    let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit & 0x0f));
+    let number = digits
+        .iter()
+        .fold(0, |number, digit| number * 10 + usize::from(digit & 0x0f));
     are_digits.then_some(number)
 }
 

@@ -5,6 +5,7 @@
 //! way to make one here. Every part is preceded by its length, so that no two sets of parts run
 //! together.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Secret of a commons.
@@ -21,6 +22,12 @@ impl PseudonymKey {
     /// Takes the secret bytes.
     pub(crate) fn new(secret: [u8; 32]) -> Self {
         Self(secret)
+    }
+
+    /// A key made from this one for another purpose, from which this one cannot be had.
+    pub(crate) fn derived(&self, purpose: &str) -> [u8; 32] {
+        let text = format!("antenne derived key\0{purpose}");
+        *blake3::keyed_hash(&self.0, text.as_bytes()).as_bytes()
     }
 
     /// Pseudonym of an id: the first 16 bytes of the keyed hash.
@@ -108,6 +115,52 @@ impl Parts {
     }
 }
 
+/// The keys of a commons: one that lasts, for records, and one for the persons of each epoch.
+///
+/// An epoch without a key of its own has its persons under the lasting key; only the number of the
+/// epoch tells them apart. Destroying the own key of an epoch makes its persons unlinkable.
+#[derive(Debug, Clone)]
+pub(crate) struct PersonKeys {
+    /// Key of records, of what must be recognized across epochs, and of epochs without their own.
+    lasting: PseudonymKey,
+    /// Own keys, by epoch.
+    own: BTreeMap<u32, PseudonymKey>,
+    /// Epoch of the persons that come in now.
+    epoch: u32,
+}
+
+impl PersonKeys {
+    /// Keys of a commons.
+    pub(crate) fn new(lasting: PseudonymKey, own: BTreeMap<u32, PseudonymKey>, epoch: u32) -> Self {
+        Self {
+            lasting,
+            own,
+            epoch,
+        }
+    }
+
+    /// Key that lasts.
+    pub(crate) fn lasting(&self) -> &PseudonymKey {
+        &self.lasting
+    }
+
+    /// Key of the persons that come in now.
+    pub(crate) fn current(&self) -> &PseudonymKey {
+        self.own.get(&self.epoch).unwrap_or(&self.lasting)
+    }
+
+    /// The pseudonyms of a person in every epoch whose key is known.
+    pub(crate) fn in_every_epoch(&self, domain: &str, platform: &str, id: &str) -> Vec<[u8; 16]> {
+        let epochs =
+            (0..=self.epoch).chain(self.own.keys().copied().filter(|own| *own > self.epoch));
+        let pseudonym = |epoch: u32| {
+            let key = self.own.get(&epoch).unwrap_or(&self.lasting);
+            key.key(domain, platform, epoch, id)
+        };
+        epochs.map(pseudonym).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,11 +186,28 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_with_its_own_key_cannot_be_linked_by_the_lasting_one() {
+        let lasting = PseudonymKey::new([7; 32]);
+        let own = BTreeMap::from([(2, PseudonymKey::new([9; 32]))]);
+        let keys = PersonKeys::new(lasting.clone(), own, 2);
+        let all = keys.in_every_epoch("person", "p", "C1");
+        assert_eq!(all.len(), 3);
+        assert!(all.contains(&lasting.key("person", "p", 1, "C1")));
+        assert!(all.contains(&keys.current().key("person", "p", 2, "C1")));
+        assert!(!all.contains(&lasting.key("person", "p", 2, "C1")));
+    }
+
+    #[test]
     fn an_id_of_any_length_is_hashed_as_its_parts_end_to_end() {
         for n_bytes in [0, 1, 60, 79, 80, 81, 200] {
             let id = "x".repeat(n_bytes);
             let mut parts = Vec::new();
-            for part in [b"person".as_slice(), b"wemi", &1_u32.to_le_bytes(), id.as_bytes()] {
+            for part in [
+                b"person".as_slice(),
+                b"wemi",
+                &1_u32.to_le_bytes(),
+                id.as_bytes(),
+            ] {
                 parts.extend_from_slice(&part.len().to_le_bytes());
                 parts.extend_from_slice(part);
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -23,7 +23,9 @@ use crate::spec::commons::{self, Commons};
 mod backfill;
 mod check;
 mod docs;
+mod erase;
 mod init;
+mod key;
 mod output;
 mod preset;
 mod progress;
@@ -104,6 +106,10 @@ enum Verb {
     Publish(run_verb::StageArguments),
     /// Shows the release and answers read-only SQL over it, on HTTP.
     Serve(serve::ServeArguments),
+    /// Takes persons out of everything the lake holds, and shows that nothing is left.
+    Erase(erase::EraseArguments),
+    /// Begins an epoch of person keys, or destroys the key of an earlier one.
+    Key(key::KeyArguments),
     /// Finds every mistake in the declarations and the SQL, without touching data.
     Check(check::CheckArguments),
     /// Shows what was pulled, whether the books close, how fresh it is, the last release.
@@ -238,6 +244,8 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Protect(arguments) => run_verb::stage(shared, Stage::Protect, &arguments).await,
         Verb::Publish(arguments) => run_verb::stage(shared, Stage::Publish, &arguments).await,
         Verb::Serve(arguments) => serve::serve(shared, &arguments).await,
+        Verb::Erase(arguments) => erase::erase(shared, &arguments).await,
+        Verb::Key(arguments) => key::key(shared, &arguments),
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
         Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
@@ -283,11 +291,25 @@ async fn open(shared: &Shared) -> Result<Context, Error> {
         secrets: secrets::read_all(&shared.commons, &commons),
         commons,
         key,
-        started_at: Utc::now(),
+        started_at: now(),
         holder: holder(),
         progress: Arc::new(progress::Terminal::new(shared.talk)),
     };
     run::open(setting).await.map_err(Error::run)
+}
+
+/// The moment of the run: now, or what `SOURCE_DATE_EPOCH` says, so that a run can be repeated as
+/// of another day.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
+fn now() -> DateTime<Utc> {
+    let said = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let seconds = said.and_then(|seconds| seconds.parse().ok());
+    seconds
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+        .unwrap_or_else(Utc::now)
 }
 
 /// This machine and process, as another run is told of them.

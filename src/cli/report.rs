@@ -82,6 +82,10 @@ pub(super) fn failure(error: &Error, root: &Path) -> ExitCode {
             say(&format!("error: {}", with_causes(error)));
             ExitCode::from(2)
         }
+        Error::Run(run) if run.is_request() => {
+            say(&format!("error: {}", with_causes(run)));
+            ExitCode::from(2)
+        }
         Error::Run(run) if run.is_refusal() => {
             say(&format!("refused: {}", with_causes(run)));
             ExitCode::from(3)

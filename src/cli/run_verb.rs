@@ -17,6 +17,9 @@ pub(super) struct RunArguments {
     /// Begin with this stage.
     #[arg(long, value_enum)]
     from: Option<StageName>,
+    /// End after this stage.
+    #[arg(long, value_enum, conflicts_with = "only")]
+    until: Option<StageName>,
     /// Fetch and conform only this platform; may be given several times.
     #[arg(long, value_name = "PLATFORM")]
     source: Vec<String>,
@@ -72,7 +75,7 @@ impl StageName {
 
 /// Runs the journey, or the part of it asked for.
 pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Result<Exit, Error> {
-    let stages = stages(arguments.only, arguments.from);
+    let stages = stages(arguments);
     let cx = open(shared).await?;
     let plan = plan(&cx, stages, &arguments.source)?;
     if arguments.dry_run {
@@ -94,14 +97,15 @@ pub(super) async fn stage(
 }
 
 /// The stages asked for.
-fn stages(only: Option<StageName>, from: Option<StageName>) -> Vec<Stage> {
-    if let Some(only) = only {
+fn stages(arguments: &RunArguments) -> Vec<Stage> {
+    if let Some(only) = arguments.only {
         return vec![only.stage()];
     }
-    let first = from.map_or(Stage::Acquire, StageName::stage);
+    let first = arguments.from.map_or(Stage::Acquire, StageName::stage);
+    let last = arguments.until.map_or(Stage::Publish, StageName::stage);
     Stage::ALL
         .into_iter()
-        .filter(|stage| *stage >= first)
+        .filter(|stage| (first..=last).contains(stage))
         .collect()
 }
 
@@ -305,6 +309,9 @@ fn account_of_acquire(detail: &serde_json::Value) -> Option<String> {
     ))
 }
 
+/// Tables and mappings that are listed one by one.
+const MOST_TOUCHED: usize = 12;
+
 /// What was read and written: a line for every table and mapping that changed, and the sum.
 fn account_of_conform(detail: &serde_json::Value) -> String {
     let list = |name: &str| detail.get(name).and_then(|list| list.as_array()).cloned();
@@ -331,10 +338,11 @@ fn account_of_conform(detail: &serde_json::Value) -> String {
     let read: u64 = all().map(|done| count(done, "n_bytes_read")).sum();
     let written: u64 = all().map(|done| count(done, "n_bytes_written")).sum();
     let sum = format!("{} read, {} written", size(read), size(written));
-    if lines.is_empty() {
-        return "conform: nothing new to read".to_owned();
+    match lines.len() {
+        0 => "conform: nothing new to read".to_owned(),
+        1..=MOST_TOUCHED => format!("conform: {sum}\n{}", lines.join("\n")),
+        n => format!("conform: {sum}, {n} tables and mappings; `--format json` lists them"),
     }
-    format!("conform: {sum}\n{}", lines.join("\n"))
 }
 
 /// Parts and bytes of a table or a mapping.

@@ -6,6 +6,7 @@ use clap::Args;
 use schemars::Schema;
 
 use super::{Error, Exit, output};
+use crate::erase::request::Receipt;
 use crate::run::RunReport;
 use crate::run::state::TableState;
 use crate::run::status::Status;
@@ -26,7 +27,7 @@ pub(super) struct SchemasArguments {
 }
 
 /// Every schema by file name.
-fn schemas_by_name() -> [(&'static str, Schema); 10] {
+fn schemas_by_name() -> [(&'static str, Schema); 11] {
     [
         ("antenne.schema.json", schemars::schema_for!(Settings)),
         ("source.schema.json", schemars::schema_for!(SourceSpec)),
@@ -44,6 +45,7 @@ fn schemas_by_name() -> [(&'static str, Schema); 10] {
             schemars::schema_for!(ModelHeader),
         ),
         ("run-report.schema.json", schemars::schema_for!(RunReport)),
+        ("erasure-receipt.schema.json", schemars::schema_for!(Receipt)),
         ("status.schema.json", schemars::schema_for!(Status)),
         (
             "state.schema.json",

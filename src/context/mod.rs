@@ -7,15 +7,17 @@
 pub(crate) mod tables;
 mod terms;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::canon::pseudonym::PseudonymKey;
+use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
 use crate::engine::Engine;
 use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
+use crate::spec::settings::SecretSettings;
 use crate::spec::secret::Secrets;
 
 /// What every stage is handed.
@@ -35,6 +37,8 @@ pub struct Context {
     pub holder: String,
     /// Key of the pseudonyms.
     pub(crate) key: PseudonymKey,
+    /// Keys of persons, by epoch.
+    pub(crate) persons: PersonKeys,
     /// Secrets that the pipelines name.
     pub(crate) secrets: Arc<Secrets>,
     /// Where progress goes.
@@ -57,6 +61,18 @@ pub enum SecretError {
     /// The secret is not the key it should be.
     #[error("the pseudonym key is not 64 hexadecimal digits; make one with `openssl rand -hex 32`")]
     NotAKey,
+    /// The key of the epoch that persons come in under is not there.
+    #[error("the key of epoch {epoch} cannot be read; set what `secrets.person_keys` names for it")]
+    NoPersonKey {
+        /// The epoch.
+        epoch: u32,
+    },
+    /// An epoch is no number.
+    #[error("`{epoch}` in `secrets.person_keys` is no number of an epoch, such as 2")]
+    NotAnEpoch {
+        /// As declared.
+        epoch: String,
+    },
 }
 
 /// Reads a pseudonym key from its 64 hexadecimal digits.
@@ -76,6 +92,35 @@ pub(crate) fn parse_key(text: &str) -> Result<PseudonymKey, SecretError> {
         *byte = u8::from_str_radix(pair, 16).map_err(|_not_hex| SecretError::NotAKey)?;
     }
     Ok(PseudonymKey::new(key))
+}
+
+/// The keys of persons: those of earlier epochs as far as they are still there.
+///
+/// # Errors
+/// [`SecretError::NoPersonKey`] when the current epoch's own key is missing.
+pub(crate) fn person_keys(
+    lasting: &PseudonymKey,
+    settings: &SecretSettings,
+    secrets: &Secrets,
+) -> Result<PersonKeys, SecretError> {
+    let mut own = BTreeMap::new();
+    for (epoch, reference) in &settings.person_keys {
+        let number = epoch.parse::<u32>();
+        let number = number.map_err(|_word| SecretError::NotAnEpoch {
+            epoch: epoch.clone(),
+        })?;
+        match secrets.get(reference) {
+            Some(secret) => {
+                own.insert(number, parse_key(secret.reveal())?);
+            }
+            None if number == settings.epoch => {
+                return Err(SecretError::NoPersonKey { epoch: number });
+            }
+            // It was destroyed.
+            None => {}
+        }
+    }
+    Ok(PersonKeys::new(lasting.clone(), own, settings.epoch))
 }
 
 impl Context {

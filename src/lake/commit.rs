@@ -116,6 +116,15 @@ impl Lake {
         self.commit_noting(commit, None).await
     }
 
+    /// Commits written scopes beside what a stage of the same run has committed: once per run and
+    /// step.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_as(&self, commit: TableCommit<'_>, step: &str) -> Result<(), Error> {
+        self.commit_with(commit, step, None).await
+    }
+
     /// Commits written scopes and notes what the stage must know of the table; without a note the
     /// earlier one stays. Rows and note change in one step.
     ///
@@ -124,6 +133,16 @@ impl Lake {
     pub(crate) async fn commit_noting(
         &self,
         commit: TableCommit<'_>,
+        state: Option<serde_json::Value>,
+    ) -> Result<(), Error> {
+        self.commit_with(commit, "", state).await
+    }
+
+    /// Commits written scopes as a step of a run, with a note.
+    async fn commit_with(
+        &self,
+        commit: TableCommit<'_>,
+        step: &str,
         state: Option<serde_json::Value>,
     ) -> Result<(), Error> {
         let label = format!("{}.{}", commit.zone.name(), commit.table);
@@ -135,12 +154,12 @@ impl Lake {
         match self.snapshot(commit.zone, commit.table).await? {
             None => {
                 let notes = notes(&BTreeMap::new(), state, &commit);
-                self.create(&commit, &label, notes).await.map_err(failed)
+                self.create(&commit, (&label, step), notes).await.map_err(failed)
             }
             Some(snapshot) => {
                 let state = state.or_else(|| snapshot.state.clone());
                 let notes = notes(&snapshot.fingerprints, state, &commit);
-                let done = self.replace(&commit, &snapshot, notes);
+                let done = self.replace(&commit, &snapshot, (step, notes));
                 done.await.map_err(failed)
             }
         }
@@ -150,7 +169,7 @@ impl Lake {
     async fn create(
         &self,
         commit: &TableCommit<'_>,
-        label: &str,
+        (label, step): (&str, &str),
         notes: Notes,
     ) -> Result<(), DeltaTableError> {
         let fields = kernel_schema(&commit.schema)?;
@@ -167,7 +186,7 @@ impl Lake {
             .with_actions(additions(commit))
             .with_commit_properties(
                 CommitProperties::default()
-                    .with_application_transaction(transaction(commit))
+                    .with_application_transaction(transaction(commit, step))
                     .with_metadata(notes),
             )
             .await?;
@@ -179,12 +198,12 @@ impl Lake {
         &self,
         commit: &TableCommit<'_>,
         snapshot: &Snapshot,
-        notes: Notes,
+        (step, notes): (&str, Notes),
     ) -> Result<(), DeltaTableError> {
         let log_store = self.log_store(commit.zone, commit.table)?;
         let state = snapshot.table.snapshot()?;
         let done = state
-            .transaction_version(log_store.as_ref(), app_id(commit))
+            .transaction_version(log_store.as_ref(), app_id(commit, step))
             .await?;
         let run = i64::try_from(commit.run).unwrap_or(i64::MAX);
         if done.is_some_and(|done| done >= run) {
@@ -204,7 +223,7 @@ impl Lake {
             predicate: None,
         };
         let properties = CommitProperties::default()
-            .with_application_transaction(transaction(commit))
+            .with_application_transaction(transaction(commit, step))
             .with_max_retries(0)
             .with_metadata(notes);
         CommitBuilder::from(properties)
@@ -223,15 +242,19 @@ fn kernel_schema(schema: &SchemaRef) -> Result<StructType, DeltaTableError> {
         .map_err(|source| DeltaTableError::Arrow { source })
 }
 
-/// Name under which a run writes a table.
-fn app_id(commit: &TableCommit<'_>) -> String {
-    format!("antenne/{}.{}", commit.zone.name(), commit.table)
+/// Name under which a step of a run writes a table.
+fn app_id(commit: &TableCommit<'_>, step: &str) -> String {
+    let table = format!("antenne/{}.{}", commit.zone.name(), commit.table);
+    if step.is_empty() {
+        return table;
+    }
+    format!("{table}/{step}")
 }
 
 /// The mark that makes the commit happen once per run.
-fn transaction(commit: &TableCommit<'_>) -> Transaction {
+fn transaction(commit: &TableCommit<'_>, step: &str) -> Transaction {
     Transaction::new_with_last_update(
-        app_id(commit),
+        app_id(commit, step),
         i64::try_from(commit.run).unwrap_or(i64::MAX),
         Some(commit.at_millis),
     )

@@ -36,6 +36,11 @@ const PART: usize = 8 << 20;
 /// Parts of an upload that are on their way at the same time.
 const N_PARTS: usize = 4;
 
+/// Where the page of a platform's table lies.
+pub(crate) fn path_of(platform: &str, table: &str, sha256: &str) -> String {
+    format!("{}/{sha256}", folder_of(platform, table))
+}
+
 /// Folder of the pages of a platform's table.
 fn folder_of(platform: &str, table: &str) -> String {
     format!("acquired/{FOLDER}/{platform}/{table}")

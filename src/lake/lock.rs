@@ -383,7 +383,8 @@ mod tests {
     #[tokio::test]
     async fn of_two_runs_on_a_local_disk_one_is_refused_until_the_other_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::open(folder.path(), &LakeSettings::default(), &Secrets::default()).unwrap();
+        let lake =
+            Lake::open(folder.path(), &LakeSettings::default(), &Secrets::default()).unwrap();
         let first = lake.lock(holder(1, 0)).await.unwrap();
         let refused = lake.lock(holder(2, 1)).await.unwrap_err().to_string();
         assert_eq!(

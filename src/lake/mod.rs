@@ -27,12 +27,14 @@ use crate::spec::settings::LakeSettings;
 mod commit;
 pub(crate) mod kept;
 mod lock;
+pub(crate) mod objects;
 pub(crate) mod pages;
 pub(crate) mod plain;
 mod provider;
 pub(crate) mod scope;
 mod side_by_side;
 mod table;
+mod vacuum;
 mod write;
 
 pub(crate) use commit::{TableCommit, WHOLE, WholeTable};
@@ -250,6 +252,17 @@ impl Lake {
 
     /// Names of the tables of a zone that have a commit, sorted.
     pub(crate) async fn tables(&self, zone: Zone) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for name in self.folders(zone).await? {
+            if self.is_committed(zone, &name).await? {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Names of the folders of a zone that are or will be tables, sorted.
+    pub(crate) async fn folders(&self, zone: Zone) -> Result<Vec<String>, Error> {
         let folder = self.prefix.clone().join(zone.name());
         let listed = self
             .store
@@ -261,24 +274,25 @@ impl Lake {
                 source: Box::new(source),
             })?;
         let folders = listed.common_prefixes.iter().filter_map(Path::filename);
-        let mut names = Vec::new();
-        for name in folders.filter(|name| *name != kept::FOLDER) {
-            if self.is_committed(zone, name).await? {
-                names.push(name.to_owned());
-            }
-        }
+        let mut names: Vec<String> = folders
+            .filter(|name| *name != kept::FOLDER)
+            .map(str::to_owned)
+            .collect();
         names.sort();
         Ok(names)
     }
 
-    /// Whether a table has its first commit: a run that is killed may leave files before it.
+    /// Whether a table has a commit: a run that is killed may leave files before the first one.
     async fn is_committed(&self, zone: Zone, name: &str) -> Result<bool, Error> {
-        const FIRST: &str = "_delta_log/00000000000000000000.json";
-        let location = self.path(&format!("{}/{name}/{FIRST}", zone.name()));
-        match self.store.head(&location).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(source) => Err(object_error("look for", &location, source)),
+        let log = self.path(&format!("{}/{name}/_delta_log", zone.name()));
+        let mut listed = self.store.list(Some(&log));
+        loop {
+            match listed.try_next().await {
+                Ok(Some(object)) if object.location.extension() == Some("json") => return Ok(true),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(false),
+                Err(source) => return Err(object_error("look for", &log, source)),
+            }
         }
     }
 

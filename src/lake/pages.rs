@@ -19,7 +19,7 @@ use super::{Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Z
 const LIST: &str = "page_list";
 
 /// Version of what the list says; part of every fingerprint.
-const VERSION: &str = "pages-2";
+const VERSION: &str = "pages-4";
 
 /// What the row of a cursor says in the column `role`.
 const CURSOR: &str = "cursor";
@@ -60,6 +60,16 @@ impl Lake {
         run: u64,
         at_millis: i64,
     ) -> Result<(), Error> {
+        self.commit_pages_as(holdings, (run, at_millis), "").await
+    }
+
+    /// Makes these the current pages and cursors of their platforms, in a step of its own of a run.
+    pub(crate) async fn commit_pages_as(
+        &self,
+        holdings: &BTreeMap<String, Holding>,
+        (run, at_millis): (u64, i64),
+        step: &str,
+    ) -> Result<(), Error> {
         let mut scopes = Vec::with_capacity(holdings.len());
         for (platform, holding) in holdings {
             scopes.push(self.write_page_list(platform, holding).await?);
@@ -74,7 +84,7 @@ impl Lake {
             dropped: Vec::new(),
             at_millis,
         };
-        self.commit(commit).await
+        self.commit_as(commit, step).await
     }
 
     /// Writes the list of one platform.
@@ -133,6 +143,12 @@ pub(crate) struct Page {
     pub(crate) count_of: CountOf,
     /// Why there is no count, or what is odd about it.
     pub(crate) note: Option<String>,
+    /// Records that left it because their person was erased; the count is of before.
+    pub(crate) n_erased: u64,
+    /// Erased persons of the platform it was searched for.
+    pub(crate) n_searched: u64,
+    /// Number of the run that let it expire: its rows stay, its bytes are gone.
+    pub(crate) expired: Option<u64>,
     /// Which part of the table it was fetched as.
     pub(crate) role: Role,
     /// First value of the watermark that was asked for, where it was a part.
@@ -141,6 +157,13 @@ pub(crate) struct Page {
     pub(crate) to: Option<String>,
     /// Which of the parts of its table it belongs to, from 1; 0 for a page of the whole table.
     pub(crate) part: u64,
+}
+
+impl Page {
+    /// Whether its bytes are gone.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.is_some()
+    }
 }
 
 /// Which part of a table a page was fetched as.
@@ -188,6 +211,9 @@ fn list_schema() -> SchemaRef {
         count("n_records"),
         text("count_of"),
         text("note"),
+        count("n_erased"),
+        count("n_searched"),
+        count("expired"),
         text("role"),
         text("from"),
         text("to"),
@@ -229,6 +255,9 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
             counts(|page| page.n_records),
             texts(|page| Some(page.count_of.word())),
             texts(|page| page.note.as_deref()),
+            counts(|page| Some(page.n_erased)),
+            counts(|page| Some(page.n_searched)),
+            counts(|page| page.expired),
             and_cursors(|page| Some(page.role.word()), |_| CURSOR.to_owned()),
             and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
             texts(|page| page.to.as_deref()),
@@ -279,6 +308,9 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         n_records: count("n_records"),
         count_of: CountOf::from_word(&text("count_of").unwrap_or_default()),
         note: text("note"),
+        n_erased: count("n_erased").unwrap_or_default(),
+        n_searched: count("n_searched").unwrap_or_default(),
+        expired: count("expired"),
         role: Role::from_word(&role),
         from: text("from"),
         to: text("to"),

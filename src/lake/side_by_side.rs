@@ -88,7 +88,9 @@ impl Lake {
         let table = format!("{}.{}", target.zone.name(), target.table);
         let below = format!("{}/{}", target.zone.name(), target.table);
         let local = self.local_folder().map(|folder| folder.join(&below));
-        let folder = local.clone().unwrap_or_else(|| writing.scratch.join(&table));
+        let folder = local
+            .clone()
+            .unwrap_or_else(|| writing.scratch.join(&table));
         let plans = plans(&folder, &scopes);
         let encoder = Encoder {
             table: &table,
@@ -105,7 +107,8 @@ impl Lake {
             })
             .collect();
         for plan in &plans {
-            let size = fs::metadata(&plan.path).map_err(|source| local_error(&plan.path, source))?;
+            let size =
+                fs::metadata(&plan.path).map_err(|source| local_error(&plan.path, source))?;
             if local.is_none() {
                 self.send(&plan.path, &format!("{below}/{}", plan.relative))
                     .await?;
@@ -249,14 +252,11 @@ impl<E: From<Error> + Send> Encoder<'_, E> {
         let batches = (self.rows)(plan.scope, plan.first_group + group)?;
         let factory = {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            match file.as_ref() {
-                Some(open) => Arc::clone(&open.factory),
-                None => {
-                    let open = self.open(plan)?;
-                    let factory = Arc::clone(&open.factory);
-                    *file = Some(open);
-                    factory
-                }
+            if let Some(open) = file.as_ref() {
+                Arc::clone(&open.factory)
+            } else {
+                let open = self.open(plan)?;
+                Arc::clone(&file.insert(open).factory)
             }
         };
         let encoded = self.encode(&factory, group, &batches)?;
@@ -313,10 +313,9 @@ impl<E: From<Error> + Send> Encoder<'_, E> {
         let columns = self.schema.fields().iter().zip(writers).enumerate();
         for (place, (field, mut writer)) in columns {
             for batch in batches {
-                let column = batch.column(place);
-                for leaf in compute_leaves(field, column).map_err(failed)? {
-                    writer.write(&leaf).map_err(failed)?;
-                }
+                let leaves = compute_leaves(field, batch.column(place)).map_err(failed)?;
+                let mut written = leaves.iter().map(|leaf| writer.write(leaf));
+                written.try_for_each(|leaf| leaf).map_err(failed)?;
             }
             chunks.push(writer.close().map_err(failed)?);
         }

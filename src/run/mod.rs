@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use freshness::SourceFreshness;
 
-use crate::context::{Context, Progress, SecretError, parse_key};
+use crate::context::{Context, Progress, SecretError, parse_key, person_keys};
 use crate::engine::{self, Engine};
+use crate::erase::retain;
+use crate::erase::sweep::sweep_new;
 use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
 use crate::spec::secret::Secrets;
@@ -26,6 +28,7 @@ use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
 pub mod check;
+pub mod erasure;
 pub mod freshness;
 #[cfg(test)]
 mod malformed;
@@ -109,6 +112,12 @@ pub enum Error {
     /// Publish failed or refused.
     #[error("publish failed")]
     Publish(#[source] publish::release::Error),
+    /// A person could not be erased, or what is remembered of the erased could not be read.
+    #[error("erase failed")]
+    Erase(#[source] Box<crate::erase::Error>),
+    /// A request to erase is not completed.
+    #[error("a request to erase is still open; complete it with `antenne erase --resume`")]
+    ErasureOpen,
     /// The status could not be read.
     #[error("the status cannot be read")]
     Status(#[source] crate::context::tables::Error),
@@ -118,11 +127,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// A person could not be erased.
+    fn erase(error: crate::erase::Error) -> Self {
+        Self::Erase(Box::new(error))
+    }
+
+    /// Whether the request itself is wrong, rather than something broken.
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Erase(error) if error.is_request())
+    }
+
     /// Whether a release was refused, rather than something broken.
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
+            Self::ErasureOpen | Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
                 | Self::Publish(
                     publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter
                 )
@@ -275,6 +294,28 @@ pub struct RunReport {
     pub page: Option<String>,
 }
 
+impl RunReport {
+    /// The report of a run that has just begun.
+    fn begun(cx: &Context) -> Self {
+        Self {
+            format: REPORT.to_owned(),
+            run: cx.run,
+            antenne: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: cx.started_at,
+            ended_at: None,
+            ending: Ending::Started,
+            inputs: Vec::new(),
+            stages: Vec::new(),
+            books: Vec::new(),
+            failures: BTreeMap::new(),
+            drift: Vec::new(),
+            freshness: Vec::new(),
+            release: None,
+            page: None,
+        }
+    }
+}
+
 /// What a context is made from.
 pub struct Setting {
     /// What people declared.
@@ -312,12 +353,15 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
     let engine = Engine::new(&setting.commons.settings.engine).map_err(Error::Engine)?;
     engine.attach(&lake);
     let run = last_run(&lake).await?;
+    let secrets = &setting.commons.settings.secrets;
+    let persons = person_keys(&key, secrets, &setting.secrets).map_err(Error::Secret)?;
     Ok(Context {
         commons: Arc::new(setting.commons),
         lake,
         engine,
         run,
         started_at: setting.started_at,
+        persons,
         holder: setting.holder,
         key,
         secrets: Arc::new(setting.secrets),
@@ -364,40 +408,69 @@ pub async fn run(cx: &Context, plan: &Plan) -> Result<RunReport, Error> {
     cx.run += 1;
     let lock = cx.lock().await.map_err(Error::Lake)?;
     // A run that ended between opening the lake and taking the lock has used its number.
-    cx.run = last_run(&cx.lake).await?;
-    let before = last_report(&cx).await.ok().flatten();
-    cx.run += 1;
-    let report = run_locked(&cx, plan, &lock, before).await;
+    cx.run = last_run(&cx.lake).await? + 1;
+    let report = run_locked(cx, plan, &lock).await;
     lock.release().await.map_err(Error::Lake)?;
     report
 }
 
 /// Carries out a plan in a lake that is ours.
-async fn run_locked(
-    cx: &Context,
-    plan: &Plan,
-    lock: &RunLock,
-    before: Option<RunReport>,
-) -> Result<RunReport, Error> {
+async fn run_locked(mut cx: Context, plan: &Plan, lock: &RunLock) -> Result<RunReport, Error> {
+    let mut unfinished = BTreeMap::new();
+    if erasure::is_open(&cx).await? {
+        let report = erase(&cx).await?;
+        if plan.stages.is_empty() {
+            return Ok(report);
+        }
+        unfinished = report.failures;
+        cx.run += 1;
+    }
+    let before = earlier_report(&cx).await;
     let clock = Instant::now();
-    let mut report = RunReport {
-        format: REPORT.to_owned(),
-        run: cx.run,
-        antenne: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: cx.started_at,
-        ended_at: None,
-        ending: Ending::Started,
-        inputs: Vec::new(),
-        stages: Vec::new(),
-        books: Vec::new(),
-        failures: BTreeMap::new(),
-        drift: Vec::new(),
-        freshness: before.map(|before| before.freshness).unwrap_or_default(),
-        release: None,
-        page: None,
-    };
+    let mut report = RunReport::begun(&cx);
+    report.failures = unfinished;
+    report.freshness = before.map(|before| before.freshness).unwrap_or_default();
+    write(&cx, &report).await?;
+    let result = carry_out(&cx, plan, lock, &mut report).await;
+    end(&cx, clock, report, result).await
+}
+
+/// The report of the run before this one, if it can be read.
+async fn earlier_report(cx: &Context) -> Option<RunReport> {
+    let mut earlier = cx.clone();
+    earlier.run -= 1;
+    last_report(&earlier).await.ok().flatten()
+}
+
+/// Completes the open order to erase, as a run of its own; the report says if it stays open.
+async fn erase(cx: &Context) -> Result<RunReport, Error> {
+    let clock = Instant::now();
+    let mut report = RunReport::begun(cx);
+    let before = earlier_report(cx).await;
+    report.freshness = before.map(|before| before.freshness).unwrap_or_default();
     write(cx, &report).await?;
-    let result = carry_out(cx, plan, lock, &mut report).await;
+    match erasure::complete(cx).await {
+        Ok(receipt) => report.stages.push(StageReport {
+            stage: "erase".to_owned(),
+            seconds: clock.elapsed().as_secs_f64(),
+            detail: serde_json::to_value(receipt).map_err(Error::Report)?,
+        }),
+        Err(error) => {
+            report
+                .failures
+                .insert("erase".to_owned(), with_causes(&error));
+        }
+    }
+    end(cx, clock, report, Ok(())).await
+}
+
+/// Ends a report and gives it back.
+async fn end(
+    cx: &Context,
+    clock: Instant,
+    mut report: RunReport,
+    result: Result<(), Error>,
+) -> Result<RunReport, Error> {
     let elapsed = TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
     report.ended_at = cx.started_at.checked_add_signed(elapsed);
     report.ending = match &result {
@@ -438,7 +511,15 @@ async fn carry_out(
         lock.check().map_err(Error::Lake)?;
         let clock = Instant::now();
         tracing::info!(stage = stage.verb(), run = cx.run, "begins");
+        if matches!(stage, Stage::Conform) {
+            sweep(cx, report).await?;
+        }
         let detail = carry_out_stage(cx, *stage, plan, report).await?;
+        match stage {
+            Stage::Acquire => sweep(cx, report).await?,
+            Stage::Conform => expire(cx, plan, report).await?,
+            Stage::Derive | Stage::Detect | Stage::Protect | Stage::Publish => {}
+        }
         let seconds = clock.elapsed().as_secs_f64();
         report.stages.push(StageReport {
             stage: stage.verb().to_owned(),
@@ -464,6 +545,57 @@ async fn carry_out(
     if plan.stages.contains(&Stage::Acquire) {
         let overdue = freshness::overdue(cx, &report.freshness);
         report.failures.extend(overdue);
+    }
+    Ok(())
+}
+
+/// Takes erased persons out of pages that a platform has sent since, and says that it did.
+async fn sweep(cx: &Context, report: &mut RunReport) -> Result<(), Error> {
+    let clock = Instant::now();
+    let swept = sweep_new(cx).await.map_err(Error::erase)?;
+    if !swept.is_empty() {
+        report.stages.push(StageReport {
+            stage: "erase".to_owned(),
+            seconds: clock.elapsed().as_secs_f64(),
+            detail: serde_json::to_value(&swept).map_err(Error::Report)?,
+        });
+    }
+    Ok(())
+}
+
+/// Lets pages expire whose agreement says so, of the platforms that conformed without trouble.
+async fn expire(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
+    let is_well = |platform: &&String| {
+        let names = report.failures.keys();
+        !names.into_iter().any(|name| name.split('.').next() == Some(platform.as_str()))
+    };
+    let platforms: Vec<String> = plan.platforms.iter().filter(is_well).cloned().collect();
+    let has_term = |platform: &String| {
+        let source = cx.commons.sources.get(platform);
+        source.is_some_and(|source| source.spec.agreement.retention_days.is_some())
+    };
+    if !platforms.iter().any(has_term) {
+        return Ok(());
+    }
+    let clock = Instant::now();
+    let mut started_at = BTreeMap::new();
+    let pages = cx.lake.current_pages().await.map_err(Error::Lake)?;
+    for page in pages.values().flatten() {
+        if let std::collections::btree_map::Entry::Vacant(unknown) = started_at.entry(page.run) {
+            let mut then = cx.clone();
+            then.run = page.run;
+            if let Some(report) = last_report(&then).await? {
+                unknown.insert(report.started_at);
+            }
+        }
+    }
+    let expired = retain::expire(cx, &platforms, &started_at).await.map_err(Error::erase)?;
+    if !expired.is_empty() {
+        report.stages.push(StageReport {
+            stage: "retain".to_owned(),
+            seconds: clock.elapsed().as_secs_f64(),
+            detail: serde_json::to_value(&expired).map_err(Error::Report)?,
+        });
     }
     Ok(())
 }
@@ -518,6 +650,9 @@ async fn carry_out_stage(
             protect::protect(cx).await.map_err(Error::Protect)?,
         )),
         Stage::Publish => {
+            if erasure::is_open(cx).await? {
+                return Err(Error::ErasureOpen);
+            }
             let done = publish::publish(cx).await.map_err(Error::Publish)?;
             report.release = Some(done.version.clone());
             report.page = Some(done.page.display().to_string());

@@ -130,7 +130,9 @@ impl Commons {
             .values()
             .flat_map(|source| source.spec.server.secrets());
         let named = named.chain(servers);
-        named.chain(self.settings.lake.secrets.values()).collect()
+        let persons = self.settings.secrets.person_keys.values();
+        let lake = self.settings.lake.secrets.values();
+        named.chain(lake).chain(persons).collect()
     }
 }
 

@@ -117,9 +117,13 @@ impl Default for PublishSettings {
 pub struct SecretSettings {
     /// Key of the pseudonyms: `env:NAME` or `file:PATH`, 64 hexadecimal digits.
     pub pseudonym_key: String,
-    /// Epoch of person keys; a new epoch unlinks all earlier keys.
+    /// Epoch of person keys; `antenne key rotate` begins a new one.
     #[serde(default = "first_epoch")]
     pub epoch: u32,
+    /// Keys of persons by epoch: `env:NAME` or `file:PATH`, 64 hexadecimal digits. An epoch
+    /// without a key of its own has its persons under `pseudonym_key`.
+    #[serde(default)]
+    pub person_keys: BTreeMap<String, SecretRef>,
 }
 
 /// First key epoch.

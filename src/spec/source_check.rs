@@ -92,7 +92,8 @@ fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
     }
     if table.snapshot == Delivery::Whole && table.key.is_empty() {
         let message = format!("table `{name}` is delivered whole but has no key");
-        let help = "name the columns that identify a record in `key`: without them nothing can be missing";
+        let help =
+            "name the columns that identify a record in `key`: without them nothing can be missing";
         findings.push(finding("snapshot", message, help));
     }
     findings.extend(check_filing(name, table));
@@ -334,7 +335,8 @@ fn has_format(name: &str, table: &TableSpec) -> Option<Finding> {
     let is_database = matches!(table.fetch, Fetch::Postgres(_) | Fetch::Sqlite(_));
     if !is_database && table.format.is_assumed() {
         let message = format!("table `{name}` has no format");
-        let help = "say how its pages are written, for example `format.csv = { delimiter = \";\" }`";
+        let help =
+            "say how its pages are written, for example `format.csv = { delimiter = \";\" }`";
         return Some(finding(name, message, help));
     }
     let is_other = is_database && !matches!(table.format, Format::Arrow(_));

@@ -778,3 +778,40 @@ fn rejects_of_several_increments_come_in_exactly_once() {
     assert_eq!(private(&commons, count), "n,ids\n7,7\n");
     assert_eq!(commons.books()["vicini.favori"]["closed"], true);
 }
+
+#[test]
+fn a_new_field_of_json_lines_is_noticed_and_kept() {
+    let commons = commons_with(&page(1, &[]));
+    commons.edit(
+        PIPELINE,
+        "format.csv = { delimiter = \";\" }",
+        "format.ndjson = {}",
+    );
+    commons.edit(PIPELINE, "favori-*.csv", "favori-*.ndjson");
+    let line = |id: &str, rest: &str| {
+        format!("{{\"id\":\"{id}\",\"versione\":1,\"data\":\"2020-01-11\",\"scritto\":\"2020-01-12T08:00:00Z\",\"chi\":\"N1\",\"ore\":1.5,\"nota\":\"ciao\"{rest}}}\n")
+    };
+    commons.write("sample-data/vicini/favori-1.ndjson", line("A1", ""));
+    assert_eq!(pulled(&commons), [0, 0]);
+    let wider = line("A2", ",\"canale\":\"telefono\"");
+    commons.write("sample-data/vicini/favori-2.ndjson", wider);
+    commons
+        .antenne(&["acquire", "--source", "vicini"])
+        .expect_code(0);
+    let conform = ["conform", "--source", "vicini", "--format", "json"];
+    let report = commons.antenne(&conform).expect_code(0).json();
+    let found = &report["drift"][0];
+    assert_eq!(
+        [&found["column"], &found["outcome"]],
+        ["canale", "discarded"],
+        "{report}"
+    );
+    commons.edit(
+        PIPELINE,
+        "key = [\"id\"]",
+        "contract = \"evolve\"\nkey = [\"id\"]",
+    );
+    commons.antenne(&conform).expect_code(0);
+    let kept = "select count(x_canale) as kept, count(*) as n from source.vicini__favori";
+    assert_eq!(private(&commons, kept), "kept,n\n1,2\n");
+}

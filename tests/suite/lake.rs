@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -37,6 +40,30 @@ pub(crate) fn tables(lake: &Path) -> BTreeMap<String, Table> {
     found
 }
 
+/// The files that a table held when its log was last cut down.
+fn files_of_checkpoint(log: &Path) -> Vec<String> {
+    let mut checkpoints: Vec<_> = fs::read_dir(log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"))
+        .collect();
+    checkpoints.sort();
+    let Some(last) = checkpoints.last() else {
+        return Vec::new();
+    };
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(last).unwrap()).unwrap();
+    let mut files = Vec::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        let added = batch.column_by_name("add").unwrap().as_struct();
+        let paths = cast(added.column_by_name("path").unwrap(), &DataType::Utf8).unwrap();
+        let paths = paths.as_string::<i32>().iter().flatten();
+        let named = paths.filter(|path| !path.is_empty());
+        files.extend(named.map(str::to_owned));
+    }
+    files
+}
+
 /// The files that the commits leave in a table; nothing before the first commit.
 fn read_table(folder: &Path) -> Option<Table> {
     let mut commits: Vec<_> = fs::read_dir(folder.join("_delta_log"))
@@ -46,7 +73,8 @@ fn read_table(folder: &Path) -> Option<Table> {
         .collect();
     commits.sort();
     commits.first()?;
-    let mut table = Table::new();
+    let held = files_of_checkpoint(&folder.join("_delta_log"));
+    let mut table: Table = held.into_iter().map(|path| (path, Bytes::new())).collect();
     for commit in commits {
         for line in fs::read_to_string(&commit).unwrap().lines() {
             let action: Value = serde_json::from_str(line).unwrap();

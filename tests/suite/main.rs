@@ -27,14 +27,22 @@ mod correct_the_sources;
 /// An operator makes a mistake in a declaration and is told which, where and what to do.
 #[cfg(test)]
 mod explain_a_mistake;
+/// Whatever goes wrong with a source, one more run makes up for it.
+#[cfg(test)]
+mod fault_matrix;
+/// A person asks to be forgotten.
+#[cfg(test)]
+mod forget_a_person;
 /// An operator fetches from servers that are slow, broken, changing or gone.
 #[cfg(test)]
 mod fetch_from_servers;
 /// A script or an editor relies on help texts, exit codes and published schemas.
 #[cfg(test)]
 mod help_and_schemas;
+/// An operator takes the tables of a platform straight from its database.
 #[cfg(test)]
 mod fetch_from_databases;
+/// An operator takes the files that a platform leaves on its SFTP server.
 #[cfg(test)]
 mod fetch_over_sftp;
 /// A contributor changes the repository and finds the house as its guide describes it.
@@ -43,6 +51,12 @@ mod keep_the_house;
 /// A person in the records appears in nothing made from them.
 #[cfg(test)]
 mod leak_nothing;
+/// An operator's sources grow, and a run reads and writes only the parts that are touched.
+#[cfg(test)]
+mod read_in_parts;
+/// An operator reads files as platforms really hand them over.
+#[cfg(test)]
+mod read_formats;
 /// An operator reads a format that others already exchange.
 #[cfg(test)]
 mod start_from_a_preset;

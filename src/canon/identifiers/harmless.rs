@@ -109,9 +109,7 @@ fn is_country(before: &[u8]) -> bool {
     let is_letter = |byte: u8| class_of(byte) == LETTER;
     match end {
         [first, second] => is_letter(*first) && is_letter(*second),
-        [.., outer, first, second] => {
-            is_letter(*first) && is_letter(*second) && !is_word(*outer)
-        }
+        [.., outer, first, second] => is_letter(*first) && is_letter(*second) && !is_word(*outer),
         _ => false,
     }
 }

@@ -197,7 +197,10 @@ mod tests {
             for (mark, sign) in [(Mark::Point, '.'), (Mark::Comma, ',')] {
                 let text = format!("{}{sign}{:02}", cents / 100, cents % 100);
                 assert_eq!(plain_cents(&text, mark), Some(cents), "{text}");
-                assert_eq!(super::cents(&format!("+{text}"), mark), Ok(i128::from(cents)));
+                assert_eq!(
+                    super::cents(&format!("+{text}"), mark),
+                    Ok(i128::from(cents))
+                );
             }
         }
         for text in ["12,3,4", "1.23", ",5", "", "12345678901", "1,234"] {

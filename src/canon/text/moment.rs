@@ -149,7 +149,10 @@ impl Pattern {
     /// Days since 1970 of the date in `text`.
     pub(crate) fn days(&self, text: &str) -> Result<i32, Reason> {
         if let Some(layout) = self.layout {
-            return layout.find(text).and_then(Found::days).ok_or(Reason::BadDate);
+            return layout
+                .find(text)
+                .and_then(Found::days)
+                .ok_or(Reason::BadDate);
         }
         self.find(text).and_then(Found::days).ok_or(Reason::BadDate)
     }
@@ -208,11 +211,23 @@ impl Layout {
         let (year, month, day, marks, mark) = match self {
             Self::DayFirst(mark) => {
                 let [d1, d2, m1, o1, o2, m2, y1, y2, y3, y4] = *text;
-                (number([y1, y2, y3, y4]), number([o1, o2]), number([d1, d2]), [m1, m2], mark)
+                (
+                    number([y1, y2, y3, y4]),
+                    number([o1, o2]),
+                    number([d1, d2]),
+                    [m1, m2],
+                    mark,
+                )
             }
             Self::YearFirst(mark) => {
                 let [y1, y2, y3, y4, m1, o1, o2, m2, d1, d2] = *text;
-                (number([y1, y2, y3, y4]), number([o1, o2]), number([d1, d2]), [m1, m2], mark)
+                (
+                    number([y1, y2, y3, y4]),
+                    number([o1, o2]),
+                    number([d1, d2]),
+                    [m1, m2],
+                    mark,
+                )
             }
         };
         (marks == [mark, mark]).then_some(Found {

@@ -41,6 +41,7 @@ pub(super) fn init(_shared: &Shared, arguments: &InitArguments) -> Result<Exit, 
         write(&root.join(path), text)?;
     }
     write(&root.join("secrets/pseudonym.key"), &new_key()?)?;
+    write(&root.join("secrets/persons-1.key"), &new_key()?)?;
     write(&root.join(".gitignore"), "/lake\n/releases\n/secrets\n")?;
     write_sample(root)?;
     report::say(&format!("wrote a commons to `{}`", root.display()));

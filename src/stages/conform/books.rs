@@ -84,11 +84,7 @@ impl BookLine {
     /// All rows and how many were rejected.
     pub(crate) fn tally(&self) -> Tally {
         Tally {
-            n_rows: self.accepted
-                + self.rejected
-                + self.duplicate
-                + self.superseded
-                + self.erased,
+            n_rows: self.accepted + self.rejected + self.duplicate + self.superseded + self.erased,
             n_rejected: self.rejected,
         }
     }
@@ -124,7 +120,7 @@ pub(super) fn line_of(platform: &str, table: &str, pages: &[&Page], account: &Ac
         rejected: account.rejected,
         duplicate: account.duplicate,
         superseded: account.superseded,
-        erased: account.erased,
+        erased: account.erased + pages.iter().map(|page| page.n_erased).sum::<u64>(),
     }
 }
 
@@ -299,7 +295,7 @@ pub(super) async fn commit(
 }
 
 /// A schema of text columns and then counts.
-fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
+pub(super) fn schema_of(texts: &[&str], counts: &[&str]) -> SchemaRef {
     let texts = texts
         .iter()
         .map(|name| Field::new(*name, DataType::Utf8, true));

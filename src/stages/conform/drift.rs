@@ -655,6 +655,9 @@ mod tests {
             from: None,
             to: None,
             run: 1,
+            n_erased: 0,
+            n_searched: 0,
+            expired: None,
         };
         let bytes = b"id,ore,Data\na,\"1,5\",2026-01-01\nb,2.5,2026-01-01\nc,3.5,2026-01-01\n";
         let found = judged.other_type(&suspects[0], &page, bytes).unwrap();

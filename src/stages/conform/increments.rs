@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::canon::pseudonym::PseudonymKey;
+use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
 use crate::context::Silent;
 use crate::engine::Engine;
 use crate::lake::pages::{Holding, Page, Role};
@@ -135,6 +135,7 @@ impl Trial {
                 started_at: DateTime::UNIX_EPOCH,
                 holder: "prova".to_owned(),
                 key: PseudonymKey::new([7; 32]),
+                persons: PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1),
                 secrets: Arc::default(),
                 progress: Arc::new(Silent),
             },
@@ -159,6 +160,9 @@ impl Trial {
                     n_records: Some(text.lines().count() as u64 - 1),
                     count_of: CountOf::Page,
                     note: None,
+                    n_erased: 0,
+                    n_searched: 0,
+                    expired: None,
                     role: Role::Whole,
                     from: None,
                     to: None,

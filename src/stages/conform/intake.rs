@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 
 use super::Error;
 use super::drift::{self, PageFields};
+use super::coercions;
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{
@@ -62,7 +63,7 @@ pub(super) enum Attempted {
     /// Their rows are written.
     Taken(Box<Taken>),
     /// Nothing is written: columns came that are to be kept, so that all is read by this contract.
-    Wider(TableSpec),
+    Wider(Box<TableSpec>),
 }
 
 impl Held<'_> {
@@ -106,7 +107,7 @@ pub(super) async fn take_pages(
     let unknown = taking.fields.iter().flat_map(|page| page.unknown.clone());
     let wider = drift::evolved(job.spec, unknown);
     if wider.columns.len() > job.spec.columns.len() {
-        return Ok(Attempted::Wider(wider));
+        return Ok(Attempted::Wider(Box::new(wider)));
     }
     let touched = taking.touched();
     let known = taking.hold(&touched).await?;
@@ -122,6 +123,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
         comuni: reader.comuni,
         keys: KeyRing {
             key: &reader.cx.key,
+            person: reader.cx.persons.current(),
             epoch: settings.secrets.epoch,
         },
         limits: Limits {
@@ -134,7 +136,7 @@ fn tools<'a>(reader: &Reader<'a>) -> Tools<'a> {
 }
 
 /// Does work that takes long, while the runtime's other work goes on on other threads.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => block_in_place(work),
         _ => work(),
@@ -174,6 +176,7 @@ impl Taking<'_> {
     /// Reads the new pages.
     async fn push_pages(&mut self) -> Result<(), Error> {
         let job = self.job;
+        let mut coerced = Vec::new();
         for (delivery, (sequence, page)) in (1..).zip(job.new_pages()) {
             let bytes = self.open_page(page).await?;
             let place = PageRef {
@@ -195,11 +198,12 @@ impl Taking<'_> {
                 missing: read.missing_fields,
                 unknown: read.unknown_fields,
             });
+            coerced.push((page.sha256.as_str(), read.coercions));
             self.n_bytes_read += page.n_bytes;
             let n_records = page.n_records.unwrap_or_default();
             self.reader.cx.progress.advance(n_records, page.n_bytes);
         }
-        Ok(())
+        coercions::record(self.reader, job, &coerced).await
     }
 
     /// Opens a kept page.
@@ -214,6 +218,10 @@ impl Taking<'_> {
             url: from.url.clone(),
             source: Box::new(source),
         })?;
+        if let Some(encoding) = opened.encoding {
+            let (table, page) = (self.job.name, &from.url);
+            tracing::info!(table, page, encoding, "the encoding was found out");
+        }
         Ok(opened.bytes)
     }
 

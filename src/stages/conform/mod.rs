@@ -12,7 +12,6 @@
 //! Both write scopes, so a platform that did not change is not touched.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use arrow::array::AsArray;
 
@@ -23,12 +22,14 @@ use crate::context::Context;
 use crate::context::tables;
 use crate::engine;
 use crate::lake::{self, WrittenScope};
-use crate::spec::source::TableSpec;
+
+pub(crate) use typed::SCRATCH_FOLDER;
 
 mod books;
 pub(crate) mod corrections;
 pub mod drift;
 pub mod findings;
+mod coercions;
 pub(crate) mod formats;
 mod intake;
 mod mapping;
@@ -51,12 +52,17 @@ use source_tables::{Pending, Reader};
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "conform-2";
 
-/// Most bytes of a page that are looked at a second time.
-const MAX_READ: u64 = 4 << 30;
-
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Pages that would have to be read again have expired.
+    #[error("source table `{table}` would have to be read anew, but {n_pages} of its pages have expired; its rows stay as they are. Undo the change of the contract, the keys or the reference list, or ask the platform for everything and run `antenne state reset`")]
+    Expired {
+        /// Platform and table.
+        table: String,
+        /// Pages that have expired.
+        n_pages: usize,
+    },
     /// A page cannot be read at all.
     #[error("source table `{table}`: page `{url}` cannot be read")]
     Page {
@@ -291,13 +297,6 @@ fn comune_index(cx: &Context) -> Result<(ComuneIndex, String), Error> {
         codice_catastale: catastale.value(row).to_owned(),
     });
     Ok((ComuneIndex::new(rows), fingerprint))
-}
-
-/// A page as its format reads it, for a second look at some of its rows.
-fn plain(spec: &TableSpec, kept: bytes::Bytes) -> Result<Vec<u8>, page::Error> {
-    let opened = page::open(Box::new(Cursor::new(kept)), spec.format.wrapping())?;
-    let read = page::read_whole(opened.bytes, MAX_READ);
-    read.map_err(|source| page::Error::Read { source })
 }
 
 #[cfg(test)]

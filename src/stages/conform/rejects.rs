@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::findings::{FINDINGS, STOPPED_REJECT};
 use super::formats::{self, Kinds, RawRow, Record};
+use super::intake::blocking;
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::canon::page;
 use crate::context::Context;
@@ -287,7 +288,7 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
     let kept = cx.lake.page_reader(platform, table, &reject.page_sha256);
     let kept = kept.await?;
     // The reader blocks, so it is no business of the runtime's own threads.
-    let plain = tokio::task::block_in_place(|| plain(spec, kept));
+    let plain = blocking(|| plain(spec, kept));
     let bytes = plain.map_err(|source| Error::Compressed {
         table: name.clone(),
         url: reject.page.clone().unwrap_or_default(),
@@ -304,7 +305,7 @@ pub async fn reveal(cx: &Context, reject: &RejectPlace) -> Result<Option<String>
 const MAX_READ: u64 = 4 << 30;
 
 /// A page without its envelope.
-fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
+pub(super) fn plain(spec: &TableSpec, kept: page::Bytestream) -> Result<Vec<u8>, page::Error> {
     let opened = page::open(kept, spec.format.wrapping())?;
     let read = page::read_whole(opened.bytes, MAX_READ);
     read.map_err(|source| page::Error::Read { source })

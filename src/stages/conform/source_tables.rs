@@ -29,6 +29,7 @@ use super::rejects::Dropped;
 use super::state::{Account, Known, TableState, Work, hash_of, noted, work};
 use super::verdict::{Attempt, Verdict};
 use crate::canon::comune::ComuneIndex;
+use crate::canon::pseudonym::PseudonymKey;
 use crate::context::{Action, Context, Total};
 use crate::lake::pages::Page;
 use crate::lake::scope;
@@ -219,6 +220,13 @@ impl Reader<'_> {
                 self.take(job, before, state, rejects).await
             }
             Work::Rebuild => {
+                let n_expired = job.pages.iter().filter(|page| page.is_expired()).count();
+                if n_expired > 0 {
+                    return Err(Error::Expired {
+                        table: job.name.to_owned(),
+                        n_pages: n_expired,
+                    });
+                }
                 let empty = TableState::empty(contract);
                 self.take(job, before, empty, rejects).await
             }
@@ -258,7 +266,7 @@ impl Reader<'_> {
             Attempted::Taken(taken) => *taken,
             Attempted::Wider(wider) => {
                 progress.end("columns came that are kept; read again with them");
-                return Ok(Err(wider));
+                return Ok(Err(*wider));
             }
         };
         state.account = state.account.after(&taken.books, &taken.moves);
@@ -371,17 +379,15 @@ impl Reader<'_> {
         let corrections: Vec<&Correction> = self.declared_corrections(job.table).collect();
         let mut hasher = blake3::Hasher::new();
         let settings = &self.cx.commons.settings.secrets;
-        // The key itself leaves no trace: a keyed hash of a constant tells one key from another.
-        let key = self
-            .cx
-            .key
-            .key("fingerprint", self.platform, settings.epoch, "");
+        // The keys leave no trace: a keyed hash of a constant tells one key from another.
+        let trace = |key: &PseudonymKey| key.key("fingerprint", self.platform, settings.epoch, "");
+        let keys = [trace(&self.cx.key), trace(self.cx.persons.current())];
         for part in [
             super::VERSION,
             self.reference,
             &format!("{:?}", job.spec),
             &format!("{corrections:?}"),
-            &format!("{key:?}"),
+            &format!("{keys:?}"),
         ] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");

@@ -11,7 +11,8 @@ use super::Error;
 use super::corrections::{Corrections, DROPPED_BY_CORRECTION};
 use super::drift::{Drift, Judged, Outcome, PageFields};
 use super::findings::Findings;
-use super::rejects::DROPPED_BY_OPERATOR;
+use super::intake::blocking;
+use super::rejects::{DROPPED_BY_OPERATOR, plain};
 use super::typed::Reject;
 use crate::context::Context;
 use crate::lake::pages::Page;
@@ -104,8 +105,8 @@ impl Attempt<'_> {
         let Judged {
             platform, table, ..
         } = self.judged;
-        let kept = cx.lake.page(platform, table, &page.sha256).await?;
-        super::plain(self.judged.spec, kept).map_err(|source| Error::Compressed {
+        let kept = cx.lake.page_reader(platform, table, &page.sha256).await?;
+        blocking(|| plain(self.judged.spec, kept)).map_err(|source| Error::Compressed {
             table: format!("{platform}__{table}"),
             url: page.url.clone(),
             source: Box::new(source),

@@ -195,7 +195,7 @@ pub(super) fn platforms() -> Vec<Box<dyn Source>> {
     let mut sources: Vec<Box<dyn Source>> = vec![Box::new(Kept { folder })];
     if let Some(database) = postgres::any_database() {
         database.execute("create table righe (id int4 primary key, at timestamptz, testo text)");
-        let (port, planned) = way(database.port(), 2500);
+        let (port, planned) = way(database.port(), 1000);
         sources.push(Box::new(Served {
             database,
             port,
@@ -203,7 +203,7 @@ pub(super) fn platforms() -> Vec<Box<dyn Source>> {
         }));
     }
     if let Some(server) = sftp::start() {
-        let (port, planned) = way(server.port(), 5000);
+        let (port, planned) = way(server.port(), 2000);
         sources.push(Box::new(Left {
             server,
             port,

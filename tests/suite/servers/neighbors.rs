@@ -70,7 +70,7 @@ pub(crate) struct Neighbors {
     /// The commons.
     pub(crate) commons: Commons,
     /// Secrets for the command.
-    secrets: Variables,
+    pub(crate) secrets: Variables,
 }
 
 /// Where the platform's tables come from.

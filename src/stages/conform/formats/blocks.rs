@@ -150,7 +150,10 @@ impl<'p> Blocks<'p> {
     /// Reads until the buffer is full or the page ends.
     fn fill(&mut self) -> Result<(), Error> {
         while !self.is_at_end {
-            let Some(room) = self.buffer.get_mut(self.filled..).filter(|room| !room.is_empty())
+            let Some(room) = self
+                .buffer
+                .get_mut(self.filled..)
+                .filter(|room| !room.is_empty())
             else {
                 return Ok(());
             };
@@ -167,7 +170,11 @@ impl<'p> Blocks<'p> {
     /// Hands the first bytes over and carries the others to a new buffer.
     fn hand_over(&mut self, end: usize) -> RawBlock {
         let rest = self.buffer.get(end..self.filled).unwrap_or_default();
-        let n_bytes = if self.is_at_end { rest.len() } else { self.block.max(rest.len() * 2) };
+        let n_bytes = if self.is_at_end {
+            rest.len()
+        } else {
+            self.block.max(rest.len() * 2)
+        };
         let mut next = self.spare.take(n_bytes);
         if let Some(start) = next.get_mut(..rest.len()) {
             start.copy_from_slice(rest);

@@ -14,6 +14,8 @@
 //! A column of ids that are all numbers is what its writer meant; numbers among texts are not:
 //! there a leading zero, or more, is lost.
 
+use std::sync::Arc;
+
 use calamine::Data;
 
 use crate::spec::source::ColumnKind;
@@ -22,14 +24,14 @@ use crate::spec::source::ColumnKind;
 const FIRST_ROUNDED: f64 = 1e15;
 
 /// A cell whose stored type is not that of its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Coercion {
     /// Row, from zero.
     pub(crate) row: u32,
     /// Column of the sheet, from zero.
     pub(crate) column: u32,
-    /// Place of the field among those asked for.
-    pub(crate) field: usize,
+    /// Name of the field.
+    pub(crate) field: Arc<str>,
     /// What happened to it.
     pub(crate) rule: &'static str,
 }
@@ -64,10 +66,8 @@ pub(super) struct Coercions<'k> {
     kinds: Kinds<'k>,
     /// Coerced cells.
     found: Vec<Coercion>,
-    /// Numbers in columns of texts, which are coerced if texts stand beside them.
-    numbers: Vec<Coercion>,
-    /// Whether a field has texts.
-    has_texts: Vec<bool>,
+    /// Fields as they are seen.
+    fields: Vec<FieldSeen>,
 }
 
 impl<'k> Coercions<'k> {
@@ -76,42 +76,64 @@ impl<'k> Coercions<'k> {
         Self {
             kinds,
             found: Vec::new(),
-            numbers: Vec::new(),
-            has_texts: vec![false; kinds.fields.len()],
+            fields: kinds
+                .fields
+                .iter()
+                .map(|name| FieldSeen::new(name))
+                .collect(),
         }
     }
 
     /// Looks at a cell.
     pub(super) fn see(&mut self, field: usize, (row, column): (u32, u32), cell: &Data) {
-        let Some(kind) = self.kinds.kinds.get(field) else {
+        let kind = self.kinds.kinds.get(field);
+        let (Some(kind), Some(field)) = (kind, self.fields.get_mut(field)) else {
             return;
         };
         let coercion = |rule| Coercion {
             row,
             column,
-            field,
+            field: Arc::clone(&field.name),
             rule,
         };
         match verdict(*kind, cell) {
             Verdict::Fits => {}
             Verdict::Coerced(rule) => self.found.push(coercion(rule)),
-            Verdict::Text => {
-                if let Some(has_texts) = self.has_texts.get_mut(field) {
-                    *has_texts = true;
-                }
+            Verdict::Text => field.has_texts = true,
+            Verdict::NumberAmongTexts => {
+                let number = coercion("number_for_text");
+                field.numbers.push(number);
             }
-            Verdict::NumberAmongTexts => self.numbers.push(coercion("number_for_text")),
         }
     }
 
     /// Coerced cells, row by row.
     pub(super) fn finish(mut self) -> Vec<Coercion> {
-        let has_texts = self.has_texts;
-        let is_coerced = |cell: &Coercion| has_texts.get(cell.field) == Some(&true);
-        self.found
-            .extend(self.numbers.into_iter().filter(is_coerced));
+        let mixed = self.fields.into_iter().filter(|field| field.has_texts);
+        self.found.extend(mixed.flat_map(|field| field.numbers));
         self.found.sort_unstable();
         self.found
+    }
+}
+
+/// What was seen of a field.
+struct FieldSeen {
+    /// Its name.
+    name: Arc<str>,
+    /// Whether it has texts.
+    has_texts: bool,
+    /// Numbers where texts belong, which are coerced if texts stand beside them.
+    numbers: Vec<Coercion>,
+}
+
+impl FieldSeen {
+    /// Nothing was seen yet.
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            has_texts: false,
+            numbers: Vec::new(),
+        }
     }
 }
 
@@ -283,7 +305,7 @@ mod tests {
             let coercion = Coercion {
                 row,
                 column,
-                field: 0,
+                field: "a".into(),
                 rule: "digits_lost",
             };
             assert_eq!(coercion.cell(), name);

@@ -54,7 +54,9 @@ pub(super) fn read(
     }
     let dialect = Dialect::new(options)?;
     let bytes = without_mark(bytes);
-    let end = Scanner::new(dialect).first_end(bytes).unwrap_or(bytes.len());
+    let end = Scanner::new(dialect)
+        .first_end(bytes)
+        .unwrap_or(bytes.len());
     let (header, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     let (mut read, lines) = open(dialect, fields, header);
     let first_line = 1 + memchr::memchr_iter(b'\n', header).count() as u64;
@@ -200,13 +202,9 @@ impl CsvLines {
         let record = match self.text_of(whole) {
             Some(text) => {
                 for (value, place) in values.iter_mut().zip(&self.places) {
-                    let field = place.map(field_of).and_then(|(start, end)| {
-                        text.get(start - extent.start..end - extent.start)
-                    });
-                    *value = match field {
-                        None | Some("") => Value::Absent,
-                        Some(field) => Value::Text(field),
-                    };
+                    let found = place.map(field_of);
+                    let inside = |(start, end)| text.get(start - extent.start..end - extent.start);
+                    *value = found.and_then(inside).map_or(Value::Absent, text_value);
                 }
                 Record::Fields(values)
             }
@@ -272,6 +270,15 @@ impl CsvLines {
     }
 }
 
+/// A field as a value; an empty one is none.
+fn text_value(field: &str) -> Value<'_> {
+    if field.is_empty() {
+        Value::Absent
+    } else {
+        Value::Text(field)
+    }
+}
+
 /// Fields of one record: slices of it, or of the texts taken out of quotes.
 #[derive(Debug, Default)]
 struct Fields {
@@ -311,7 +318,9 @@ impl Fields {
     fn take_apart(&mut self, delimiter: u8, bytes: &[u8]) -> usize {
         self.extents.clear();
         self.unquoted.clear();
-        let blank = bytes.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        let blank = bytes
+            .iter()
+            .take_while(|byte| matches!(byte, b'\n' | b'\r'));
         let mut at = blank.count();
         if at == bytes.len() {
             return at;
@@ -422,43 +431,49 @@ impl Scanner {
     pub(super) fn first_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
-            let is_end = matches!(byte, b'\n' | b'\r');
-            self.state = match self.state {
-                State::Record if is_end => State::Record,
-                State::Record | State::Field if *byte == QUOTE => State::Quoted,
-                State::Closing if *byte == QUOTE => State::Quoted,
-                State::Quoted if *byte == QUOTE => State::Closing,
-                State::Quoted => {
-                    at += self.skip(bytes, at);
-                    continue;
-                }
-                State::Record | State::Field | State::Plain | State::Closing if is_end => {
-                    self.state = State::Record;
-                    return Some(at + 1);
-                }
-                State::Record | State::Field | State::Plain | State::Closing => {
-                    if *byte == self.delimiter {
-                        State::Field
-                    } else {
-                        self.state = State::Plain;
-                        at += self.skip(bytes, at);
-                        continue;
-                    }
-                }
+            let before = self.state;
+            self.state = self.after(*byte);
+            if self.state == State::Record && before != State::Record {
+                return Some(at + 1);
+            }
+            at += if matches!(self.state, State::Quoted | State::Plain) {
+                1 + self.skip(bytes, at + 1)
+            } else {
+                1
             };
-            at += 1;
         }
         None
     }
 
+    /// Where the scan stands after one more byte.
+    fn after(self, byte: u8) -> State {
+        let is_end = matches!(byte, b'\n' | b'\r');
+        match self.state {
+            State::Quoted if byte == QUOTE => State::Closing,
+            State::Quoted => State::Quoted,
+            State::Record | State::Field | State::Closing if byte == QUOTE => State::Quoted,
+            State::Record | State::Field | State::Plain | State::Closing => {
+                if is_end {
+                    State::Record
+                } else if byte == self.delimiter {
+                    State::Field
+                } else {
+                    State::Plain
+                }
+            }
+        }
+    }
+
     /// Bytes that do not change where the scan stands.
-    fn skip(&self, bytes: &[u8], at: usize) -> usize {
+    fn skip(self, bytes: &[u8], at: usize) -> usize {
         let rest = bytes.get(at..).unwrap_or_default();
         let found = if self.state == State::Quoted {
             memchr(QUOTE, rest)
         } else {
             match memchr2(b'\n', b'\r', rest) {
-                Some(end) => memchr(self.delimiter, rest.get(..end).unwrap_or_default()).or(Some(end)),
+                Some(end) => {
+                    memchr(self.delimiter, rest.get(..end).unwrap_or_default()).or(Some(end))
+                }
                 None => memchr(self.delimiter, rest),
             }
         };

@@ -36,6 +36,8 @@ pub(super) fn read(
         let skipped = page.skip_until(b'\n');
         skipped.map_err(|source| Error::ReadPage { source })?;
     }
+    // A comment that no line end follows would be taken for a record.
+    let page = page.chain(&b"\n"[..]);
     let mut lines = Lines {
         reader: reader(marks, Tap::new(page)),
         n_titles: u64::from(n_titles),

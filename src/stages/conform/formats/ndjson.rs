@@ -4,7 +4,6 @@
 //! names in the order of the line before. Such a line is read where it lies. Any other line goes
 //! to the complete reader ([`PathTree`]), which says the same of a plain one; a test holds that.
 
-
 use memchr::{memchr, memchr2};
 
 use super::paths::{PathTree, Shape};
@@ -113,15 +112,16 @@ impl JsonLines {
     pub(super) fn unknown_fields(&self, bytes: &[u8]) -> Vec<String> {
         let first_steps = self.fields.iter().map(|field| field.split('.').next());
         let asked: Vec<&str> = first_steps.flatten().collect();
+        let first = lines_of(bytes).take(FIRST_LINES);
+        let objects = first.filter_map(|line| serde_json::from_slice(line).ok());
+        let names = objects.flat_map(|object: serde_json::Map<_, _>| {
+            let members = object.into_iter();
+            members.map(|(name, _)| name)
+        });
         let mut unknown: Vec<String> = Vec::new();
-        for line in lines_of(bytes).take(FIRST_LINES) {
-            let Ok(object) = serde_json::from_slice::<serde_json::Map<_, _>>(line) else {
-                continue;
-            };
-            for (name, _) in &object {
-                if !asked.contains(&name.as_str()) && !unknown.contains(name) {
-                    unknown.push(name.clone());
-                }
+        for name in names.filter(|name| !asked.contains(&name.as_str())) {
+            if !unknown.contains(&name) {
+                unknown.push(name);
             }
         }
         unknown
@@ -174,7 +174,11 @@ impl Plain<'_> {
     }
 
     /// Reads a name and the colon behind it: the slot of its value, and what comes behind.
-    fn name<'l>(&mut self, text: &'l str, turn: usize) -> Result<(Option<usize>, &'l str), NotPlain> {
+    fn name<'l>(
+        &mut self,
+        text: &'l str,
+        turn: usize,
+    ) -> Result<(Option<usize>, &'l str), NotPlain> {
         if let Some(known) = self.known.get(turn)
             && let Some(behind) = text.strip_prefix(known.quoted.as_str())
             && let Some(behind) = behind.strip_prefix(':')
@@ -184,7 +188,9 @@ impl Plain<'_> {
         let inside = text.strip_prefix('"').ok_or(NotPlain)?;
         let end = memchr2(b'"', b'\\', inside.as_bytes()).ok_or(NotPlain)?;
         let name = inside.get(..end).ok_or(NotPlain)?;
-        let behind = inside.get(end..).and_then(|quote| quote.strip_prefix("\":"));
+        let behind = inside
+            .get(end..)
+            .and_then(|quote| quote.strip_prefix("\":"));
         let slot = self.lines.tree.slot(name);
         if self.known.len() == turn {
             self.known.push(Known {
@@ -208,8 +214,14 @@ fn plain_value(text: &str) -> Result<(Value<'_>, &str), NotPlain> {
         }
         Some(b'0'..=b'9' | b'-') => plain_number(text),
         Some(b'n') => Ok((Value::Absent, text.strip_prefix("null").ok_or(NotPlain)?)),
-        Some(b't') => Ok((Value::Flag(true), text.strip_prefix("true").ok_or(NotPlain)?)),
-        Some(b'f') => Ok((Value::Flag(false), text.strip_prefix("false").ok_or(NotPlain)?)),
+        Some(b't') => Ok((
+            Value::Flag(true),
+            text.strip_prefix("true").ok_or(NotPlain)?,
+        )),
+        Some(b'f') => Ok((
+            Value::Flag(false),
+            text.strip_prefix("false").ok_or(NotPlain)?,
+        )),
         _ => Err(NotPlain),
     }
 }
@@ -219,7 +231,11 @@ fn plain_number(text: &str) -> Result<(Value<'_>, &str), NotPlain> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let mut number: i64 = 0;
     let mut n_digits = 0;
-    for byte in unsigned.bytes().take_while(u8::is_ascii_digit).take(MOST_DIGITS + 1) {
+    for byte in unsigned
+        .bytes()
+        .take_while(u8::is_ascii_digit)
+        .take(MOST_DIGITS + 1)
+    {
         number = number.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
         n_digits += 1;
     }
@@ -266,7 +282,13 @@ mod tests {
             Value::Absent,
         ];
         assert_eq!(plain, Some(expected));
-        for line in [r#"{"a":1.5}"#, r#"{"a":"\n"}"#, r#"{"a":[1]}"#, r#"{"a":01}"#, "{}"] {
+        for line in [
+            r#"{"a":1.5}"#,
+            r#"{"a":"\n"}"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":01}"#,
+            "{}",
+        ] {
             assert_eq!(both(line).0, None, "{line}");
         }
     }

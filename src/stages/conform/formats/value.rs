@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_written_with_their_digits() {
-        for number in [0, 7, -1, 10, 1234567890, i64::MAX, i64::MIN] {
+        for number in [0, 7, -1, 10, 1_234_567_890, i64::MAX, i64::MIN] {
             let mut text = String::new();
             write_whole(number, &mut text);
             assert_eq!(text, number.to_string());

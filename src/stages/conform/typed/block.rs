@@ -238,7 +238,9 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         for chunk in &self.chunks {
             let n_rows = usize::try_from(chunk.n_rows).unwrap_or(FIRST_ROWS);
             // Some more than the last time, so that few blocks outgrow their room.
-            staging.usual_rows.insert(chunk.part, n_rows + n_rows / 16 + 64);
+            staging
+                .usual_rows
+                .insert(chunk.part, n_rows + n_rows / 16 + 64);
         }
         let mut chunks = Vec::with_capacity(self.chunks.len());
         for chunk in self.chunks {

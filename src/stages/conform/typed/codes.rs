@@ -42,7 +42,9 @@ impl Codes {
         let to = *self.lengths.get(source.len() + 1)?;
         // Few codes have the same length.
         let mut alike = self.sources.get(from..to)?.iter();
-        alike.find(|(known, _)| known == source).map(|(_, target)| *target)
+        alike
+            .find(|(known, _)| known == source)
+            .map(|(_, target)| *target)
     }
 
     /// Place of a code of the table.
@@ -55,7 +57,10 @@ impl Codes {
     /// The code at a place.
     pub(super) fn text(&self, place: u16) -> &str {
         let mut targets = self.targets.iter();
-        targets.nth(usize::from(place)).flatten().unwrap_or_default()
+        targets
+            .nth(usize::from(place))
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// All codes of the table, by place.
@@ -74,7 +79,10 @@ mod tests {
         let list = list.map(|(source, target)| (source.to_owned(), target.to_owned()));
         let codes = Codes::new(&list.into()).unwrap();
         assert_eq!(codes.find("CERCASI"), codes.find("CERCO"));
-        assert_eq!(codes.find("OFFRO").map(|place| codes.text(place)), Some("offer"));
+        assert_eq!(
+            codes.find("OFFRO").map(|place| codes.text(place)),
+            Some("offer")
+        );
         assert_eq!(codes.find("BOH"), None);
         assert_eq!(codes.place_of("need"), Some(0));
     }

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef,
-    TimestampMicrosecondType, TimeUnit, UInt16Type,
+    TimeUnit, TimestampMicrosecondType, UInt16Type,
 };
 
 use crate::spec::source::ColumnKind;
@@ -102,7 +102,9 @@ fn lake_column(
         ColumnKind::Decimal => {
             let cents = array.as_primitive::<Int64Type>();
             let amounts = cents.unary::<_, Decimal128Type>(i128::from);
-            Ok(Arc::new(amounts.with_data_type(DataType::Decimal128(12, 2))))
+            Ok(Arc::new(
+                amounts.with_data_type(DataType::Decimal128(12, 2)),
+            ))
         }
         ColumnKind::Instant => {
             let micros = array.as_primitive::<Int64Type>();
@@ -180,14 +182,18 @@ fn compact_column(
     let array = rows.column_by_name(column.name).ok_or_else(wrong)?;
     let array = cast(array, &lake_type(column.spec.kind)).map_err(|_| wrong())?;
     Ok(match column.spec.kind {
-        ColumnKind::Code => Arc::new(places(&array, |text| column.codes.place_of(text)).ok_or_else(wrong)?),
+        ColumnKind::Code => {
+            Arc::new(places(&array, |text| column.codes.place_of(text)).ok_or_else(wrong)?)
+        }
         ColumnKind::Comune => {
             let place = |text: &str| u16::try_from(plan.comuni.place_of_code(text)?).ok();
             Arc::new(places(&array, place).ok_or_else(wrong)?)
         }
         ColumnKind::Decimal => {
             let amounts = array.as_primitive::<Decimal128Type>();
-            let cents = amounts.iter().map(|amount| amount.and_then(|cents| i64::try_from(cents).ok()));
+            let cents = amounts
+                .iter()
+                .map(|amount| amount.and_then(|cents| i64::try_from(cents).ok()));
             Arc::new(cents.collect::<Int64Array>())
         }
         ColumnKind::Instant => {

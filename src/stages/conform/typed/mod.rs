@@ -104,7 +104,9 @@ pub enum Error {
         source: arrow::error::ArrowError,
     },
     /// Rows that do not fit the memory cannot be put aside.
-    #[error("cannot put rows aside in `{path}`: make room there, or raise `memory_mib` under `[intake]`")]
+    #[error(
+        "cannot put rows aside in `{path}`: make room there, or raise `memory_mib` under `[intake]`"
+    )]
     Spill {
         /// The scratch file.
         path: String,
@@ -112,7 +114,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Rows of the lake that the contract cannot have given.
-    #[error("column `{column}` of table `{table}` in the lake is not of this contract: rebuild the table from its pages")]
+    #[error(
+        "column `{column}` of table `{table}` in the lake is not of this contract: rebuild the table from its pages"
+    )]
     Held {
         /// Table.
         table: String,
@@ -120,7 +124,9 @@ pub enum Error {
         column: String,
     },
     /// A part of the lake that the contract does not have.
-    #[error("table `{table}` has no part `{part}` under this contract: rebuild the table from its pages")]
+    #[error(
+        "table `{table}` has no part `{part}` under this contract: rebuild the table from its pages"
+    )]
     Part {
         /// Table.
         table: String,
@@ -157,8 +163,10 @@ pub(crate) struct TableRef<'c> {
 /// The key of pseudonyms and the epoch of those of persons.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyRing<'c> {
-    /// Key.
+    /// Key of records.
     pub(crate) key: &'c PseudonymKey,
+    /// Key of persons.
+    pub(crate) person: &'c PseudonymKey,
     /// Epoch.
     pub(crate) epoch: u32,
 }
@@ -362,7 +370,7 @@ impl<'c> TableIntake<'c> {
             limits,
             room,
             mut store,
-            n_held: _,
+            ..
         } = self;
         let mut rejects = std::mem::take(&mut store.rejects);
         rejects.sort_unstable();
@@ -393,6 +401,8 @@ impl<'c> TableIntake<'c> {
     }
 }
 
+#[cfg(test)]
+mod bounded;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! One page read into the store: cut into blocks that several threads judge, or row by row.
 
 use std::io::Read;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::stages::conform::formats::blocks::{self, Blocks, Cutting, OpenLines, RawBlock, Spare};
@@ -32,7 +32,7 @@ pub(super) struct PageReader<'r, 'c> {
     pub(super) sha: Arc<str>,
 }
 
-impl<'r, 'c> PageReader<'r, 'c> {
+impl PageReader<'_, '_> {
     /// Reads the page into the store.
     pub(super) fn read(
         &self,
@@ -94,10 +94,8 @@ impl<'r, 'c> PageReader<'r, 'c> {
             let (mut staging, mut outcome) = (Staging::default(), Ok(()));
             // After a failure blocks are still taken, so that the cutting thread never waits.
             while let Some(block) = next_in(&receiver) {
-                if outcome.is_ok() {
-                    outcome = judge(block, &mut staging);
-                    has_failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
-                }
+                outcome = outcome.and_then(|()| judge(block, &mut staging));
+                has_failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
             }
             outcome
         };

@@ -80,7 +80,10 @@ impl Filing {
         match self.every {
             Every::Month => {
                 let (year, month) = name.split_once('-')?;
-                let month: i32 = month.parse().ok().filter(|month| (1..=12).contains(month))?;
+                let month: i32 = month
+                    .parse()
+                    .ok()
+                    .filter(|month| (1..=12).contains(month))?;
                 Some(PartNumber(year.parse::<i32>().ok()? * 12 + month - 1))
             }
             Every::Year => name.parse().ok().map(PartNumber),

@@ -10,8 +10,8 @@ use crate::spec::source::{
 use crate::stages::conform::corrections::{
     Corrections, NoColumns, RawColumns, RowPlace, Ruling,
 };
-use crate::stages::conform::formats::{Kinds, Value};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
+use crate::stages::conform::formats::{Kinds, Value};
 
 use super::cells::{Cell, Content, Staging};
 use super::codes::Codes;
@@ -388,7 +388,10 @@ impl<'c> Plan<'c> {
             return Ok(PartNumber::WHOLE);
         };
         let cell = cells.get(filing.column).unwrap_or(&Cell::Null);
-        let name = self.columns.get(filing.column).map_or("", |column| column.name);
+        let name = self
+            .columns
+            .get(filing.column)
+            .map_or("", |column| column.name);
         filing.part_of(cell).ok_or(("missing_required", name))
     }
 
@@ -409,7 +412,8 @@ impl<'c> Plan<'c> {
         }
         staging.bytes.clear();
         for place in &self.key {
-            if let (Some(cell), Some(column)) = (staging.cells.get(*place), self.columns.get(*place))
+            if let (Some(cell), Some(column)) =
+                (staging.cells.get(*place), self.columns.get(*place))
             {
                 self.write_key(column, cell, &staging.texts, &mut staging.bytes);
             }

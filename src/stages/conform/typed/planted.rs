@@ -60,6 +60,7 @@ fn books(folder: &Path, table: TableRef<'_>, comuni: &ComuneIndex) -> Books {
         comuni,
         keys: KeyRing {
             key: &key,
+            person: &key,
             epoch: 1,
         },
         limits: Limits {

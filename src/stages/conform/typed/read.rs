@@ -1,6 +1,7 @@
 //! One raw value to one typed cell, by the contract of its column.
 
 use crate::canon::identifiers;
+use crate::canon::pseudonym::PseudonymKey;
 use crate::canon::text::amount::{self, Mark};
 use crate::canon::text::moment::{self, DAY_MICROS};
 use crate::canon::text::{Reason, boolean, duration, integer};
@@ -49,16 +50,14 @@ impl Plan<'_> {
         if matches!(value, Value::Unreadable) {
             return Err("unreadable_value");
         }
-        let outcome = match typed(column, value) {
-            Some(outcome) => outcome,
-            None => {
-                let mut scratch = std::mem::take(&mut staging.scratch);
-                let outcome = self.read_text(column, value, &mut scratch, staging);
-                staging.scratch = scratch;
-                outcome
-            }
+        let cell = if let Some(outcome) = typed(column, value) {
+            outcome?
+        } else {
+            let mut scratch = std::mem::take(&mut staging.scratch);
+            let outcome = self.read_text(column, value, &mut scratch, staging);
+            staging.scratch = scratch;
+            outcome?
         };
-        let cell = outcome?;
         if column.has_bounds && is_outside(column, &cell) {
             return Err(Reason::OutOfRange.code());
         }
@@ -92,7 +91,13 @@ impl Plan<'_> {
         let read = match column.spec.kind {
             ColumnKind::Text => return free_text(column, text, staging),
             ColumnKind::Tags => return tags(column, text, staging),
-            ColumnKind::Code => return column.codes.find(text).map(Cell::Code).ok_or("unknown_code"),
+            ColumnKind::Code => {
+                return column
+                    .codes
+                    .find(text)
+                    .map(Cell::Code)
+                    .ok_or("unknown_code");
+            }
             ColumnKind::Comune => return self.comune(text, staging),
             ColumnKind::Person | ColumnKind::Record => return Ok(self.pseudonym(column, text)),
             ColumnKind::Date => date(column, text),
@@ -109,14 +114,21 @@ impl Plan<'_> {
 
     /// The pseudonym of an id.
     fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
-        let key = self.keys.key;
-        Cell::Key(key.number(&column.domain, self.table.platform, column.epoch, id))
+        let secret = self.secret(column);
+        Cell::Key(secret.number(&column.domain, self.table.platform, column.epoch, id))
+    }
+
+    /// The key of the operator that a column's ids are hashed with.
+    fn secret(&self, column: &ColumnPlan<'_>) -> &PseudonymKey {
+        match column.spec.kind {
+            ColumnKind::Person => self.keys.person,
+            _ => self.keys.key,
+        }
     }
 
     /// The bytes of the pseudonym of an id.
     pub(super) fn pseudonym_of(&self, column: &ColumnPlan<'_>, id: &str) -> [u8; 16] {
-        self.keys
-            .key
+        self.secret(column)
             .key(&column.domain, self.table.platform, column.epoch, id)
     }
 

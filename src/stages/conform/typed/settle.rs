@@ -223,6 +223,15 @@ pub(super) struct Settling<'s> {
     pub(super) verdicts: Vec<(Place, Verdict)>,
 }
 
+/// Whether a record lives on after some of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// It does.
+    Goes,
+    /// It was deleted, or left out of a delivery.
+    Ended,
+}
+
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -300,7 +309,14 @@ impl<'s> Settling<'s> {
     /// one with the delivery `last` lives.
     fn settle_eras(&mut self, rows: &[Mark], last: Option<u32>) {
         if self.absence == Absence::SaysNothing {
-            self.settle_era(rows, last.is_some());
+            self.settle_era(
+                rows,
+                if last.is_some() {
+                    Life::Goes
+                } else {
+                    Life::Ended
+                },
+            );
             return;
         }
         let mut deliveries: Vec<u32> = rows.iter().map(|mark| self.delivery_of(*mark)).collect();
@@ -309,28 +325,29 @@ impl<'s> Settling<'s> {
         for era in deliveries.chunk_by(|one, next| one + 1 == *next) {
             let is_in = |mark: &&Mark| era.contains(&self.delivery_of(**mark));
             let rows: Vec<Mark> = rows.iter().filter(is_in).copied().collect();
-            self.settle_era(&rows, era.last().copied() == last);
+            let is_last = era.last().copied() == last;
+            self.settle_era(&rows, if is_last { Life::Goes } else { Life::Ended });
         }
     }
 
     /// Settles the rows of an era: the last content is accepted, or all are erased.
-    fn settle_era(&mut self, rows: &[Mark], is_alive: bool) {
+    fn settle_era(&mut self, rows: &[Mark], life: Life) {
         let mut n_earlier = rows.first().map_or(0, |first| self.n_before(*first));
         let mut versions = rows
             .chunk_by(|one, next| one.content == next.content)
             .peekable();
         while let Some(version) = versions.next() {
             let is_last = versions.peek().is_none();
-            let (first, repeated) = version.split_first().map_or((None, &[][..]), |(first, more)| {
-                (Some(*first), more)
-            });
+            let (first, repeated) = version
+                .split_first()
+                .map_or((None, &[][..]), |(first, more)| (Some(*first), more));
             for mark in repeated {
                 self.decide(*mark, Fate::Duplicate);
             }
-            let fate = match (is_alive, is_last) {
-                (false, _) => Fate::Erased,
-                (true, true) => Fate::Accepted(n_earlier),
-                (true, false) => Fate::Superseded(n_earlier),
+            let fate = match life {
+                Life::Ended => Fate::Erased,
+                Life::Goes if is_last => Fate::Accepted(n_earlier),
+                Life::Goes => Fate::Superseded(n_earlier),
             };
             if let Some(first) = first {
                 self.decide(first, fate);
@@ -341,7 +358,10 @@ impl<'s> Settling<'s> {
 
     /// Puts a row into its account and remembers what is to be known about it.
     fn decide(&mut self, mark: Mark, fate: Fate) {
-        let origin = self.chunks.get(mark.place.chunk()).map(|chunk| chunk.origin);
+        let origin = self
+            .chunks
+            .get(mark.place.chunk())
+            .map(|chunk| chunk.origin);
         match (origin, fate) {
             (Some(Origin::New { .. }), Fate::Accepted(_)) => self.books.accepted += 1,
             (Some(Origin::New { .. }), Fate::Superseded(_)) => self.books.superseded += 1,
@@ -350,9 +370,7 @@ impl<'s> Settling<'s> {
             (Some(Origin::Held(HeldAs::Current)), Fate::Superseded(_)) => {
                 self.moves.accepted_to_superseded += 1;
             }
-            (Some(Origin::Held(HeldAs::Current)), Fate::Erased)
-                if !mark.place.is_tombstone() =>
-            {
+            (Some(Origin::Held(HeldAs::Current)), Fate::Erased) if !mark.place.is_tombstone() => {
                 self.moves.accepted_to_erased += 1;
             }
             (Some(Origin::Held(HeldAs::History)), Fate::Erased) => {
@@ -380,7 +398,10 @@ impl<'s> Settling<'s> {
         let chunk = self.chunks.get(mark.place.chunk());
         let earlier = chunk.and_then(|chunk| chunk.earlier.as_deref());
         let row = usize::try_from(mark.place.row()).unwrap_or(usize::MAX);
-        earlier.and_then(|earlier| earlier.get(row)).copied().unwrap_or(0)
+        earlier
+            .and_then(|earlier| earlier.get(row))
+            .copied()
+            .unwrap_or(0)
     }
 }
 
@@ -409,7 +430,11 @@ mod tests {
     }
 
     /// Rows accepted, with their earlier revisions, and the accounts.
-    fn settle(marks: &[Mark], origins: &[Origin], absence: Absence) -> (Vec<(u32, i64)>, Books, Moves) {
+    fn settle(
+        marks: &[Mark],
+        origins: &[Origin],
+        absence: Absence,
+    ) -> (Vec<(u32, i64)>, Books, Moves) {
         let chunks: Vec<ChunkFacts> = origins
             .iter()
             .map(|origin| ChunkFacts {
@@ -421,7 +446,9 @@ mod tests {
         settling.settle(&mut marks.to_vec());
         let verdict_of = |mark: &Mark| {
             let mut verdicts = settling.verdicts.iter();
-            verdicts.find(|(place, _)| *place == mark.place).map(|(_, verdict)| *verdict)
+            verdicts
+                .find(|(place, _)| *place == mark.place)
+                .map(|(_, verdict)| *verdict)
         };
         let kept = marks.iter().filter(|mark| !mark.place.is_tombstone());
         let kept = kept.filter_map(|mark| match verdict_of(mark) {
@@ -434,7 +461,8 @@ mod tests {
 
     /// Settles rows of one new chunk.
     fn books(marks: &[Mark]) -> (Vec<(u32, i64)>, Books) {
-        let (kept, mut books, _) = settle(marks, &[Origin::New { delivery: 1 }], Absence::SaysNothing);
+        let (kept, mut books, _) =
+            settle(marks, &[Origin::New { delivery: 1 }], Absence::SaysNothing);
         books.n_rows = u64::try_from(marks.len()).unwrap();
         assert!(books.are_closed(), "{books:?}");
         (kept, books)
@@ -487,7 +515,11 @@ mod tests {
     #[test]
     fn a_held_row_gives_way_to_a_later_revision_and_the_move_is_told() {
         let held = Origin::Held(HeldAs::Current);
-        let marks = [mark(1, 1, 0, 10), later(1, mark(1, 2, 8, 20)), mark(2, 1, 1, 10)];
+        let marks = [
+            mark(1, 1, 0, 10),
+            later(1, mark(1, 2, 8, 20)),
+            mark(2, 1, 1, 10),
+        ];
         let origins = [held, Origin::New { delivery: 1 }];
         let (kept, books, moves) = settle(&marks, &origins, Absence::SaysNothing);
         assert_eq!(kept, [(8, 1), (1, 0)]);

@@ -86,12 +86,12 @@ pub(super) struct Decided {
 }
 
 /// Settles everything that was read.
-pub(super) fn settle_all<'c>(
-    plan: Plan<'c>,
+pub(super) fn settle_all(
+    plan: Plan<'_>,
     rows: Arranged,
     decided: Decided,
     (absence, limits): (Absence, Limits),
-) -> Result<Settled<'c>, Error> {
+) -> Result<Settled<'_>, Error> {
     let mut settled = Settled {
         books: decided.books,
         moves: Moves::default(),
@@ -123,11 +123,9 @@ impl Settled<'_> {
         let verdicts = Mutex::new(std::mem::take(&mut self.verdicts));
         let totals = Mutex::new((self.books, self.moves));
         let work = || -> Result<(), Error> {
-            loop {
-                let bucket = next.fetch_add(1, Ordering::Relaxed);
-                if bucket >= N_BUCKETS {
-                    return Ok(());
-                }
+            let taken = || Some(next.fetch_add(1, Ordering::Relaxed));
+            let buckets = std::iter::from_fn(taken);
+            for bucket in buckets.take_while(|bucket| *bucket < N_BUCKETS) {
                 let mut marks = rows.bucket(bucket)?;
                 let mut settling = Settling::new(&rows.facts, absence);
                 settling.settle(&mut marks);
@@ -137,9 +135,12 @@ impl Settled<'_> {
                 totals.0.add(&settling.books);
                 totals.1.add(&settling.moves);
             }
+            Ok(())
         };
         super::threads::side_by_side(limits.threads, work)?;
-        self.verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.verdicts = verdicts
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         (self.books, self.moves) = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(())
     }
@@ -149,18 +150,15 @@ impl Settled<'_> {
         lake_schema(&self.plan)
     }
 
-    /// Names of the parts that were read or held, in their order.
-    pub(crate) fn parts(&self) -> Vec<String> {
-        let parts = self.rows.by_part();
-        let names = parts.keys().map(|part| name_of(self.plan.filing, *part));
-        names.collect()
-    }
-
     /// Writes every part that was read or held, and the history of those that have one.
     ///
     /// The threads of the intake encode and write; the calling thread waits for them, so a caller
     /// on an asynchronous runtime gives up one of its threads for as long.
-    pub(crate) async fn write(&self, lake: &Lake, into: &Destination<'_>) -> Result<Written, Error> {
+    pub(crate) async fn write(
+        &self,
+        lake: &Lake,
+        into: &Destination<'_>,
+    ) -> Result<Written, Error> {
         let rows = self.write_as(lake, into, HeldAs::Current).await?;
         let mut history = self.write_as(lake, into, HeldAs::History).await?;
         history.retain(|scope| !scope.files.is_empty());
@@ -193,7 +191,9 @@ impl Settled<'_> {
         let read = |scope: usize, group: usize| {
             let group = lists.get(scope).and_then(|groups| groups.get(group));
             let numbers = group.map_or(&[][..], |group| &group.chunks);
-            let batches = numbers.iter().map(|number| self.batch(*number, rows, &texts));
+            let batches = numbers
+                .iter()
+                .map(|number| self.batch(*number, rows, &texts));
             batches.collect::<Result<Vec<_>, Error>>()
         };
         lake.write_groups(&target, scopes.collect(), &self.limits.as_writing(), &read)
@@ -262,7 +262,10 @@ impl Settled<'_> {
         columns.push(Arc::new(revisions) as ArrayRef);
         let fields = self.schema();
         let fields = fields.fields().iter().zip(&columns).map(|(field, column)| {
-            field.as_ref().clone().with_data_type(column.data_type().clone())
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(column.data_type().clone())
         });
         let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
         RecordBatch::try_new(schema, columns).map_err(failed)
@@ -330,7 +333,10 @@ fn current(
     let revisions = revisions.iter().zip(&stays);
     let revisions = revisions.filter_map(|(revision, stays)| stays.then_some(*revision));
     let revisions: Int64Array = revisions.collect();
-    Ok((filter_record_batch(rows, &BooleanArray::from(stays))?, revisions))
+    Ok((
+        filter_record_batch(rows, &BooleanArray::from(stays))?,
+        revisions,
+    ))
 }
 
 /// Rows of a chunk that are earlier revisions, and how many came before each.

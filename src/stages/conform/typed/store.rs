@@ -117,7 +117,10 @@ impl Room {
             deletions: block.deletions,
             books: block.books,
         };
-        let of_chunks = block.chunks.iter().map(|chunk| chunk.rows.get_array_memory_size());
+        let of_chunks = block
+            .chunks
+            .iter()
+            .map(|chunk| chunk.rows.get_array_memory_size());
         let n_bytes = of_chunks.sum::<usize>() + placed.marks.marks.len() * size_of::<Mark>();
         let held = self.held.fetch_add(n_bytes as u64, Ordering::Relaxed);
         let fits = held + n_bytes as u64 <= self.budget;
@@ -343,7 +346,9 @@ impl Arranged {
             let renumbered = |mark: Mark| {
                 let old = mark.place.chunk() + marks.first_chunk as usize;
                 Mark {
-                    place: mark.place.in_chunk(self.numbers.get(old).copied().unwrap_or(0)),
+                    place: mark
+                        .place
+                        .in_chunk(self.numbers.get(old).copied().unwrap_or(0)),
                     order: block << 32 | mark.order,
                     ..mark
                 }
@@ -394,13 +399,17 @@ impl Arranged {
 
     /// Rows of a chunk.
     pub(super) fn n_rows(&self, number: usize) -> usize {
-        let chunk = number.checked_sub(1).and_then(|index| self.chunks.get(index));
+        let chunk = number
+            .checked_sub(1)
+            .and_then(|index| self.chunks.get(index));
         chunk.map_or(0, |chunk| chunk.n_rows)
     }
 
     /// The rows of a chunk.
     pub(super) fn rows(&self, number: usize) -> Result<Option<RecordBatch>, Error> {
-        let chunk = number.checked_sub(1).and_then(|index| self.chunks.get(index));
+        let chunk = number
+            .checked_sub(1)
+            .and_then(|index| self.chunks.get(index));
         chunk.map(|chunk| self.room.rows(&chunk.rows)).transpose()
     }
 }

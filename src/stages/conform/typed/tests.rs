@@ -26,7 +26,11 @@ fn comuni() -> ComuneIndex {
 fn tools<'c>(comuni: &'c ComuneIndex, key: &'c PseudonymKey) -> Tools<'c> {
     Tools {
         comuni,
-        keys: KeyRing { key, epoch: 1 },
+        keys: KeyRing {
+            key,
+            person: key,
+            epoch: 1,
+        },
         limits: Limits {
             threads: 2,
             memory: 64 << 20,

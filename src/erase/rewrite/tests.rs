@@ -1,0 +1,233 @@
+//! Pages of every format without a person.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use rust_xlsxwriter::Workbook;
+
+use super::*;
+use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
+use crate::erase::forms::Forms;
+use crate::erase::subjects::Marks;
+use crate::spec::source::TableSpec;
+
+/// The person to take out.
+const ID: &str = "C0042";
+
+/// A contract with a person that must be there, one that may, and a text.
+const COLUMNS: &str = r#"
+[columns]
+n = { type = "integer" }
+who = { type = "person", required = true }
+with = { type = "person" }
+note = { type = "text" }
+"#;
+
+/// Rewrites a page of a format.
+fn without(format: &str, page: &[u8]) -> Option<Rewritten> {
+    let declared = format!("fetch.files = {{ url = \"x\" }}\n{format}\n{COLUMNS}");
+    let table: TableSpec = toml::from_str(&declared).unwrap();
+    let keys = PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1);
+    let marks = Marks {
+        keys: &keys,
+        platform: "p",
+    };
+    let suppressed = BTreeSet::from([marks.of_id("person", ID)]);
+    let forms = Forms::new(&BTreeSet::from([ID.to_owned()]), &BTreeSet::new()).unwrap();
+    let judge = Judge::new(&table, marks, &suppressed, Some(&forms));
+    rewrite(&table.format, &judge, &Bytes::copy_from_slice(page)).unwrap()
+}
+
+/// The rewritten page as text and its counts.
+fn text_without(format: &str, page: &str) -> (String, [u64; 3]) {
+    let done = without(format, page.as_bytes()).unwrap();
+    let counts = [done.n_dropped, done.n_blanked, done.n_mentions];
+    (String::from_utf8(done.bytes).unwrap(), counts)
+}
+
+#[test]
+fn lines_of_text_leave_and_the_others_stay_byte_for_byte() {
+    let page = "n;who;with;note\r\n1;C0042;C1;x\r\n2; \"C2\";;\"a;b\"\r\n\r\n3;C3;C0042;\"x;y\"\r\n4;C00421;;see C0042\r\n5;C0042\r\n";
+    let (text, counts) = text_without("format.csv = { delimiter = \";\" }", page);
+    assert_eq!(
+        text,
+        "n;who;with;note\r\n2; \"C2\";;\"a;b\"\r\n\r\n3;C3;;\"x;y\"\r\n4;C00421;;see \r\n"
+    );
+    assert_eq!(counts, [2, 1, 1]);
+}
+
+#[test]
+fn a_page_without_the_person_is_not_written() {
+    assert_eq!(
+        without("format.csv = {}", b"n,who,with,note\n1,C1,C2,x\n"),
+        None
+    );
+    assert_eq!(without("format.ndjson = {}", b"{\"who\":\"C1\"}\n"), None);
+    assert_eq!(without("format.json = {}", b"[{\"who\":\"C1\"}]"), None);
+}
+
+#[test]
+fn text_of_two_bytes_a_sign_stays_what_it_is() {
+    let bytes = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let page = bytes("n,who,with,note\n1,C0042,,\n2,C1,,è\n");
+    let done = without("format.csv = { encoding = \"utf-16le\" }", &page).unwrap();
+    assert_eq!(done.bytes, bytes("n,who,with,note\n2,C1,,è\n"));
+}
+
+#[test]
+fn lines_of_json_leave_and_broken_ones_that_name_the_person_too() {
+    let page = "{\"n\":1,\"who\":\"C0042\"}\n{\"n\":2, \"who\":\"C1\",\"with\":\"C\\u0030042\"}\n{\"who\":\"C0042\", \n\n{\"who\":\"C3\",\"note\":\"by C0042!\"}\n";
+    let (text, counts) = text_without("format.ndjson = {}", page);
+    assert_eq!(
+        text,
+        "{\"n\":2, \"who\":\"C1\",\"with\":null}\n\n{\"who\":\"C3\",\"note\":\"by !\"}\n"
+    );
+    assert_eq!(counts, [2, 1, 1]);
+}
+
+#[test]
+fn members_of_a_json_document_leave_and_the_rest_of_it_stays() {
+    let page = r#"{"next": "/x?after=C0042", "items": [ {"who":"C0042"}, {"who":"C1"}, {"who":"C2","with":"C0042"} ], "total": 3}"#;
+    let (text, counts) = text_without("format.json = { records = \"items\" }", page);
+    assert_eq!(
+        text,
+        r#"{"next": "/x?after=", "items": [ {"who":"C1"}, {"who":"C2","with":null} ], "total": 3}"#
+    );
+    assert_eq!(counts, [1, 1, 1]);
+    let (text, _) = text_without("format.json = {}", r#"[{"who":"C0042"}]"#);
+    assert_eq!(text, "[]");
+}
+
+#[test]
+fn a_page_that_nobody_can_read_loses_the_id_alone() {
+    let (text, counts) = text_without("format.json = {}", r#"[{"who":"C0042"},{"who":"C00421"#);
+    assert_eq!(text, r#"[{"who":""},{"who":"C00421"#);
+    assert_eq!(counts, [0, 0, 1]);
+}
+
+#[test]
+fn a_packed_page_is_packed_again() {
+    use crate::erase::packed::{Wrap, Zips, packed, unpacked};
+    for wrap in [Wrap::Gzip, Wrap::Zstd, Wrap::Zip("x.csv".to_owned(), vec![("x.csv".to_owned(), Vec::new())])] {
+        let page = packed(b"n,who,with,note\n1,C0042,,\n2,C1,,\n".to_vec(), &wrap).unwrap();
+        let done = without("format.csv = {}", &page).unwrap();
+        let (_, content) = unpacked(&Bytes::from(done.bytes), Zips::Pack(None)).unwrap();
+        assert_eq!(&content[..], b"n,who,with,note\n2,C1,,\n");
+    }
+}
+
+#[test]
+fn rows_of_parquet_leave_and_the_schema_stays() {
+    let rows = |texts: [&[Option<&str>]; 3], numbers: &[i64]| {
+        let column =
+            |texts: &[Option<&str>]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
+        RecordBatch::try_from_iter_with_nullable([
+            (
+                "n",
+                Arc::new(Int64Array::from(numbers.to_vec())) as ArrayRef,
+                false,
+            ),
+            ("who", column(texts[0]), true),
+            ("with", column(texts[1]), true),
+            ("note", column(texts[2]), true),
+        ])
+        .unwrap()
+    };
+    let batch = rows(
+        [
+            &[Some("C0042"), Some("C1"), Some("C2")],
+            &[None, Some("C0042"), None],
+            &[Some("x"), None, Some("C0042 called")],
+        ],
+        &[1, 2, 3],
+    );
+    let mut writer =
+        ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    let done = without("format.parquet = {}", &writer.into_inner().unwrap()).unwrap();
+    assert_eq!([done.n_dropped, done.n_blanked, done.n_mentions], [1, 1, 1]);
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        Bytes::from(done.bytes),
+    );
+    let left = reader.unwrap().build().unwrap().next().unwrap().unwrap();
+    let expected = rows(
+        [
+            &[Some("C1"), Some("C2")],
+            &[None, None],
+            &[None, Some(" called")],
+        ],
+        &[2, 3],
+    );
+    assert_eq!(left.columns(), expected.columns());
+}
+
+/// All text of the parts of a workbook.
+fn all_text(book: &[u8]) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
+    let mut all = String::new();
+    for place in 0..archive.len() {
+        archive
+            .by_index(place)
+            .unwrap()
+            .read_to_string(&mut all)
+            .unwrap();
+    }
+    all
+}
+
+#[test]
+fn rows_of_a_workbook_are_emptied_with_their_shared_texts() {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.set_name("S").unwrap();
+    for (column, name) in (0..).zip(["n", "who", "with", "note"]) {
+        sheet.write(0, column, name).unwrap();
+    }
+    let rows = [
+        ("C0042", "", "only of hers"),
+        ("C1", "C0042", "kept"),
+        ("C3", "", "kept too"),
+    ];
+    for (row, (who, with, note)) in (1..).zip(rows) {
+        sheet.write(row, 0, row).unwrap();
+        sheet.write(row, 1, who).unwrap();
+        sheet.write(row, 2, with).unwrap();
+        sheet.write(row, 3, note).unwrap();
+    }
+    let page = book.save_to_buffer().unwrap();
+    let done = without("format.sheet = { sheet = \"S\" }", &page).unwrap();
+    assert_eq!([done.n_dropped, done.n_blanked], [1, 1]);
+    let text = all_text(&done.bytes);
+    assert!(
+        !text.contains("C0042") && !text.contains("only of hers"),
+        "{text}"
+    );
+    assert!(text.contains("kept too"));
+    let mut seen = Vec::new();
+    let fields = ["who", "note"].map(str::to_owned);
+    let kinds = crate::stages::conform::formats::Kinds {
+        fields: &fields,
+        kinds: &[crate::spec::source::ColumnKind::Text; 2],
+    };
+    let format = toml::from_str::<TableSpec>(
+        "fetch.files = { url = \"x\" }\nformat.sheet = { sheet = \"S\" }\n[columns]",
+    )
+    .unwrap()
+    .format;
+    crate::stages::conform::formats::read_page(&format, kinds, &done.bytes, &mut |row| {
+        seen.push((row.place, format!("{:?}", row.record)));
+    })
+    .unwrap();
+    assert_eq!(
+        seen.iter().map(|(place, _)| *place).collect::<Vec<_>>(),
+        [3, 4],
+        "{seen:?}"
+    );
+}
