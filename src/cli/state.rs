@@ -91,12 +91,10 @@ fn text(found: &[TableState]) -> String {
         "whole",
         "increments",
         "backfills",
-        "last run",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for state in found {
         let cursor = state.cursor.clone();
-        let last_run = state.last_run.map(|run| run.to_string());
         rows.push(vec![
             state.platform.clone(),
             state.table.clone(),
@@ -104,7 +102,6 @@ fn text(found: &[TableState]) -> String {
             state.whole_pages.to_string(),
             state.increment_pages.to_string(),
             state.backfill_pages.to_string(),
-            last_run.unwrap_or_else(|| "-".to_owned()),
         ]);
     }
     output::aligned(&rows)

@@ -71,11 +71,9 @@ fn text(found: &Status) -> String {
         Some(release) => format!("last release {release}\n"),
         None => "no release yet; run `antenne run`\n".to_owned(),
     };
-    let drift: String = found
-        .drift
-        .iter()
-        .map(|drift| format!("{}\n", run_verb::drift_line(drift)))
-        .collect();
+    let drift = found.drift.iter();
+    let drift = drift.map(|drift| format!("{}\n", run_verb::drift_line(drift)));
+    let drift = drift.collect::<Vec<_>>().concat();
     [run_verb::books(&books), late, drift, release].concat()
 }
 

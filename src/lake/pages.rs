@@ -155,8 +155,8 @@ pub(crate) struct Page {
     pub(crate) from: Option<String>,
     /// First value that was no longer asked for, where it was a part and its end is known.
     pub(crate) to: Option<String>,
-    /// Number of the run in which these bytes first arrived.
-    pub(crate) run: u64,
+    /// Which of the parts of its table it belongs to, from 1; 0 for a page of the whole table.
+    pub(crate) part: u64,
 }
 
 impl Page {
@@ -217,7 +217,7 @@ fn list_schema() -> SchemaRef {
         text("role"),
         text("from"),
         text("to"),
-        count("run"),
+        count("part"),
     ]))
 }
 
@@ -261,7 +261,7 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
             and_cursors(|page| Some(page.role.word()), |_| CURSOR.to_owned()),
             and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
             texts(|page| page.to.as_deref()),
-            counts(|page| Some(page.run)),
+            counts(|page| Some(page.part)),
         ],
     )
 }
@@ -314,7 +314,7 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         role: Role::from_word(&role),
         from: text("from"),
         to: text("to"),
-        run: count("run").unwrap_or_default(),
+        part: count("part").unwrap_or_default(),
     };
     (platform, Line::Page(Box::new(page)))
 }

@@ -22,8 +22,6 @@ pub struct TableState {
     pub increment_pages: u64,
     /// Pages of windows asked for by `antenne backfill`.
     pub backfill_pages: u64,
-    /// Number of the last run that brought bytes.
-    pub last_run: Option<u64>,
 }
 
 /// The state of every declared table.
@@ -55,6 +53,5 @@ fn state_of(name: (&str, &str), pages: &[&Page], cursor: Option<&String>) -> Tab
         whole_pages: count(Role::Whole),
         increment_pages: count(Role::Increment),
         backfill_pages: count(Role::Backfill),
-        last_run: pages.iter().map(|page| page.run).max(),
     }
 }

@@ -22,22 +22,22 @@ const MAX_INFLATED: u64 = 64 << 30;
 /// The page without its envelope.
 pub(super) fn open(page: Bytestream, wrapping: Wrapping<'_>) -> Result<Bytestream, Error> {
     let (head, page) = peek(page, 4)?;
-    let is_zip = ZIP.iter().any(|magic| head.starts_with(magic));
-    if is_zip && (wrapping.archive == Archive::Envelope || wrapping.entry.is_some()) {
+    let is_archive = ZIP.iter().any(|magic| head.starts_with(magic));
+    if is_archive && (wrapping.archive == Archive::Envelope || wrapping.entry.is_some()) {
         return zipped::open(put_back(head, page), wrapping.entry);
     }
-    if let (Some(entry), false) = (wrapping.entry, is_zip) {
+    if let (Some(entry), false) = (wrapping.entry, is_archive) {
         return Err(Error::NotZip {
             entry: entry.to_owned(),
         });
     }
-    let is_gzip = head.starts_with(&GZIP);
-    let is_zstd = head.starts_with(&ZSTD);
+    let has_members = head.starts_with(&GZIP);
+    let has_frames = head.starts_with(&ZSTD);
     let page = put_back(head, page);
-    if is_gzip {
+    if has_members {
         return Ok(capped(MultiGzDecoder::new(page), MAX_INFLATED));
     }
-    if is_zstd {
+    if has_frames {
         let frames = zstd::stream::read::Decoder::new(page);
         let frames = frames.map_err(|source| Error::Read { source })?;
         return Ok(capped(frames, MAX_INFLATED));

@@ -217,7 +217,7 @@ fn kind(archive: &mut ZipArchive<Cursor<Bytes>>) -> Result<Kind, Error> {
 }
 
 /// Rows while they are read, up to a number of cells.
-struct Cells<'n> {
+struct Gathered<'n> {
     /// Name of the sheet.
     sheet: &'n str,
     /// Rows so far.
@@ -226,7 +226,7 @@ struct Cells<'n> {
     n_cells: usize,
 }
 
-impl<'n> Cells<'n> {
+impl<'n> Gathered<'n> {
     /// No cells yet.
     fn new(sheet: &'n str) -> Self {
         Self {

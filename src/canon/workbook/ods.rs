@@ -12,7 +12,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use zip::ZipArchive;
 
-use super::{Cells, Error, Row, Sheet, Span, listed};
+use super::{Error, Gathered, Row, Sheet, Span, listed};
 
 /// Rows of the largest sheet.
 const MAX_ROWS: u32 = 1_048_576;
@@ -194,39 +194,23 @@ impl<R: Read> Xml<R> {
     fn skip(&mut self, tag: Tag) -> Result<(), Error> {
         let mut depth = 1_u32;
         while depth > 0 {
-            match self.inner_step()? {
-                Step::Table(_) if tag == Tag::Table => depth += 1,
-                Step::Start(begun, _) if begun == tag => depth += 1,
-                Step::End(ended) if ended == tag => depth -= 1,
-                _ => {}
-            }
+            let step = self.inner_step()?;
+            depth += u32::from(begins(&step) == Some(tag));
+            depth -= u32::from(ends(&step) == Some(tag));
         }
         Ok(())
     }
 
     /// The rows of a sheet.
     fn table(&mut self, name: &str) -> Result<Sheet, Error> {
-        let mut cells = Cells::new(name);
+        let mut cells = Gathered::new(name);
         let mut merged = Vec::new();
         let mut number = 0_u32;
         loop {
             match self.inner_step()? {
                 Step::Row(repeats) => {
                     let row = self.row(number, &mut merged)?;
-                    let next = number.saturating_add(repeats);
-                    if !row.is_empty() && next > MAX_ROWS {
-                        return Err(Error::OdsContent {
-                            what: "it has more rows than a sheet may have",
-                        });
-                    }
-                    if !row.is_empty() {
-                        cells.count(row.len().saturating_mul(repeats as usize))?;
-                        cells.rows.extend((number..next).map(|number| Row {
-                            number,
-                            cells: row.clone(),
-                        }));
-                    }
-                    number = next;
+                    number = cells.put_row((number, repeats), &row)?;
                 }
                 Step::End(Tag::Table) => break,
                 Step::Table(_) => self.skip(Tag::Table)?,
@@ -246,20 +230,10 @@ impl<R: Read> Xml<R> {
         loop {
             match self.inner_step()? {
                 Step::Cell(cell) => {
-                    let (repeats, spans) = (cell.repeats, cell.spans);
+                    merged.extend(span((number, column), cell.spans));
+                    let repeats = cell.repeats;
                     let value = self.cell(cell)?;
-                    let next = column.saturating_add(repeats);
-                    let is_empty = matches!(value, Data::Empty);
-                    if !is_empty && next > MAX_COLUMNS {
-                        return Err(Error::OdsContent {
-                            what: "it has more columns than a sheet may have",
-                        });
-                    }
-                    if !is_empty {
-                        cells.extend((column..next).map(|column| (column, value.clone())));
-                    }
-                    merged.extend(span((number, column), spans));
-                    column = next;
+                    column = put_cell(&mut cells, (column, repeats), &value)?;
                 }
                 Step::End(Tag::Row) => return Ok(cells),
                 _ => {}
@@ -269,36 +243,115 @@ impl<R: Read> Xml<R> {
 
     /// The value of a cell; reads to the end of its element.
     fn cell(&mut self, cell: CellElement) -> Result<Data, Error> {
-        let mut text = String::new();
-        let mut n_paragraphs = 0_u32;
-        let mut is_inside = false;
+        let mut shown = Shown::default();
         loop {
             match self.inner_step()? {
-                Step::Start(Tag::Paragraph, _) => {
-                    if n_paragraphs > 0 {
-                        text.push('\n');
-                    }
-                    n_paragraphs += 1;
-                    is_inside = true;
-                }
-                Step::Start(Tag::Spaces, n_spaces) => {
-                    text.extend(std::iter::repeat_n(' ', n_spaces.min(1_000) as usize));
-                }
-                Step::Start(Tag::Tab, _) => text.push('\t'),
-                Step::Start(Tag::Break, _) => text.push('\n'),
                 Step::Start(aside @ (Tag::Remark | Tag::Drawing), _) => self.skip(aside)?,
                 Step::Table(_) => self.skip(Tag::Table)?,
-                Step::End(Tag::Paragraph) => is_inside = false,
                 Step::End(Tag::Cell | Tag::Covered) => break,
-                Step::Text(part) if is_inside => text.push_str(&part),
-                _ => {}
+                step => shown.take(step),
             }
         }
         Ok(match cell.value {
-            Data::Empty if cell.is_text && !text.is_empty() => Data::String(text),
+            Data::Empty if cell.is_text && !shown.text.is_empty() => Data::String(shown.text),
             value => value,
         })
     }
+}
+
+/// The text that a cell shows.
+#[derive(Debug, Default)]
+struct Shown {
+    /// The text so far.
+    text: String,
+    /// Paragraphs that began.
+    n_paragraphs: u32,
+    /// Whether one of them has not ended.
+    is_inside: bool,
+}
+
+impl Shown {
+    /// Takes what stands inside a cell.
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Start(Tag::Paragraph, _) => {
+                let is_next = self.n_paragraphs > 0;
+                self.text.extend(is_next.then_some('\n'));
+                self.n_paragraphs += 1;
+                self.is_inside = true;
+            }
+            Step::Start(Tag::Spaces, n_spaces) => {
+                let spaces = std::iter::repeat_n(' ', n_spaces.min(1_000) as usize);
+                self.text.extend(spaces);
+            }
+            Step::Start(Tag::Tab, _) => self.text.push('\t'),
+            Step::Start(Tag::Break, _) => self.text.push('\n'),
+            Step::End(Tag::Paragraph) => self.is_inside = false,
+            Step::Text(part) if self.is_inside => self.text.push_str(&part),
+            _ => {}
+        }
+    }
+}
+
+/// The element that begins.
+fn begins(step: &Step) -> Option<Tag> {
+    match step {
+        Step::Table(_) => Some(Tag::Table),
+        Step::Start(tag, _) => Some(*tag),
+        _ => None,
+    }
+}
+
+/// The element that ends.
+fn ends(step: &Step) -> Option<Tag> {
+    match step {
+        Step::End(tag) => Some(*tag),
+        _ => None,
+    }
+}
+
+impl Gathered<'_> {
+    /// Puts a row as often as it is repeated; answers the number of the next.
+    fn put_row(
+        &mut self,
+        (number, repeats): (u32, u32),
+        cells: &[(u32, Data)],
+    ) -> Result<u32, Error> {
+        let next = number.saturating_add(repeats);
+        if cells.is_empty() {
+            return Ok(next);
+        }
+        if next > MAX_ROWS {
+            return Err(Error::OdsContent {
+                what: "it has more rows than a sheet may have",
+            });
+        }
+        self.count(cells.len().saturating_mul(repeats as usize))?;
+        self.rows.extend((number..next).map(|number| Row {
+            number,
+            cells: cells.to_vec(),
+        }));
+        Ok(next)
+    }
+}
+
+/// Puts a cell as often as it is repeated; answers the column of the next.
+fn put_cell(
+    cells: &mut Vec<(u32, Data)>,
+    (column, repeats): (u32, u32),
+    value: &Data,
+) -> Result<u32, Error> {
+    let next = column.saturating_add(repeats);
+    if matches!(value, Data::Empty) {
+        return Ok(next);
+    }
+    if next > MAX_COLUMNS {
+        return Err(Error::OdsContent {
+            what: "it has more columns than a sheet may have",
+        });
+    }
+    cells.extend((column..next).map(|column| (column, value.clone())));
+    Ok(next)
 }
 
 /// What the start of an element says.
@@ -350,7 +403,7 @@ fn cell_element(element: &BytesStart<'_>) -> Result<CellElement, Error> {
     let [number_text, date, time, flag, text] = values;
     let value = match kind.as_ref() {
         _ if is_error => Some(Data::Error(CellErrorType::NA)),
-        "float" | "percentage" | "currency" => number_text.map(number),
+        "float" | "percentage" | "currency" => number_text.as_deref().map(number),
         "date" => date.map(Data::DateTimeIso),
         "time" => time.map(Data::DurationIso),
         "boolean" => flag.map(|flag| Data::Bool(flag == "true")),
@@ -362,7 +415,7 @@ fn cell_element(element: &BytesStart<'_>) -> Result<CellElement, Error> {
 }
 
 /// A number as it is written; what is none is an error of the sheet.
-fn number(text: String) -> Data {
+fn number(text: &str) -> Data {
     let number: Result<f64, _> = text.parse();
     match number {
         Ok(number) if number.is_finite() => Data::Float(number),

@@ -106,7 +106,7 @@ fn a_sheet_that_is_cut_or_repeats_for_ever_is_an_error() {
 #[test]
 fn merged_blocks_are_known_in_both_kinds() {
     let rows = format!(
-        r#"<table:table-row>{}<table:covered-table-cell/>{}</table:table-row>"#,
+        "<table:table-row>{}<table:covered-table-cell/>{}</table:table-row>",
         cell(
             r#"table:number-columns-spanned="2" table:number-rows-spanned="3""#,
             "a"

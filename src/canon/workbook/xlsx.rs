@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use calamine::{Data, DataRef, Dimensions, Reader, Xlsx, XlsxError};
 
-use super::{Cells, Error, Row, Sheet, Span, listed};
+use super::{Error, Gathered, Row, Sheet, Span, listed};
 
 /// The last row of a sheet, from zero.
 const LAST_ROW: u32 = 1_048_575;
@@ -30,7 +30,7 @@ pub(super) fn read(bytes: Bytes, name: &str) -> Result<Sheet, Error> {
         });
     }
     let merged = book.merge_cells_by_sheet_name(name).map_err(broken)?;
-    let mut cells = Cells::new(name);
+    let mut cells = Gathered::new(name);
     let mut reader = book.worksheet_cells_reader(name).map_err(broken)?;
     while let Some(cell) = reader.next_cell().map_err(broken)? {
         let (row, column) = cell.get_position();

@@ -29,17 +29,19 @@ fn column(draws: &mut Draws, place: usize) -> ArrayRef {
     };
     match draws.below(14) {
         0 => Arc::new(Int64Array::from(numbers(usize::MAX >> 1, draws))),
-        1 => Arc::new(Float64Array::from_iter(
-            texts.iter().map(|text| text.as_deref()?.parse().ok()),
-        )),
-        2 => Arc::new(BooleanArray::from_iter(
-            (0..N_ROWS).map(|_| Some(draws.below(2) == 0)),
-        )),
-        3 => Arc::new(Date32Array::from_iter(
-            numbers(60_000, draws)
-                .into_iter()
-                .map(|days| i32::try_from(days?).ok()),
-        )),
+        1 => {
+            let read = texts.iter().map(|text| text.as_deref()?.parse().ok());
+            Arc::new(read.collect::<Float64Array>())
+        }
+        2 => {
+            let drawn = (0..N_ROWS).map(|_| Some(draws.below(2) == 0));
+            Arc::new(drawn.collect::<BooleanArray>())
+        }
+        3 => {
+            let drawn = numbers(60_000, draws).into_iter();
+            let dates = drawn.map(|days| i32::try_from(days?).ok());
+            Arc::new(dates.collect::<Date32Array>())
+        }
         4 => Arc::new(TimestampMillisecondArray::from(numbers(
             usize::MAX >> 1,
             draws,
@@ -231,7 +233,7 @@ fn xlsx_row(draws: &mut Draws, row: usize) -> String {
         let place = format!("{letter}{}", row + 1);
         let value = cell_text(draws, row, column);
         let kind = if row == 0 { 5 } else { draws.below(16) };
-        text.push_str(&match kind {
+        let cell = match kind {
             0 => format!("<c r=\"{place}\"><v>{}</v></c>", draws.below(90_000)),
             1 => format!(
                 "<c r=\"{place}\" s=\"1\"><v>{}</v></c>",
@@ -241,7 +243,8 @@ fn xlsx_row(draws: &mut Draws, row: usize) -> String {
             3 => format!("<c r=\"{place}\" t=\"e\"><v>#REF!</v></c>"),
             4 => format!("<c r=\"{place}\"><v>{value}</v></c>"),
             _ => format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{value}</t></is></c>"),
-        });
+        };
+        text += &cell;
     }
     text.push_str("</row>");
     text
@@ -253,15 +256,27 @@ fn ods_row(draws: &mut Draws, row: usize) -> String {
     for column in 0..FIELDS.len() {
         let value = cell_text(draws, row, column);
         let kind = if row == 0 { 6 } else { draws.below(18) };
-        text.push_str(&match kind {
-            0 => format!("<table:table-cell office:value-type=\"float\" office:value=\"{}\"/>", draws.below(90_000)),
-            1 => "<table:table-cell office:value-type=\"date\" office:date-value=\"2024-02-29\"/>".to_owned(),
-            2 => "<table:table-cell office:value-type=\"boolean\" office:boolean-value=\"true\"/>".to_owned(),
+        let cell = match kind {
+            0 => format!(
+                "<table:table-cell office:value-type=\"float\" office:value=\"{}\"/>",
+                draws.below(90_000)
+            ),
+            1 => "<table:table-cell office:value-type=\"date\" office:date-value=\"2024-02-29\"/>"
+                .to_owned(),
+            2 => "<table:table-cell office:value-type=\"boolean\" office:boolean-value=\"true\"/>"
+                .to_owned(),
             3 => "<table:covered-table-cell/>".to_owned(),
-            4 => format!("<table:table-cell office:value-type=\"float\" office:value=\"{}\"/>", value.replace('"', "")),
-            5 => "<table:table-cell office:value-type=\"time\" office:time-value=\"PT1H30M0S\"/>".to_owned(),
-            _ => format!("<table:table-cell office:value-type=\"string\"><text:p>{value}</text:p></table:table-cell>"),
-        });
+            4 => format!(
+                "<table:table-cell office:value-type=\"float\" office:value=\"{}\"/>",
+                value.replace('"', "")
+            ),
+            5 => "<table:table-cell office:value-type=\"time\" office:time-value=\"PT1H30M0S\"/>"
+                .to_owned(),
+            _ => format!(
+                "<table:table-cell office:value-type=\"string\"><text:p>{value}</text:p></table:table-cell>"
+            ),
+        };
+        text += &cell;
     }
     text.push_str("</table:table-row>");
     text

@@ -151,31 +151,23 @@ impl Draws {
         for _ in 0..=self.below(8) {
             let at = self.below(bytes.len() + 1);
             let length = self.below(40).min(bytes.len() - at);
-            match self.below(16) {
-                0..4 => {
-                    if let Some(byte) = bytes.get_mut(at) {
-                        *byte ^= 1 << (self.generator.next_u64() % 8);
-                    }
-                }
-                4..6 => {
-                    let noise = self.noise(length);
-                    bytes.splice(at..at + length, noise);
-                }
-                6..11 => {
-                    let piece = self.pick(&PIECES);
-                    bytes.splice(at..at, piece.iter().copied());
-                }
-                11..13 => {
-                    bytes.drain(at..at + length);
-                }
-                13..15 => {
-                    let twice = bytes[at..at + length].to_vec();
-                    bytes.splice(at..at, twice);
-                }
-                _ if self.below(4) == 0 => bytes.truncate(at),
-                _ => {}
-            }
+            let (with, n_out) = match self.below(16) {
+                0..4 => (self.flipped(bytes.get(at)), usize::from(at < bytes.len())),
+                4..6 => (self.noise(length), length),
+                6..11 => (self.pick(&PIECES).to_vec(), 0),
+                11..13 => (Vec::new(), length),
+                13..15 => (bytes[at..at + length].to_vec(), 0),
+                _ if self.below(4) == 0 => (Vec::new(), bytes.len() - at),
+                _ => (Vec::new(), 0),
+            };
+            bytes.splice(at..at + n_out, with);
         }
+    }
+
+    /// A byte with one bit changed.
+    fn flipped(&mut self, byte: Option<&u8>) -> Vec<u8> {
+        let bit = self.below(8);
+        byte.map(|byte| byte ^ (1 << bit)).into_iter().collect()
     }
 
     /// Bytes in an envelope, which is sometimes damaged itself.

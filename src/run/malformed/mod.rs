@@ -7,7 +7,7 @@
 //!
 //! The draws are seeded, so a failure repeats; it names format and page.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::sync::Once;
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ const PAGES_PER_INTAKE: u64 = 16;
 
 /// What was done to a page before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Harm {
+enum Harm {
     /// Only its values are strange.
     Values,
     /// Some of its bytes are changed.
@@ -47,15 +47,15 @@ pub(super) enum Harm {
 }
 
 /// A page to read and the rows that were written into it.
-pub(super) struct MadePage {
+struct MadePage {
     /// Its bytes.
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     /// Rows written.
-    pub(super) n_rows: u64,
+    n_rows: u64,
 }
 
 /// Makes pages of one format.
-pub(super) trait Maker {
+trait Maker {
     /// The format, in TOML.
     fn format(&self) -> &'static str;
     /// A page.
@@ -101,7 +101,7 @@ const CONTRACT: &str = r#"
 "#;
 
 /// Fields of the contract, in the order in which pages write them.
-pub(super) const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 8] = [
     "id", "rev", "via", "testo", "tipo", "data", "costo", "comune",
 ];
 
@@ -126,7 +126,7 @@ fn read_a_million(name: &str, seed: u64, maker: &mut dyn Maker) {
         read_some(name, (intake, &spec), (maker, &mut draws), &mut tally);
     }
     let seconds = started.elapsed().as_secs_f64();
-    println!("{name}: {tally:?} in {seconds:.1} s");
+    let _said = writeln!(std::io::stderr(), "{name}: {tally:?} in {seconds:.1} s");
     assert!(tally.read > N_ROWS / 20, "{name}: hardly a row is read");
     assert!(
         tally.accepted > 0 && tally.rejected > 0 && tally.n_refused > 0,

@@ -83,6 +83,7 @@ impl Pass<'_> {
             cursor: cursor.as_deref(),
             window: self.window,
             run: self.cx.run,
+            part: next_part(&mine),
             started_at: self.cx.started_at,
         };
         let mut n_passes = 1;
@@ -178,7 +179,7 @@ impl Pass<'_> {
             match keep(&self.cx.lake, request, body).await {
                 Ok(Some(mut kept)) => {
                     kept.counted.claim = claim.or(kept.counted.claim);
-                    let page = self.page((address, tag), &kept, known);
+                    let page = self.page((address, tag), &kept);
                     return Ok((page, Some(kept.counted)));
                 }
                 Ok(None) => {
@@ -195,15 +196,14 @@ impl Pass<'_> {
         }
     }
 
-    /// The entry of a page; one whose bytes were there before stays what it was.
-    fn page(&self, (url, tag): (String, String), kept: &Kept, known: Option<&Page>) -> Page {
+    /// The entry of a page.
+    fn page(&self, (url, tag): (String, String), kept: &Kept) -> Page {
         let (n_records, count_of, note) = match kept.counted.best() {
             Count::Verified(n_records) => (Some(n_records), CountOf::Page, None),
             Count::WholeTable(n_records) => (Some(n_records), CountOf::Table, None),
             Count::Unverified { why } => (None, CountOf::Page, Some(why)),
         };
         let note = note.or_else(|| contradiction(&kept.counted));
-        let same = known.filter(|known| known.sha256 == kept.sha256);
         Page {
             table: self.table.to_owned(),
             url,
@@ -219,7 +219,7 @@ impl Pass<'_> {
             role: Role::Whole,
             from: None,
             to: None,
-            run: same.map_or(self.cx.run, |same| same.run),
+            part: 0,
         }
     }
 
@@ -235,14 +235,22 @@ impl Pass<'_> {
         if is_nothing_new(&mine, &brought, role) {
             return mine;
         }
+        let part = next_part(&mine);
         let mut pages = apportioned(brought);
         for page in &mut pages {
             page.role = role;
+            page.part = part;
             page.from.clone_from(&from);
             page.to.clone_from(&to);
         }
         [mine, pages].concat()
     }
+}
+
+/// Number of the next part of a table: the same whatever runs failed or were killed before.
+fn next_part(mine: &[Page]) -> u64 {
+    let last = mine.iter().map(|page| page.part).max();
+    last.unwrap_or_default() + 1
 }
 
 /// Whether a failed pass is begun anew.
@@ -285,8 +293,8 @@ fn is_nothing_new(mine: &[Page], brought: &Brought, role: Role) -> bool {
         })
     });
     let of_role = || mine.iter().filter(|page| page.role == role);
-    let last_run = of_role().map(|page| page.run).max();
-    let last = of_role().filter(|page| Some(page.run) == last_run);
+    let last_part = of_role().map(|page| page.part).max();
+    let last = of_role().filter(|page| Some(page.part) == last_part);
     let is_same = last
         .map(|page| &page.sha256)
         .eq(brought.pages.iter().map(|page| &page.sha256));
@@ -360,7 +368,7 @@ mod tests {
             role: Role::Increment,
             from: None,
             to: None,
-            run: 3,
+            part: 3,
         };
         let counted = |seen: &u64| {
             Some(Counted {

@@ -78,7 +78,7 @@ pub(crate) struct Found {
     /// Name of the correction.
     pub(crate) name: String,
     /// Rows it found.
-    pub(crate) n_found: u64,
+    pub(crate) n_rows: u64,
     /// Rows of them that the source has corrected by now.
     pub(crate) n_fixed: u64,
     /// How many fixed rows make it stale.
@@ -331,7 +331,7 @@ impl Corrections {
         let declared = self.entries.iter().filter(|entry| !entry.name.is_empty());
         let found = declared.map(|entry| Found {
             name: entry.name.clone(),
-            n_found: entry.n_found.load(Ordering::Relaxed),
+            n_rows: entry.n_found.load(Ordering::Relaxed),
             n_fixed: entry.n_fixed.load(Ordering::Relaxed),
             over_when: match entry.finder {
                 Finder::Place | Finder::Record(..) => OverWhen::Any,
@@ -347,18 +347,18 @@ impl Found {
     pub(crate) fn staleness(&self) -> Option<String> {
         let Self {
             name,
-            n_found,
+            n_rows,
             n_fixed,
             over_when,
         } = self;
-        if *n_found == 0 {
+        if *n_rows == 0 {
             return Some(format!(
                 "correction `{name}` finds no row any more: the source has changed; remove it, or say anew where its row lies"
             ));
         }
         let is_over = match over_when {
             OverWhen::Any => *n_fixed > 0,
-            OverWhen::All => n_fixed == n_found,
+            OverWhen::All => n_fixed == n_rows,
         };
         is_over.then(|| {
             format!("correction `{name}` is over: the source says by now what it should; remove it")

@@ -258,7 +258,7 @@ impl Findings {
         self.n_dropped += earlier.n_dropped;
         for found in &mut self.found {
             let known = earlier.found.iter().find(|known| known.name == found.name);
-            found.n_found += known.map_or(0, |known| known.n_found);
+            found.n_rows += known.map_or(0, |known| known.n_rows);
             found.n_fixed += known.map_or(0, |known| known.n_fixed);
         }
     }
@@ -300,7 +300,7 @@ impl Findings {
         let found = self.found.iter().map(|found| {
             let mut line = of(CORRECTION, &found.name);
             line.set("outcome", found.over_when.word());
-            line.numbers = [None, Some(found.n_found), Some(found.n_fixed), None];
+            line.numbers = [None, Some(found.n_rows), Some(found.n_fixed), None];
             line
         });
         let stopped = self.stopped.iter().map(|reject| {
@@ -338,7 +338,7 @@ impl Findings {
             }),
             Some(CORRECTION) => self.found.push(Found {
                 name: text("name"),
-                n_found: n_rows.unwrap_or_default(),
+                n_rows: n_rows.unwrap_or_default(),
                 n_fixed: n_fixed.unwrap_or_default(),
                 over_when: OverWhen::from_word(&text("outcome")),
             }),
@@ -479,7 +479,7 @@ mod tests {
         };
         let found = Found {
             name: "one".to_owned(),
-            n_found: 3,
+            n_rows: 3,
             n_fixed: 1,
             over_when: OverWhen::All,
         };

@@ -131,7 +131,7 @@ impl Trial {
                 commons: Arc::new(commons),
                 lake,
                 engine,
-                run: 0,
+                part: 0,
                 started_at: DateTime::UNIX_EPOCH,
                 holder: "prova".to_owned(),
                 key: PseudonymKey::new([7; 32]),

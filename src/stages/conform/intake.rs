@@ -63,7 +63,7 @@ pub(super) enum Attempted {
     /// Their rows are written.
     Taken(Box<Taken>),
     /// Nothing is written: columns came that are to be kept, so that all is read by this contract.
-    Wider(TableSpec),
+    Wider(Box<TableSpec>),
 }
 
 impl Held<'_> {
@@ -107,7 +107,7 @@ pub(super) async fn take_pages(
     let unknown = taking.fields.iter().flat_map(|page| page.unknown.clone());
     let wider = drift::evolved(job.spec, unknown);
     if wider.columns.len() > job.spec.columns.len() {
-        return Ok(Attempted::Wider(wider));
+        return Ok(Attempted::Wider(Box::new(wider)));
     }
     let touched = taking.touched();
     let known = taking.hold(&touched).await?;

@@ -266,7 +266,7 @@ impl Reader<'_> {
             Attempted::Taken(taken) => *taken,
             Attempted::Wider(wider) => {
                 progress.end("columns came that are kept; read again with them");
-                return Ok(Err(wider));
+                return Ok(Err(*wider));
             }
         };
         state.account = state.account.after(&taken.books, &taken.moves);

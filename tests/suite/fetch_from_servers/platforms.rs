@@ -203,7 +203,7 @@ pub(super) fn platforms() -> Vec<Box<dyn Source>> {
         }));
     }
     if let Some(server) = sftp::start() {
-        let (port, planned) = way(server.port(), 5000);
+        let (port, planned) = way(server.port(), 2000);
         sources.push(Box::new(Left {
             server,
             port,

@@ -63,6 +63,8 @@ pub(super) struct Request<'a> {
     pub(super) window: Option<&'a Window>,
     /// Number of the run.
     pub(super) run: u64,
+    /// Number of the part of the table, if this fetch brings one.
+    pub(super) part: u64,
     /// When the run started. A cursor never comes from it: clocks jump.
     pub(super) started_at: DateTime<Utc>,
 }
@@ -82,10 +84,10 @@ impl Request<'_> {
     }
 }
 
-/// Address of a page of a part of a table: those of later runs sort after those of earlier ones,
+/// Address of a page of a part of a table: those of later parts sort after those of earlier ones,
 /// and all of them after the pages of the whole table, `…#page=…`.
-pub(super) fn part_address(address: &str, run: u64, ordinal: u64) -> String {
-    format!("{address}#run={run:08}&page={ordinal:06}")
+pub(super) fn part_address(address: &str, part: u64, ordinal: u64) -> String {
+    format!("{address}#part={part:08}&page={ordinal:06}")
 }
 
 /// The transport that the table declares.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! public.richieste#page=000001                the whole table, first page
-//! public.richieste#run=00000007&page=000001   a part of it: from a value of the watermark on
+//! public.richieste#part=00000007&page=000001   a part of it: from a value of the watermark on
 //! ```
 //!
 //! Rows are taken from the value where the last reading ended, that value included: rows that were
@@ -48,21 +48,21 @@ impl<V> Part<V> {
 pub(super) struct Addresses {
     /// Address without the number of the page.
     base: String,
-    /// Number of the run.
-    run: u64,
+    /// Number of the part of the table.
+    part: u64,
 }
 
 impl Addresses {
     /// Addresses of the table `shown`.
-    pub(super) fn new(shown: String, run: u64) -> Self {
-        Self { base: shown, run }
+    pub(super) fn new(shown: String, part: u64) -> Self {
+        Self { base: shown, part }
     }
 
     /// Address of a page, by what becomes of earlier ones.
     fn of(&self, earlier: Earlier, number: u64) -> String {
         match earlier {
             Earlier::Leave => format!("{}#page={number:06}", self.base),
-            Earlier::Stay => part_address(&self.base, self.run, number),
+            Earlier::Stay => part_address(&self.base, self.part, number),
         }
     }
 }
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_window_stays_beside_the_earlier_pages() {
         let (page, ended) = first(Some("5"), None);
-        assert_eq!(page.address, "t#run=00000003&page=000001");
+        assert_eq!(page.address, "t#part=00000003&page=000001");
         assert_eq!(ended.earlier, Earlier::Stay);
         assert_eq!(ended.part, Some((Some("5".to_owned()), None)));
     }

@@ -76,7 +76,11 @@ impl<'k> Coercions<'k> {
         Self {
             kinds,
             found: Vec::new(),
-            fields: kinds.fields.iter().map(FieldSeen::new).collect(),
+            fields: kinds
+                .fields
+                .iter()
+                .map(|name| FieldSeen::new(name))
+                .collect(),
         }
     }
 
@@ -124,9 +128,9 @@ struct FieldSeen {
 
 impl FieldSeen {
     /// Nothing was seen yet.
-    fn new(name: &String) -> Self {
+    fn new(name: &str) -> Self {
         Self {
-            name: name.as_str().into(),
+            name: name.into(),
             has_texts: false,
             numbers: Vec::new(),
         }

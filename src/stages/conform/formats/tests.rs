@@ -119,10 +119,7 @@ fn quotes_may_be_escaped_or_have_no_meaning() {
     ];
     assert_eq!(rows, expected);
     let (_, rows) = read("csv = { quote = 'none' }", &["a"], b"a\n\"x\n\"y\n").unwrap();
-    let expected: Rows = vec![
-        (2, Ok(vec![text("\"x")])),
-        (3, Ok(vec![text("\"y")])),
-    ];
+    let expected: Rows = vec![(2, Ok(vec![text("\"x")])), (3, Ok(vec![text("\"y")]))];
     assert_eq!(rows, expected);
 }
 
@@ -133,7 +130,7 @@ proptest! {
         let mut page = format!("a,b{end}");
         for (first, second) in &cells {
             let first = first.replace('"', "\"\"");
-            page.push_str(&format!("\"{first}\",{second}{end}"));
+            std::fmt::Write::write_fmt(&mut page, format_args!("\"{first}\",{second}{end}")).unwrap();
         }
         let plain = read("csv = {}", &["a", "b"], page.as_bytes()).unwrap();
         let padded = read("csv = { ragged = 'pad' }", &["a", "b"], page.as_bytes()).unwrap();

@@ -117,7 +117,7 @@ impl PostgresPages {
         let shown = declared.shown();
         let window = request.window;
         Self {
-            addresses: Addresses::new(shown.clone(), request.run),
+            addresses: Addresses::new(shown.clone(), request.part),
             wanted: Wanted {
                 cursor: request.cursor.map(str::to_owned),
                 window: window.map(|window| (window.from.clone(), window.to.clone())),

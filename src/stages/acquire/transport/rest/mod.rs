@@ -73,7 +73,7 @@ enum AddressKind {
     Single,
     /// By its ordinal.
     Whole,
-    /// By the run and its ordinal.
+    /// By the part and its ordinal.
     Part(u64),
 }
 
@@ -84,7 +84,7 @@ impl Addresses {
         match self.kind {
             AddressKind::Single => base.clone(),
             AddressKind::Whole => format!("{base}#page={ordinal:06}"),
-            AddressKind::Part(run) => super::part_address(base, run, ordinal),
+            AddressKind::Part(part) => super::part_address(base, part, ordinal),
         }
     }
 }
@@ -132,7 +132,7 @@ pub(super) fn open(
         fixed.query_pairs_mut().append_pair(name, value);
     }
     let kind = match (&part, &rest.page) {
-        (Some(_), _) => AddressKind::Part(request.run),
+        (Some(_), _) => AddressKind::Part(request.part),
         (None, Some(_)) => AddressKind::Whole,
         (None, None) => AddressKind::Single,
     };

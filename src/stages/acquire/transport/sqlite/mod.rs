@@ -52,7 +52,7 @@ impl SqlitePages {
             session,
             job: Job {
                 declared: declared.clone(),
-                addresses: Addresses::new(shown.clone(), request.run),
+                addresses: Addresses::new(shown.clone(), request.part),
                 shown,
                 cursor: request.cursor.map(str::to_owned),
                 window: window.map(|window| (window.from.clone(), window.to.clone())),
