@@ -20,13 +20,13 @@ use super::{Error, PageRead, RawRow, Record, Sink, csv, ndjson};
 use crate::spec::format::Format;
 
 /// The longest record that is read.
-const MOST_RECORD: usize = 16 << 20;
+pub(super) const MOST_RECORD: usize = 16 << 20;
 
 /// Bytes of a block that is usual.
 pub(crate) const BLOCK: usize = 4 << 20;
 
-/// Rule of a record that is passed over.
-const TOO_LONG: &str = "record_too_long";
+/// Rule of a record that is longer.
+pub(super) const TOO_LONG: &str = "record_too_long";
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy)]

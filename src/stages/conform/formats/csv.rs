@@ -11,6 +11,7 @@ use ::csv::ByteRecord;
 use encoding_rs::{Encoding, UTF_8};
 use memchr::{memchr, memchr2, memchr3, memchr3_iter, memrchr};
 
+use super::blocks::{MOST_RECORD, TOO_LONG};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, delimited, places, without_mark};
 use crate::spec::format::CsvFormat;
 
@@ -200,6 +201,7 @@ impl CsvLines {
         };
         let whole = bytes.get(extent.start..extent.end).unwrap_or_default();
         let record = match self.text_of(whole) {
+            _ if whole.len() > MOST_RECORD => Record::Broken(TOO_LONG),
             Some(text) => {
                 for (value, place) in values.iter_mut().zip(&self.places) {
                     let found = place.map(field_of);
@@ -261,7 +263,9 @@ impl CsvLines {
     /// Hands over a record that was taken apart.
     fn quoted_row(&self, (record, fields): (&[u8], &Fields), place: u64, sink: &mut Sink<'_>) {
         let mut values = vec![Value::Absent; self.places.len()];
-        let record = if fields.len() == self.n_names {
+        let record = if record.len() > MOST_RECORD {
+            Record::Broken(TOO_LONG)
+        } else if fields.len() == self.n_names {
             self.decode(&mut values, |place| fields.get(record, place))
         } else {
             Record::Broken("ragged_row")

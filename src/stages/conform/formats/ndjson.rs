@@ -6,6 +6,7 @@
 
 use memchr::{memchr, memchr2};
 
+use super::blocks::{MOST_RECORD, TOO_LONG};
 use super::paths::{PathTree, Shape};
 use super::{PageRead, RawRow, Record, Sink, Value, without_mark};
 
@@ -96,6 +97,9 @@ impl JsonLines {
         line: &'l [u8],
         values: &mut [Value<'l>],
     ) -> Result<(), &'static str> {
+        if line.len() > MOST_RECORD {
+            return Err(TOO_LONG);
+        }
         let text = std::str::from_utf8(line).map_err(|_| "bad_encoding")?;
         if plain.read(text, values).is_ok() {
             return Ok(());

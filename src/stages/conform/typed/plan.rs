@@ -7,9 +7,7 @@ use crate::spec::format::Format;
 use crate::spec::source::{
     ColumnKind, ColumnSpec, DecimalMark, IdentifierPolicy, Keeping, Presence,
 };
-use crate::stages::conform::corrections::{
-    Corrections, NoColumns, RawColumns, RowPlace, Ruling,
-};
+use crate::stages::conform::corrections::{Corrections, NoColumns, RawColumns, RowPlace, Ruling};
 use crate::stages::conform::formats::paths::{PathTree, Shape};
 use crate::stages::conform::formats::{Kinds, Value};
 
@@ -267,16 +265,11 @@ impl<'c> Plan<'c> {
         };
         staging.clear();
         for (place, column) in self.columns.iter().enumerate() {
-            let is_read = standing == Standing::Live || self.identifies(place);
-            let cell = if is_read {
-                match self.read_cell(column, row, staging) {
-                    Ok(cell) => cell,
-                    Err(rule) => return Err((rule, column.name)),
-                }
-            } else {
-                Cell::Null
-            };
-            staging.cells.push(cell);
+            if standing == Standing::Tombstone && !self.identifies(place) {
+                staging.cells.push(Cell::Null);
+            } else if let Err(rule) = self.read_cell(column, row, staging) {
+                return Err((rule, column.name));
+            }
         }
         if self.has_order {
             self.check_order(&staging.cells)?;
@@ -296,13 +289,11 @@ impl<'c> Plan<'c> {
     fn standing(&self, row: RawCells<'_>, staging: &mut Staging) -> Result<Standing, Breach<'c>> {
         staging.clear();
         let deleted = self.deleted.and_then(|place| self.columns.get(place));
-        let mark = deleted
-            .map(|column| {
-                let cell = self.read_cell(column, row, staging);
-                cell.map_err(|rule| (rule, column.name))
-            })
-            .transpose()?;
-        let is_deleted = mark == Some(Cell::Flag(true));
+        if let Some(column) = deleted {
+            let read = self.read_cell(column, row, staging);
+            read.map_err(|rule| (rule, column.name))?;
+        }
+        let is_deleted = staging.cells.last() == Some(&Cell::Flag(true));
         Ok(if is_deleted {
             Standing::Tombstone
         } else {
@@ -318,13 +309,15 @@ impl<'c> Plan<'c> {
             || self.filing.is_some_and(|filing| filing.column == place)
     }
 
-    /// Reads one cell and checks that a required value is there.
+    /// Reads one cell, adds it to the row and checks that a required value is there.
+    ///
+    /// Cells are made where they stay: handing them back would copy each several times.
     fn read_cell(
         &self,
         column: &ColumnPlan<'c>,
         row: RawCells<'_>,
         staging: &mut Staging,
-    ) -> Result<Cell, &'static str> {
+    ) -> Result<(), &'static str> {
         let value = match column.input {
             Input::Field(place) => row.values.get(place),
             Input::Json(group, slot) => match row.json.get(group) {
@@ -333,22 +326,27 @@ impl<'c> Plan<'c> {
                 None => None,
             },
         };
-        let cell = match value {
-            None | Some(Value::Absent) => Ok(Cell::Null),
-            Some(Value::Text(text)) => self.read_page_text(column, text, staging),
-            Some(value) => self.read_value(column, value, staging),
-        };
-        let cell = match cell {
-            Err(_) if column.spec.identifiers == IdentifierPolicy::Withhold => {
-                self.note_withheld(column.name);
-                Cell::Null
+        let n_before = staging.cells.len();
+        let read = match value {
+            None | Some(Value::Absent) => {
+                staging.cells.push(Cell::Null);
+                Ok(())
             }
-            cell => cell?,
+            Some(Value::Text(text)) => self.put_page_text(column, text, staging),
+            Some(value) => self.put_value(column, value, staging),
         };
-        if cell == Cell::Null && column.presence == Presence::Required {
+        if read.is_err() && column.spec.identifiers == IdentifierPolicy::Withhold {
+            self.note_withheld(column.name);
+            staging.cells.truncate(n_before);
+            staging.cells.push(Cell::Null);
+        } else {
+            read?;
+        }
+        let is_null = matches!(staging.cells.last(), Some(Cell::Null));
+        if is_null && column.presence == Presence::Required {
             return Err("missing_required");
         }
-        Ok(cell)
+        Ok(())
     }
 
     /// Checks that no column is before the one it must follow.

@@ -5,7 +5,7 @@ use crate::canon::pseudonym::PseudonymKey;
 use crate::canon::text::amount::{self, Mark};
 use crate::canon::text::moment::{self, DAY_MICROS};
 use crate::canon::text::{Reason, boolean, duration, integer};
-use crate::spec::source::{ColumnKind, IdentifierPolicy};
+use crate::spec::source::{ColumnKind, IdentifierPolicy, Keeping};
 use crate::stages::conform::formats::sheet::serial_days;
 use crate::stages::conform::formats::{LIST_SEPARATOR, Value};
 
@@ -19,26 +19,80 @@ const MOST_COMUNI: usize = 100_000;
 type Outcome = Result<Cell, &'static str>;
 
 impl Plan<'_> {
-    /// Reads a text of the page by the contract of its column.
-    pub(super) fn read_page_text(
+    /// Reads a text of the page by the contract of its column and adds its cell to the row.
+    pub(super) fn put_page_text(
         &self,
         column: &ColumnPlan<'_>,
         text: &str,
         staging: &mut Staging,
-    ) -> Outcome {
+    ) -> Result<(), &'static str> {
         let nulls = &column.spec.null;
-        if !nulls.is_empty() && nulls.iter().any(|null| null == text) {
-            return Ok(Cell::Null);
+        let plain = trimmed(text);
+        if plain.is_empty() || nulls.iter().any(|null| null == text || null == plain) {
+            staging.cells.push(Cell::Null);
+            return Ok(());
         }
-        let cell = self.read_trimmed(column, (trimmed(text), column.mark), staging)?;
-        if column.has_bounds && is_outside(column, &cell) {
-            return Err(Reason::OutOfRange.code());
+        match column.spec.kind {
+            ColumnKind::Person | ColumnKind::Record => {
+                let key = self.pseudonym(column, plain);
+                staging.cells.push(Cell::Key(key));
+            }
+            ColumnKind::Code => {
+                let code = column.codes.find(plain).ok_or("unknown_code")?;
+                staging.cells.push(Cell::Code(code));
+            }
+            ColumnKind::Comune => {
+                let place = self.comune(plain, staging)?;
+                staging.cells.push(Cell::Comune(place));
+            }
+            ColumnKind::Date => {
+                let days = date(column, plain).map_err(Reason::code)?;
+                staging.cells.push(Cell::Integer(i64::from(days)));
+            }
+            ColumnKind::Integer => {
+                let number = integer(plain).map_err(Reason::code)?;
+                staging.cells.push(Cell::Integer(number));
+            }
+            ColumnKind::Decimal => {
+                let cents = cents(plain, column.mark).map_err(Reason::code)?;
+                staging.cells.push(Cell::Cents(cents));
+            }
+            ColumnKind::Text
+            | ColumnKind::Tags
+            | ColumnKind::Instant
+            | ColumnKind::Month
+            | ColumnKind::Number
+            | ColumnKind::Boolean
+            | ColumnKind::Minutes => {
+                let cell = self.read_trimmed(column, (plain, column.mark), staging)?;
+                staging.cells.push(cell);
+            }
         }
-        Ok(cell)
+        is_inside(column, staging.cells.last())
+    }
+
+    /// Reads a value by the contract of its column and adds its cell to the row.
+    pub(super) fn put_value(
+        &self,
+        column: &ColumnPlan<'_>,
+        value: &Value<'_>,
+        staging: &mut Staging,
+    ) -> Result<(), &'static str> {
+        let is_number = matches!(column.spec.kind, ColumnKind::Integer | ColumnKind::Minutes);
+        match value {
+            Value::Integer(number) if is_number && column.spec.null.is_empty() => {
+                staging.cells.push(Cell::Integer(*number));
+            }
+            _ => {
+                let cell = self.read_value(column, value, staging)?;
+                staging.cells.push(cell);
+            }
+        }
+        is_inside(column, staging.cells.last())
     }
 
     /// Reads a value by the contract of its column.
-    pub(super) fn read_value(
+    fn read_value(
         &self,
         column: &ColumnPlan<'_>,
         value: &Value<'_>,
@@ -50,18 +104,13 @@ impl Plan<'_> {
         if matches!(value, Value::Unreadable) {
             return Err("unreadable_value");
         }
-        let cell = if let Some(outcome) = typed(column, value) {
-            outcome?
-        } else {
-            let mut scratch = std::mem::take(&mut staging.scratch);
-            let outcome = self.read_text(column, value, &mut scratch, staging);
-            staging.scratch = scratch;
-            outcome?
-        };
-        if column.has_bounds && is_outside(column, &cell) {
-            return Err(Reason::OutOfRange.code());
+        if let Some(outcome) = typed(column, value) {
+            return outcome;
         }
-        Ok(cell)
+        let mut scratch = std::mem::take(&mut staging.scratch);
+        let outcome = self.read_text(column, value, &mut scratch, staging);
+        staging.scratch = scratch;
+        outcome
     }
 
     /// Reads the text of a value.
@@ -98,14 +147,16 @@ impl Plan<'_> {
                     .map(Cell::Code)
                     .ok_or("unknown_code");
             }
-            ColumnKind::Comune => return self.comune(text, staging),
-            ColumnKind::Person | ColumnKind::Record => return Ok(self.pseudonym(column, text)),
-            ColumnKind::Date => date(column, text),
+            ColumnKind::Comune => return self.comune(text, staging).map(Cell::Comune),
+            ColumnKind::Person | ColumnKind::Record => {
+                return Ok(Cell::Key(self.pseudonym(column, text)));
+            }
+            ColumnKind::Date => date(column, text).map(|days| Cell::Integer(i64::from(days))),
             ColumnKind::Month => month(column, text),
             ColumnKind::Instant => instant(column, text),
             ColumnKind::Integer => integer(text).map(Cell::Integer),
             ColumnKind::Minutes => duration::minutes(text).map(Cell::Integer),
-            ColumnKind::Decimal => cents(text, mark),
+            ColumnKind::Decimal => cents(text, mark).map(Cell::Cents),
             ColumnKind::Number => amount::number(text, mark).map(Cell::Number),
             ColumnKind::Boolean => boolean(text).map(Cell::Flag),
         };
@@ -113,9 +164,9 @@ impl Plan<'_> {
     }
 
     /// The pseudonym of an id.
-    fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> Cell {
+    fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> u128 {
         let secret = self.secret(column);
-        Cell::Key(secret.number(&column.domain, self.table.platform, column.epoch, id))
+        secret.number(&column.domain, self.table.platform, column.epoch, id)
     }
 
     /// The key of the operator that a column's ids are hashed with.
@@ -133,24 +184,22 @@ impl Plan<'_> {
     }
 
     /// The place of a comune in the list, remembered for the next row.
-    fn comune(&self, text: &str, staging: &mut Staging) -> Outcome {
+    fn comune(&self, text: &str, staging: &mut Staging) -> Result<u16, &'static str> {
+        // A list of more comuni than fit is refused before the first page.
+        let fitting = |place| u16::try_from(place).map_err(|_| Reason::UnknownComune);
         if text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            let place = self.comuni.place(text).map_err(Reason::code)?;
-            return u16::try_from(place)
-                .map(Cell::Comune)
-                .map_err(|_| Reason::UnknownComune.code());
+            let place = self.comuni.place(text).and_then(fitting);
+            return place.map_err(Reason::code);
         }
         if let Some(found) = staging.comuni.get(text) {
-            return found.map(Cell::Comune).map_err(Reason::code);
+            return found.map_err(Reason::code);
         }
         if staging.comuni.len() >= MOST_COMUNI {
             staging.comuni.clear();
         }
-        let found = self.comuni.place(text);
-        // A list of more comuni than fit is refused before the first page.
-        let found = found.and_then(|place| u16::try_from(place).map_err(|_| Reason::UnknownComune));
+        let found = self.comuni.place(text).and_then(fitting);
         staging.comuni.insert(text.to_owned(), found);
-        found.map(Cell::Comune).map_err(Reason::code)
+        found.map_err(Reason::code)
     }
 }
 
@@ -213,11 +262,9 @@ fn bare_serial(column: &ColumnPlan<'_>, serial: i64) -> Option<Outcome> {
 }
 
 /// A date by the column's pattern.
-fn date(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
+fn date(column: &ColumnPlan<'_>, text: &str) -> Result<i32, Reason> {
     let pattern = column.pattern.as_ref().ok_or(Reason::BadDate)?;
-    pattern
-        .days(text)
-        .map(|days| Cell::Integer(i64::from(days)))
+    pattern.days(text)
 }
 
 /// A month by the column's pattern, or in ISO 8601.
@@ -239,21 +286,29 @@ fn instant(column: &ColumnPlan<'_>, text: &str) -> Result<Cell, Reason> {
 }
 
 /// An amount in cents.
-fn cents(text: &str, mark: Mark) -> Result<Cell, Reason> {
+fn cents(text: &str, mark: Mark) -> Result<i64, Reason> {
     let cents = amount::cents(text, mark)?;
-    i64::try_from(cents)
-        .map(Cell::Cents)
-        .map_err(|_| Reason::OutOfRange)
+    i64::try_from(cents).map_err(|_| Reason::OutOfRange)
 }
 
 /// A free text, if it names nobody; white space and control characters are made single spaces.
 fn free_text(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outcome {
     gate(column, text)?;
-    if text.contains(char::is_control) {
+    if column.spec.keep == Keeping::Judged {
+        return Ok(Cell::Text(0, 0));
+    }
+    if may_have_controls(text) && text.contains(char::is_control) {
         let plain = text.replace(char::is_control, " ");
         return Ok(staging.keep(&plain));
     }
     Ok(staging.keep(text))
+}
+
+/// Whether a text may hold a control character: it has a byte of one, or the first byte of one.
+fn may_have_controls(text: &str) -> bool {
+    // Counting without branches lets the processor look at many bytes at once.
+    let is_one = |byte: u8| u8::from(byte < b' ') | u8::from(byte == 0x7f) | u8::from(byte == 0xc2);
+    text.bytes().fold(0, |found, byte| found | is_one(byte)) != 0
 }
 
 /// Refuses a text that holds a direct identifier, unless the column is about bodies.
@@ -282,6 +337,14 @@ fn tags(column: &ColumnPlan<'_>, text: &str, staging: &mut Staging) -> Outcome {
         [] => Ok(Cell::Null),
         tags => Ok(staging.keep(&tags.join("|"))),
     }
+}
+
+/// Checks that a number is inside the bounds of its column.
+fn is_inside(column: &ColumnPlan<'_>, cell: Option<&Cell>) -> Result<(), &'static str> {
+    if column.has_bounds && cell.is_some_and(|cell| is_outside(column, cell)) {
+        return Err(Reason::OutOfRange.code());
+    }
+    Ok(())
 }
 
 /// Whether a number is outside the bounds of its column.
