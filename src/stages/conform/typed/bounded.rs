@@ -73,7 +73,11 @@ fn settled<'c>(
         name: "t",
         spec,
     };
-    let keys = KeyRing { key, epoch: 1 };
+    let keys = KeyRing {
+        key,
+        person: key,
+        epoch: 1,
+    };
     let tools = Tools {
         comuni,
         keys,
