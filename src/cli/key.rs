@@ -83,12 +83,13 @@ fn rotate(root: &Path, arguments: &RotateArguments) -> Result<Exit, Error> {
     let target = root.join(&path);
     write_key(&target)?;
     fs::write(&settings, &after).map_err(failed("write", &settings))?;
-    let is_read = Commons::load(root)
-        .is_ok_and(|commons| commons.settings.secrets.epoch == epoch);
+    let is_read = Commons::load(root).is_ok_and(|commons| commons.settings.secrets.epoch == epoch);
     if !is_read {
         fs::write(&settings, before).map_err(failed("write", &settings))?;
         fs::remove_file(&target).map_err(failed("remove", &target))?;
-        return Err(wrong("`antenne.toml` cannot be edited; nothing was changed"));
+        return Err(wrong(
+            "`antenne.toml` cannot be edited; nothing was changed",
+        ));
     }
     report::say(&format!(
         "epoch {epoch} begins; its key is `{}`: keep a copy where the old one has its own",
@@ -125,7 +126,10 @@ fn with_epoch(settings: &str, epoch: u32, key: &Path) -> Option<String> {
     const KEYS: &str = "[secrets.person_keys]";
     let mut lines: Vec<String> = settings.lines().map(str::to_owned).collect();
     let start = lines.iter().position(|line| line.trim() == SECRETS)?;
-    let end = lines.iter().skip(start + 1).position(|line| line.trim().starts_with('['));
+    let end = lines
+        .iter()
+        .skip(start + 1)
+        .position(|line| line.trim().starts_with('['));
     let end = end.map_or(lines.len(), |end| start + 1 + end);
     let is_epoch = |line: &String| {
         let name = line.split('=').next().unwrap_or_default();
@@ -197,9 +201,17 @@ mod tests {
             "[lake]\nurl = \"lake\"\n\n[secrets]\n# the key\npseudonym_key = \"file:k\"\nepoch = 2\n\n[reference]\n\n[secrets.person_keys]\n2 = \"file:s/p-2.key\"\n"
         );
         let twice = with_epoch(&once, 3, Path::new("s/p-3.key")).unwrap();
-        assert!(twice.ends_with("[secrets.person_keys]\n3 = \"file:s/p-3.key\"\n2 = \"file:s/p-2.key\"\n"));
+        assert!(
+            twice.ends_with(
+                "[secrets.person_keys]\n3 = \"file:s/p-3.key\"\n2 = \"file:s/p-2.key\"\n"
+            )
+        );
         assert!(twice.contains("epoch = 3\n"));
         assert_eq!(with_epoch("[lake]\n", 2, Path::new("k")), None);
-        assert!(with_epoch("[secrets]\npseudonym_key = \"env:K\"\n", 2, Path::new("k")).unwrap().contains("[secrets]\nepoch = 2\n"));
+        assert!(
+            with_epoch("[secrets]\npseudonym_key = \"env:K\"\n", 2, Path::new("k"))
+                .unwrap()
+                .contains("[secrets]\nepoch = 2\n")
+        );
     }
 }

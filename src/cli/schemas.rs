@@ -45,12 +45,12 @@ fn schemas_by_name() -> [(&'static str, Schema); 11] {
             schemars::schema_for!(ModelHeader),
         ),
         ("run-report.schema.json", schemars::schema_for!(RunReport)),
-        ("erasure-receipt.schema.json", schemars::schema_for!(Receipt)),
-        ("status.schema.json", schemars::schema_for!(Status)),
         (
-            "state.schema.json",
-            schemars::schema_for!(Vec<TableState>),
+            "erasure-receipt.schema.json",
+            schemars::schema_for!(Receipt),
         ),
+        ("status.schema.json", schemars::schema_for!(Status)),
+        ("state.schema.json", schemars::schema_for!(Vec<TableState>)),
         ("sample-score.schema.json", schemars::schema_for!(Score)),
     ]
 }

@@ -17,8 +17,8 @@ use crate::canon::pseudonym::{PersonKeys, PseudonymKey};
 use crate::engine::Engine;
 use crate::lake::{self, Lake};
 use crate::spec::commons::Commons;
-use crate::spec::settings::SecretSettings;
 use crate::spec::secret::Secrets;
+use crate::spec::settings::SecretSettings;
 
 /// What every stage is handed.
 #[derive(Clone)]

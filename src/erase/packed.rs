@@ -151,7 +151,10 @@ mod tests {
             Wrap::Zstd,
             Wrap::Zip(
                 "b.csv".to_owned(),
-                vec![("a.txt".to_owned(), b"x".to_vec()), ("b.csv".to_owned(), b"a;b\n1;2\n".to_vec())],
+                vec![
+                    ("a.txt".to_owned(), b"x".to_vec()),
+                    ("b.csv".to_owned(), b"a;b\n1;2\n".to_vec()),
+                ],
             ),
         ] {
             let page = Bytes::from(packed(b"a;b\n1;2\n".to_vec(), &wrap).unwrap());

@@ -55,7 +55,11 @@ pub(crate) async fn expire(
         if n_pages > 0 {
             let changed = BTreeMap::from([(platform.clone(), holding)]);
             cx.lake
-                .commit_pages_as(&changed, (cx.run, cx.at_millis()), &format!("retain {platform}"))
+                .commit_pages_as(
+                    &changed,
+                    (cx.run, cx.at_millis()),
+                    &format!("retain {platform}"),
+                )
                 .await?;
         }
         let expired = Expired {

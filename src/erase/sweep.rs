@@ -83,7 +83,12 @@ pub(crate) async fn rewritten(
     forms: Option<&Forms>,
 ) -> Result<Rewritten, Error> {
     let mut swept = Swept::default();
-    let before = cx.lake.holdings().await?.remove(platform).unwrap_or_default();
+    let before = cx
+        .lake
+        .holdings()
+        .await?
+        .remove(platform)
+        .unwrap_or_default();
     let mut after = before.clone();
     let (Some(out), Some(source)) = (suppressed.get(platform), cx.commons.sources.get(platform))
     else {
@@ -169,7 +174,11 @@ async fn sweep_page(
 }
 
 /// Deletes what lies among the pages of a platform and is not current.
-pub(crate) async fn delete_unlisted(cx: &Context, platform: &str, pages: &[Page]) -> Result<u64, Error> {
+pub(crate) async fn delete_unlisted(
+    cx: &Context,
+    platform: &str,
+    pages: &[Page],
+) -> Result<u64, Error> {
     let held = pages.iter().filter(|page| !page.is_expired());
     let listed: BTreeSet<String> = held
         .map(|page| path_of(platform, &page.table, &page.sha256))

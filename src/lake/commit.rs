@@ -154,7 +154,9 @@ impl Lake {
         match self.snapshot(commit.zone, commit.table).await? {
             None => {
                 let notes = notes(&BTreeMap::new(), state, &commit);
-                self.create(&commit, (&label, step), notes).await.map_err(failed)
+                self.create(&commit, (&label, step), notes)
+                    .await
+                    .map_err(failed)
             }
             Some(snapshot) => {
                 let state = state.or_else(|| snapshot.state.clone());

@@ -40,8 +40,8 @@ mod write;
 pub(crate) use commit::{TableCommit, WHOLE, WholeTable};
 pub use lock::Busy;
 pub(crate) use lock::{Holder, RunLock};
-pub use table::{File, Snapshot};
 pub(crate) use side_by_side::{Groups, Writing};
+pub use table::{File, Snapshot};
 pub(crate) use write::{Scope, Statistics, Target, WrittenScope};
 
 /// A zone of the lake: what one stage of the journey fills.
@@ -161,7 +161,9 @@ pub enum Error {
         source: arrow::error::ArrowError,
     },
     /// A file that a commit names is not there.
-    #[error("`{path}` is not in the lake, though a commit names it; restore it, or delete the table's folder and run again")]
+    #[error(
+        "`{path}` is not in the lake, though a commit names it; restore it, or delete the table's folder and run again"
+    )]
     Absent {
         /// The file.
         path: String,
@@ -170,7 +172,9 @@ pub enum Error {
     #[error("{0}")]
     Busy(Box<Busy>),
     /// The lock was taken over, or could not be renewed.
-    #[error("the lock `{path}` is no longer this run's: it was not renewed in time and another run took it; run again")]
+    #[error(
+        "the lock `{path}` is no longer this run's: it was not renewed in time and another run took it; run again"
+    )]
     LockLost {
         /// The lock.
         path: String,

@@ -141,7 +141,10 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::ErasureOpen | Self::Protect(protect::Error::Refused { .. } | protect::Error::Unreleasable { .. })
+            Self::ErasureOpen
+                | Self::Protect(
+                    protect::Error::Refused { .. } | protect::Error::Unreleasable { .. }
+                )
                 | Self::Publish(
                     publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter
                 )
@@ -567,7 +570,9 @@ async fn sweep(cx: &Context, report: &mut RunReport) -> Result<(), Error> {
 async fn expire(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(), Error> {
     let is_well = |platform: &&String| {
         let names = report.failures.keys();
-        !names.into_iter().any(|name| name.split('.').next() == Some(platform.as_str()))
+        !names
+            .into_iter()
+            .any(|name| name.split('.').next() == Some(platform.as_str()))
     };
     let platforms: Vec<String> = plan.platforms.iter().filter(is_well).cloned().collect();
     let has_term = |platform: &String| {
@@ -589,7 +594,9 @@ async fn expire(cx: &Context, plan: &Plan, report: &mut RunReport) -> Result<(),
             }
         }
     }
-    let expired = retain::expire(cx, &platforms, &started_at).await.map_err(Error::erase)?;
+    let expired = retain::expire(cx, &platforms, &started_at)
+        .await
+        .map_err(Error::erase)?;
     if !expired.is_empty() {
         report.stages.push(StageReport {
             stage: "retain".to_owned(),
@@ -618,11 +625,11 @@ async fn carry_out_stage(
             };
             let done = done.map_err(Error::Acquire)?;
             freshness::note_fetches(cx, &mut report.freshness, done.sources.keys());
-            report.failures.extend(
-                done.failed
-                    .iter()
-                    .map(|(platform, error)| (platform.clone(), cx.secrets.hidden_in(&with_causes(error)))),
-            );
+            report
+                .failures
+                .extend(done.failed.iter().map(|(platform, error)| {
+                    (platform.clone(), cx.secrets.hidden_in(&with_causes(error)))
+                }));
             json(serde_json::to_value(&done.sources))
         }
         Stage::Conform => {

@@ -789,7 +789,9 @@ fn a_new_field_of_json_lines_is_noticed_and_kept() {
     );
     commons.edit(PIPELINE, "favori-*.csv", "favori-*.ndjson");
     let line = |id: &str, rest: &str| {
-        format!("{{\"id\":\"{id}\",\"versione\":1,\"data\":\"2020-01-11\",\"scritto\":\"2020-01-12T08:00:00Z\",\"chi\":\"N1\",\"ore\":1.5,\"nota\":\"ciao\"{rest}}}\n")
+        format!(
+            "{{\"id\":\"{id}\",\"versione\":1,\"data\":\"2020-01-11\",\"scritto\":\"2020-01-12T08:00:00Z\",\"chi\":\"N1\",\"ore\":1.5,\"nota\":\"ciao\"{rest}}}\n"
+        )
     };
     commons.write("sample-data/vicini/favori-1.ndjson", line("A1", ""));
     assert_eq!(pulled(&commons), [0, 0]);

@@ -390,8 +390,14 @@ fn a_database_or_file_server_that_makes_no_sense_is_explained() {
 fn a_secret_or_a_key_that_is_written_down_is_not_repeated() {
     let declared = Declared::new();
     let wrong = NO_SENSE
-        .replace("passphrase = \"env:X\"", "host_key = \"any\"\npassword = \"hunter2hunter2\"")
-        .replace("tls = \"require\"", "password = \"hunter2hunter2\"\ntls = \"none\"");
+        .replace(
+            "passphrase = \"env:X\"",
+            "host_key = \"any\"\npassword = \"hunter2hunter2\"",
+        )
+        .replace(
+            "tls = \"require\"",
+            "password = \"hunter2hunter2\"\ntls = \"none\"",
+        );
     declared.plant_file("pipelines/sources/vicini.toml", &wrong);
     let drawn = declared.drawn();
     assert!(!drawn.contains("hunter2"), "{drawn}");

@@ -316,7 +316,11 @@ fn a_key_of_another_kind_or_with_a_passphrase_opens_the_server_too() {
     neighbors.acquire().expect_code(0);
     let lake = neighbors.commons.files("");
     let passphrase = sftp::PASSPHRASE.as_bytes();
-    let holds = |bytes: &Vec<u8>| bytes.windows(passphrase.len()).any(|part| part == passphrase);
+    let holds = |bytes: &Vec<u8>| {
+        bytes
+            .windows(passphrase.len())
+            .any(|part| part == passphrase)
+    };
     assert!(!lake.values().any(holds), "no secret lies in the commons");
 }
 

@@ -453,7 +453,11 @@ fn while_an_erasure_is_open_nothing_is_released() {
 fn pull_on_day(commons: &Commons, day: u64) -> Answer {
     let moment = (1_793_491_200 + day * 86_400).to_string();
     let words = ["run", "--until", "conform", "--source", "mi_fido_di_noi"];
-    let output = commons.command(&words).env("SOURCE_DATE_EPOCH", moment).output().unwrap();
+    let output = commons
+        .command(&words)
+        .env("SOURCE_DATE_EPOCH", moment)
+        .output()
+        .unwrap();
     Answer {
         code: output.status.code().unwrap_or(-1),
         bytes: output.stdout,
@@ -465,7 +469,11 @@ fn pull_on_day(commons: &Commons, day: u64) -> Answer {
 fn a_page_expires_and_its_rows_stay_and_what_needs_it_is_refused() {
     const SOURCE: &str = "pipelines/sources/mi_fido_di_noi.toml";
     let commons = Commons::with_exchanges(600);
-    commons.edit(SOURCE, "[agreement]\n", "[agreement]\nretention_days = 30\n");
+    commons.edit(
+        SOURCE,
+        "[agreement]\n",
+        "[agreement]\nretention_days = 30\n",
+    );
     pull_on_day(&commons, 0).expect_code(0);
     let before = lake::tables(&commons.path("lake"));
     let n_pages = || files_below(&commons.path("lake/acquired/pages")).len();
@@ -484,7 +492,11 @@ fn a_page_expires_and_its_rows_stay_and_what_needs_it_is_refused() {
     assert_closed(&commons, "mi_fido_di_noi");
     // Nothing is fetched again, and nothing needs the page.
     pull_on_day(&commons, 32).expect_code(0);
-    commons.edit(SOURCE, "versione = { type = \"integer\", required = true }", "versione = { type = \"integer\", required = true, min = 0 }");
+    commons.edit(
+        SOURCE,
+        "versione = { type = \"integer\", required = true }",
+        "versione = { type = \"integer\", required = true, min = 0 }",
+    );
     let refused = pull_on_day(&commons, 33).expect_code(4);
     assert!(refused.said.contains("have expired"), "{}", refused.said);
     rows_stay();
@@ -502,16 +514,27 @@ fn a_new_epoch_keys_persons_anew_and_the_old_key_can_be_destroyed() {
         keys(&commons, "mi_fido_di_noi")
     };
     let first = pull();
-    let destroy = |epoch: &str, code| commons.antenne(&["key", "destroy", "--epoch", epoch]).expect_code(code).said;
+    let destroy = |epoch: &str, code| {
+        commons
+            .antenne(&["key", "destroy", "--epoch", epoch])
+            .expect_code(code)
+            .said
+    };
     assert!(destroy("1", 2).contains("current one"));
     commons.antenne(&["key", "rotate"]).expect_code(0);
     let second = pull();
     assert_eq!(first.len(), second.len());
     assert!(first.iter().all(|key| !second.contains(key)));
     assert!(destroy("1", 2).contains("no key of its own"));
-    commons.antenne(&["key", "rotate", "--to", "keys/three.key"]).expect_code(0);
+    commons
+        .antenne(&["key", "rotate", "--to", "keys/three.key"])
+        .expect_code(0);
     let third = pull();
-    assert!(third.iter().all(|key| !second.contains(key) && !first.contains(key)));
+    assert!(
+        third
+            .iter()
+            .all(|key| !second.contains(key) && !first.contains(key))
+    );
     destroy("2", 0);
     assert!(!commons.path("sample-data/persons-2.key").exists());
     assert!(commons.path("keys/three.key").exists());
@@ -519,5 +542,9 @@ fn a_new_epoch_keys_persons_anew_and_the_old_key_can_be_destroyed() {
     assert!(destroy("2", 0).contains("destroyed before"));
     fs::remove_file(commons.path("keys/three.key")).unwrap();
     let lost = commons.antenne(&["status"]);
-    assert!(lost.code != 0 && lost.said.contains("epoch 3"), "{}", lost.said);
+    assert!(
+        lost.code != 0 && lost.said.contains("epoch 3"),
+        "{}",
+        lost.said
+    );
 }

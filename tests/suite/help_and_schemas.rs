@@ -258,7 +258,10 @@ fn what_a_run_reports_fits_the_published_schemas() {
     assert_fits("run-report", &acquired, "`acquire --format json`");
     let status = json(&commons, &["status", "--format", "json"]);
     assert_fits("status", &status, "`status --format json`");
-    assert_eq!(keys(&status), ["drift", "freshness", "last_release", "sources"]);
+    assert_eq!(
+        keys(&status),
+        ["drift", "freshness", "last_release", "sources"]
+    );
     let of_a_source = [
         "accepted",
         "closed",

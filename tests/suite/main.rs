@@ -2,6 +2,24 @@
 //!
 //! One binary holds them all, so that `DataFusion` is linked once and not eight times.
 
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::disallowed_methods,
+    clippy::doc_markdown,
+    clippy::duration_suboptimal_units,
+    clippy::excessive_nesting,
+    clippy::format_push_string,
+    clippy::infinite_loop,
+    clippy::print_stderr,
+    clippy::ptr_arg,
+    clippy::string_add,
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    clippy::zombie_processes,
+    reason = "servers of tests are told what to do in one place, and say on standard error what they skip"
+)]
+
 /// A commons in a temporary folder, and the command that runs in it.
 #[cfg(test)]
 mod commons;
@@ -30,39 +48,39 @@ mod explain_a_mistake;
 /// Whatever goes wrong with a source, one more run makes up for it.
 #[cfg(test)]
 mod fault_matrix;
-/// A person asks to be forgotten.
-#[cfg(test)]
-mod forget_a_person;
-/// An operator fetches from servers that are slow, broken, changing or gone.
-#[cfg(test)]
-mod fetch_from_servers;
-/// A script or an editor relies on help texts, exit codes and published schemas.
-#[cfg(test)]
-mod help_and_schemas;
 /// An operator takes the tables of a platform straight from its database.
 #[cfg(test)]
 mod fetch_from_databases;
+/// An operator fetches from servers that are slow, broken, changing or gone.
+#[cfg(test)]
+mod fetch_from_servers;
 /// An operator takes the files that a platform leaves on its SFTP server.
 #[cfg(test)]
 mod fetch_over_sftp;
+/// A person asks to be forgotten.
+#[cfg(test)]
+mod forget_a_person;
+/// A script or an editor relies on help texts, exit codes and published schemas.
+#[cfg(test)]
+mod help_and_schemas;
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;
 /// A person in the records appears in nothing made from them.
 #[cfg(test)]
 mod leak_nothing;
-/// An operator's sources grow, and a run reads and writes only the parts that are touched.
-#[cfg(test)]
-mod read_in_parts;
 /// An operator reads files as platforms really hand them over.
 #[cfg(test)]
 mod read_formats;
-/// An operator reads a format that others already exchange.
+/// An operator's sources grow, and a run reads and writes only the parts that are touched.
 #[cfg(test)]
-mod start_from_a_preset;
+mod read_in_parts;
 /// A newcomer starts a commons of their own.
 #[cfg(test)]
 mod start_a_commons;
+/// An operator reads a format that others already exchange.
+#[cfg(test)]
+mod start_from_a_preset;
 /// The machine dies in the middle of a run.
 #[cfg(test)]
 mod survive_a_kill;

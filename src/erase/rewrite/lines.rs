@@ -75,7 +75,8 @@ pub(super) fn csv(
         return Ok(done);
     };
     done.bytes.extend_from_slice(titles);
-    done.bytes.extend_from_slice(bytes.get(..*first).unwrap_or_default());
+    done.bytes
+        .extend_from_slice(bytes.get(..*first).unwrap_or_default());
     let names: Vec<String> = header
         .iter()
         .map(|name| {

@@ -115,7 +115,11 @@ fn a_page_that_nobody_can_read_loses_the_id_alone() {
 #[test]
 fn a_packed_page_is_packed_again() {
     use crate::erase::packed::{Wrap, Zips, packed, unpacked};
-    for wrap in [Wrap::Gzip, Wrap::Zstd, Wrap::Zip("x.csv".to_owned(), vec![("x.csv".to_owned(), Vec::new())])] {
+    for wrap in [
+        Wrap::Gzip,
+        Wrap::Zstd,
+        Wrap::Zip("x.csv".to_owned(), vec![("x.csv".to_owned(), Vec::new())]),
+    ] {
         let page = packed(b"n,who,with,note\n1,C0042,,\n2,C1,,\n".to_vec(), &wrap).unwrap();
         let done = without("format.csv = {}", &page).unwrap();
         let (_, content) = unpacked(&Bytes::from(done.bytes), Zips::Pack(None)).unwrap();

@@ -37,7 +37,9 @@ pub(super) fn csv(
     if encoding.is_ascii_compatible() {
         return lines::csv(options, encoding, judge, bytes);
     }
-    as_utf8(encoding, bytes, |text| lines::csv(options, UTF_8, judge, text))
+    as_utf8(encoding, bytes, |text| {
+        lines::csv(options, UTF_8, judge, text)
+    })
 }
 
 /// The encoding that `conform` would find out.
@@ -86,4 +88,3 @@ fn encoded_again(encoding: &'static Encoding, before: &[u8], text: &[u8]) -> Vec
     };
     units.flat_map(bytes).collect()
 }
-

@@ -34,12 +34,12 @@ fn column(draws: &mut Draws, place: usize) -> ArrayRef {
             Arc::new(read.collect::<Float64Array>())
         }
         2 => {
-            let drawn = (0..N_ROWS).map(|_| Some(draws.below(2) == 0));
-            Arc::new(drawn.collect::<BooleanArray>())
+            let picked = (0..N_ROWS).map(|_| Some(draws.below(2) == 0));
+            Arc::new(picked.collect::<BooleanArray>())
         }
         3 => {
-            let drawn = numbers(60_000, draws).into_iter();
-            let dates = drawn.map(|days| i32::try_from(days?).ok());
+            let picked = numbers(60_000, draws).into_iter();
+            let dates = picked.map(|days| i32::try_from(days?).ok());
             Arc::new(dates.collect::<Date32Array>())
         }
         4 => Arc::new(TimestampMillisecondArray::from(numbers(

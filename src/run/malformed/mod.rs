@@ -147,7 +147,11 @@ fn intake<'c>(
     };
     let tools = Tools {
         comuni,
-        keys: KeyRing { key, person: key, epoch: 1 },
+        keys: KeyRing {
+            key,
+            person: key,
+            epoch: 1,
+        },
         limits: Limits {
             threads: 1,
             memory: 256 << 20,

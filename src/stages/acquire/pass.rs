@@ -181,9 +181,8 @@ impl Pass<'_> {
                     kept.counted.claim = claim.or(kept.counted.claim);
                     let mut page = self.page((address, tag), &kept);
                     // Bytes that were here before came when they came.
-                    if let Some(same) = known.filter(|known| known.sha256 == page.sha256) {
-                        page.run = same.run;
-                    }
+                    let same = known.filter(|known| known.sha256 == page.sha256);
+                    page.run = same.map_or(page.run, |same| same.run);
                     return Ok((page, Some(kept.counted)));
                 }
                 Ok(None) => {

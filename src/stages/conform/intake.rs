@@ -12,8 +12,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use super::Error;
-use super::drift::{self, PageFields};
 use super::coercions;
+use super::drift::{self, PageFields};
 use super::source_tables::{Job, Reader, fingerprint_of};
 use super::state::TableState;
 use super::typed::{

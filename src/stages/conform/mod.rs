@@ -26,10 +26,10 @@ use crate::lake::{self, WrittenScope};
 pub(crate) use typed::SCRATCH_FOLDER;
 
 mod books;
+mod coercions;
 pub(crate) mod corrections;
 pub mod drift;
 pub mod findings;
-mod coercions;
 pub(crate) mod formats;
 mod intake;
 mod mapping;
@@ -56,7 +56,9 @@ const VERSION: &str = "conform-2";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Pages that would have to be read again have expired.
-    #[error("source table `{table}` would have to be read anew, but {n_pages} of its pages have expired; its rows stay as they are. Undo the change of the contract, the keys or the reference list, or ask the platform for everything and run `antenne state reset`")]
+    #[error(
+        "source table `{table}` would have to be read anew, but {n_pages} of its pages have expired; its rows stay as they are. Undo the change of the contract, the keys or the reference list, or ask the platform for everything and run `antenne state reset`"
+    )]
     Expired {
         /// Platform and table.
         table: String,
@@ -233,8 +235,11 @@ async fn make_visible(
         }
         flags.extend(pending.flags.take());
     }
-    let is_written =
-        |name: &String| flags.iter().any(|flag: &WrittenScope| flag.scope.name == *name);
+    let is_written = |name: &String| {
+        flags
+            .iter()
+            .any(|flag: &WrittenScope| flag.scope.name == *name)
+    };
     flags_dropped.retain(|name| !is_written(name));
     commit_rejects(cx, scopes, dropped).await?;
     commit_flags(cx, flags, flags_dropped).await?;

@@ -137,7 +137,10 @@ impl Attempt<'_> {
                 drift.sentence()
             )
         });
-        let stale = findings.found.iter().filter_map(|found| found.staleness());
+        let stale = findings
+            .found
+            .iter()
+            .filter_map(super::corrections::Found::staleness);
         let stale = stale.map(|said| format!("table `{table}`: {said}"));
         over.into_iter().chain(frozen).chain(stale).collect()
     }

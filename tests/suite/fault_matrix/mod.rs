@@ -55,14 +55,23 @@ fn pull(source: &Source, commons: &Commons) -> Command {
 
 /// Runs a command to its end, whatever that is.
 fn end(mut command: Command) {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
 }
 
 /// Runs once more, which must end well, and compares the tables but for those left out.
 fn recover(source: &Source, commons: &Commons, expected: &Tables, without: &[&str], after: &str) {
     let output = pull(source, commons).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{}, after {after}: {said}", source.name);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}, after {after}: {said}",
+        source.name
+    );
     let tables = tables(commons, without);
     let expected: Tables = expected
         .iter()
@@ -70,7 +79,11 @@ fn recover(source: &Source, commons: &Commons, expected: &Tables, without: &[&st
         .map(|(name, table)| (name.clone(), table.clone()))
         .collect();
     let differences = lake::differences(&expected, &tables);
-    assert!(differences.is_empty(), "{}, after {after}: {differences:?}", source.name);
+    assert!(
+        differences.is_empty(),
+        "{}, after {after}: {differences:?}",
+        source.name
+    );
 }
 
 /// Tables of a lake but for those left out, and but for the numbers of runs in the list of pages.
@@ -90,9 +103,21 @@ fn matrix(source: &Source) {
     let whole = source.site();
     end(pull(source, &whole));
     let expected = tables(&whole, &[]);
-    assert!(expected.len() >= 3, "{}: {:?}", source.name, expected.keys());
-    let n_kills = std::env::var(KILLS).ok().and_then(|number| number.parse().ok());
-    let kills = kills(source, &expected, n_files(&whole), n_kills.unwrap_or(N_KILLS));
+    assert!(
+        expected.len() >= 3,
+        "{}: {:?}",
+        source.name,
+        expected.keys()
+    );
+    let n_kills = std::env::var(KILLS)
+        .ok()
+        .and_then(|number| number.parse().ok());
+    let kills = kills(
+        source,
+        &expected,
+        n_files(&whole),
+        n_kills.unwrap_or(N_KILLS),
+    );
     let cells = [
         kills,
         resets(source, &expected),
@@ -106,7 +131,10 @@ fn matrix(source: &Source) {
     writeln!(std::io::stderr(), "{line}").unwrap();
     let page = fs::read_to_string(repository().join("docs/reliability.md")).unwrap();
     let is_said = page.lines().any(|said| said == line);
-    assert!(is_said || n_kills.is_some(), "`docs/reliability.md` does not say\n{line}");
+    assert!(
+        is_said || n_kills.is_some(),
+        "`docs/reliability.md` does not say\n{line}"
+    );
 }
 
 /// Kills at moments spread over the run.
@@ -131,14 +159,22 @@ fn kills(source: &Source, expected: &Tables, all_files: usize, n_kills: usize) -
         });
     });
     let n_hits = n_hits.into_inner();
-    assert!(n_hits * 2 >= n_kills, "{}: only {n_hits} kills hit", source.name);
+    assert!(
+        n_hits * 2 >= n_kills,
+        "{}: only {n_hits} kills hit",
+        source.name
+    );
     format!("{n_kills} of {n_kills}")
 }
 
 /// Kills a run once it has written so many files, and a little later; whether it was still alive.
 fn kill(source: &Source, commons: &Commons, number: usize, n_files_then: usize) -> bool {
     let mut command = pull(source, commons);
-    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     while n_files(commons) < n_files_then && run.try_wait().unwrap().is_none() {
         thread::sleep(Duration::from_millis(1));
     }
@@ -171,11 +207,21 @@ fn full_disks(source: &Source, expected: &Tables) -> String {
         let commons = source.site();
         let run = pull(source, &commons);
         let mut limited = Command::new("sh");
-        limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""));
+        limited.arg("-c").arg(format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""
+        ));
         limited.arg(run.get_program()).args(run.get_args());
-        limited.current_dir(run.get_current_dir().unwrap()).envs(source.variables.clone());
+        limited
+            .current_dir(run.get_current_dir().unwrap())
+            .envs(source.variables.clone());
         end(limited);
-        recover(source, &commons, expected, &[], &format!("a disk full at {blocks} blocks"));
+        recover(
+            source,
+            &commons,
+            expected,
+            &[],
+            &format!("a disk full at {blocks} blocks"),
+        );
     }
     format!("{0} of {0}", FULL_AT.len())
 }
@@ -237,24 +283,42 @@ fn pages_twice(source: &Source, expected: &Tables) -> String {
     fs::copy(&file, &copy).unwrap();
     end(pull(source, &commons));
     fs::remove_file(copy).unwrap();
-    recover(source, &commons, expected, &OF_PAGES, "a page that came twice");
+    recover(
+        source,
+        &commons,
+        expected,
+        &OF_PAGES,
+        "a page that came twice",
+    );
     "1 of 1".to_owned()
 }
 
 #[test]
 fn tables_of_parquet_survive_every_fault() {
-    matrix(&Source::of_sample("wemi", "richiesta_servizio_base.parquet", None));
+    matrix(&Source::of_sample(
+        "wemi",
+        "richiesta_servizio_base.parquet",
+        None,
+    ));
 }
 
 #[test]
 fn pages_of_json_survive_every_fault() {
     let page = "interventi/page-00001.json.gz";
-    matrix(&Source::of_sample("la_cura_e_di_casa", page, Some("page-99999.json.gz")));
+    matrix(&Source::of_sample(
+        "la_cura_e_di_casa",
+        page,
+        Some("page-99999.json.gz"),
+    ));
 }
 
 #[test]
 fn a_ledger_of_delimited_text_survives_every_fault() {
-    matrix(&Source::of_sample("mi_fido_di_noi", "movimenti.csv", Some("movimenti-bis.csv")));
+    matrix(&Source::of_sample(
+        "mi_fido_di_noi",
+        "movimenti.csv",
+        Some("movimenti-bis.csv"),
+    ));
 }
 
 #[test]

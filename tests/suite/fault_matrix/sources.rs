@@ -30,7 +30,10 @@ impl Way {
     fn to(target: u16) -> (Arc<Self>, u16) {
         let way = Arc::new(Self::default());
         let its = Arc::clone(&way);
-        (way, proxy::through(target, move |_, n_bytes| its.judge(n_bytes)))
+        (
+            way,
+            proxy::through(target, move |_, n_bytes| its.judge(n_bytes)),
+        )
     }
 
     /// Lets the next connections break after so many bytes.
@@ -50,7 +53,9 @@ impl Way {
             return Verdict::Pass;
         }
         let less = |left: usize| left.checked_sub(1);
-        let left = self.n_connections.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        let left = self
+            .n_connections
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
         match left {
             Ok(_) => Verdict::Cut,
             Err(_) => Verdict::Pass,
@@ -178,7 +183,10 @@ impl Source {
         let server = sftp::start()?;
         let mut text = "id;versione;data;scritto;chi;ore;nota\n".to_owned();
         for id in 1..=300 {
-            text += &format!("{id};1;2026-02-01;2026-02-01T10:00:00Z;V{};1.5;favore {id}\n", id % 7);
+            text += &format!(
+                "{id};1;2026-02-01;2026-02-01T10:00:00Z;V{};1.5;favore {id}\n",
+                id % 7
+            );
         }
         server.write("favori-1.csv", &text);
         let (way, port) = Way::to(server.port());

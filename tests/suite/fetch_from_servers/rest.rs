@@ -394,16 +394,34 @@ fn a_missing_secret_stops_only_its_source() {
 #[test]
 fn a_declaration_that_makes_no_sense_is_marked_where_it_stands() {
     for (declared, line, said) in [
-        ("page.number = { param = \"pagina\", size = 10 }", 7, "without `size_param`"),
-        ("since = { param = \"dal\", field = \"at\", lag = \"2 weeks\" }", 7, "no length of time"),
-        ("since = { param = \"dal\", lag = \"2d\" }", 7, "`field` is missing"),
+        (
+            "page.number = { param = \"pagina\", size = 10 }",
+            7,
+            "without `size_param`",
+        ),
+        (
+            "since = { param = \"dal\", field = \"at\", lag = \"2 weeks\" }",
+            7,
+            "no length of time",
+        ),
+        (
+            "since = { param = \"dal\", lag = \"2d\" }",
+            7,
+            "`field` is missing",
+        ),
         ("page.cursor = { param = \"dopo\" }", 7, "`path` is missing"),
         ("limits.max_attempts = 0", 7, "lets no request through"),
         ("verify = \"some\"", 7, "some"),
-        ("page.link.body = \"next\"\nformat.csv = {}", 7, "no place for a link"),
+        (
+            "page.link.body = \"next\"\nformat.csv = {}",
+            7,
+            "no place for a link",
+        ),
     ] {
         let commons = commons_with(&service("https://x.example.org", declared));
-        let answer = commons.antenne(&["check", "--format", "json"]).expect_code(2);
+        let answer = commons
+            .antenne(&["check", "--format", "json"])
+            .expect_code(2);
         let mistakes = answer.json();
         let mistake = &mistakes[0];
         let message = mistake["message"].as_str().unwrap();
@@ -412,7 +430,15 @@ fn a_declaration_that_makes_no_sense_is_marked_where_it_stands() {
     }
     let no_key = service("https://x.example.org", SINCE);
     let commons = commons_with(&no_key);
-    commons.edit("pipelines/sources/banco.toml", "key = [\"id\"]\nrevision = \"at\"\n", "");
+    commons.edit(
+        "pipelines/sources/banco.toml",
+        "key = [\"id\"]\nrevision = \"at\"\n",
+        "",
+    );
     let answer = commons.antenne(&["check"]).expect_code(2);
-    assert!(answer.said.contains("has no key to know them by"), "{}", answer.said);
+    assert!(
+        answer.said.contains("has no key to know them by"),
+        "{}",
+        answer.said
+    );
 }

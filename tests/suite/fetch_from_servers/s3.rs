@@ -170,7 +170,9 @@ fn of_two_runs_at_the_same_time_none_loses_a_row() {
         assert!(codes.contains(&0), "{codes:?}");
         let commits = paths(&server, "lake/acquired/page_list/_delta_log");
         let numbered = (0..commits.len()).map(|number| format!("{number:020}.json"));
-        let names = commits.iter().map(|path| path.rsplit('/').next().unwrap().to_owned());
+        let names = commits
+            .iter()
+            .map(|path| path.rsplit('/').next().unwrap().to_owned());
         assert!(names.eq(numbered), "{commits:?}");
     }
     for words in [["acquire"], ["conform"]] {
@@ -178,7 +180,10 @@ fn of_two_runs_at_the_same_time_none_loses_a_row() {
     }
     let status = antenne(&commons, &["status", "--format", "json"], &environment());
     let book = status.expect_code(0).json()["sources"][0].clone();
-    assert_eq!((&book["accepted"], &book["closed"]), (&80.into(), &true.into()));
+    assert_eq!(
+        (&book["accepted"], &book["closed"]),
+        (&80.into(), &true.into())
+    );
 }
 
 /// Records with these ids, one a line.

@@ -17,7 +17,10 @@ pub(crate) fn find(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let servers = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    let mut places = folders.into_iter().chain(servers).map(|folder| folder.join(tool));
+    let mut places = folders
+        .into_iter()
+        .chain(servers)
+        .map(|folder| folder.join(tool));
     places.find(|path| path.is_file())
 }
 

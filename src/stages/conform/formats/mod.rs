@@ -197,7 +197,8 @@ fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>
 /// Names of a header that are not asked for, in their order there.
 fn unknown_fields<S: AsRef<str>>(fields: &[String], header: &[S]) -> Vec<String> {
     let names = header.iter().map(AsRef::as_ref);
-    let unknown = names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
+    let unknown =
+        names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
     unknown.map(str::to_owned).collect()
 }
 

@@ -44,9 +44,9 @@ fn page_of(draws: &[Draw], end: &str) -> String {
             _ => ("", "b", "7"),
         };
         let note = note.replace('"', "\"\"");
-        page.push_str(&format!(
-            "{id},{revision},2024-{month:02}-03,{deleted},\"{note}\",{kind},{spare}{end}"
-        ));
+        let line =
+            format!("{id},{revision},2024-{month:02}-03,{deleted},\"{note}\",{kind},{spare}{end}");
+        page.push_str(&line);
     }
     page
 }
@@ -73,7 +73,11 @@ fn settled<'c>(
         name: "t",
         spec,
     };
-    let keys = KeyRing { key, person: key, epoch: 1 };
+    let keys = KeyRing {
+        key,
+        person: key,
+        epoch: 1,
+    };
     let tools = Tools {
         comuni,
         keys,

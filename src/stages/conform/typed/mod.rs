@@ -47,6 +47,7 @@ use crate::spec::source::TableSpec;
 mod block;
 mod cells;
 mod codes;
+mod corrected;
 mod held;
 mod pages;
 mod parts;

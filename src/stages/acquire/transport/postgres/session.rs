@@ -294,14 +294,14 @@ impl Drop for Canceller {
     }
 }
 
+/// What the trait of the library answers where a value cannot be taken; here it always can.
+type Refusal = Box<dyn std::error::Error + Sync + Send>;
+
 /// A value as the server wrote it.
 struct Written(Vec<u8>);
 
 impl<'a> FromSql<'a> for Written {
-    fn from_sql(
-        _kind: &Type,
-        bytes: &'a [u8],
-    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+    fn from_sql(_kind: &Type, bytes: &'a [u8]) -> Result<Self, Refusal> {
         Ok(Self(bytes.to_vec()))
     }
 
