@@ -73,11 +73,7 @@ fn settled<'c>(
         name: "t",
         spec,
     };
-    let keys = KeyRing {
-        key,
-        person: key,
-        epoch: 1,
-    };
+    let keys = KeyRing { key, person: key, epoch: 1 };
     let tools = Tools {
         comuni,
         keys,
