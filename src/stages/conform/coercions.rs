@@ -9,10 +9,10 @@ use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
 
 use super::Error;
-use super::books::{commit, schema_of, write};
+use super::books::{schema_of, write};
 use super::formats::Coercion;
 use super::source_tables::{Job, Reader, fingerprint_of};
-use crate::lake::{Scope, Zone, scope};
+use crate::lake::{Scope, Statistics, TableCommit, WrittenScope, Zone, scope};
 use crate::spec::format::Format;
 use crate::spec::source::{ColumnSpec, TableSpec};
 
@@ -59,8 +59,30 @@ pub(super) async fn record(
         .chain(emptied)
         .map(|(known, _)| known.clone())
         .collect();
-    let schema = schema_of(&TEXTS, &COUNTS);
-    commit(cx, COERCIONS, schema, (written, dropped)).await
+    make_visible(reader, job, (written, dropped)).await
+}
+
+/// Makes written scopes visible, and takes out others. Each source table is a step of its own: a
+/// run makes one commit of a table for each step, and a second one would be taken for a repetition.
+async fn make_visible(
+    reader: &Reader<'_>,
+    job: Job<'_>,
+    (scopes, dropped): (Vec<WrittenScope>, Vec<String>),
+) -> Result<(), Error> {
+    if scopes.is_empty() && dropped.is_empty() {
+        return Ok(());
+    }
+    let commit = TableCommit {
+        zone: Zone::Conformed,
+        table: COERCIONS,
+        run: reader.cx.run,
+        schema: schema_of(&TEXTS, &COUNTS),
+        statistics: &Statistics::default(),
+        scopes,
+        dropped,
+        at_millis: reader.cx.at_millis(),
+    };
+    Ok(reader.cx.lake.commit_as(commit, job.name).await?)
 }
 
 /// Columns of text.

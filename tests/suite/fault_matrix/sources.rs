@@ -190,8 +190,9 @@ impl Source {
         }
         server.write("favori-1.csv", &text);
         let (way, port) = Way::to(server.port());
+        let host_key = format!("host_key = \"{}\"\n", server.fingerprint("host"));
         let origin = Origin {
-            servers: sftp::Sftp::declared_at(port, &server.host_key()),
+            servers: sftp::Sftp::declared_at(port, &host_key),
             favori: format!(
                 "fetch.sftp = {{ path = \"{}\" }}\nformat.csv = {{ delimiter = \";\" }}",
                 server.pattern("favori-*.csv")
