@@ -19,7 +19,7 @@ use super::{Error, Lake, Scope, Statistics, TableCommit, Target, WrittenScope, Z
 const LIST: &str = "page_list";
 
 /// Version of what the list says; part of every fingerprint.
-const VERSION: &str = "pages-4";
+const VERSION: &str = "pages-5";
 
 /// What the row of a cursor says in the column `role`.
 const CURSOR: &str = "cursor";
@@ -157,6 +157,8 @@ pub(crate) struct Page {
     pub(crate) to: Option<String>,
     /// Which of the parts of its table it belongs to, from 1; 0 for a page of the whole table.
     pub(crate) part: u64,
+    /// Number of the run in which these bytes first arrived: its age is that of the page.
+    pub(crate) run: u64,
 }
 
 impl Page {
@@ -218,6 +220,7 @@ fn list_schema() -> SchemaRef {
         text("from"),
         text("to"),
         count("part"),
+        count("run"),
     ]))
 }
 
@@ -262,6 +265,7 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
             and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
             texts(|page| page.to.as_deref()),
             counts(|page| Some(page.part)),
+            counts(|page| Some(page.run)),
         ],
     )
 }
@@ -315,6 +319,7 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         from: text("from"),
         to: text("to"),
         part: count("part").unwrap_or_default(),
+        run: count("run").unwrap_or_default(),
     };
     (platform, Line::Page(Box::new(page)))
 }

@@ -179,7 +179,11 @@ impl Pass<'_> {
             match keep(&self.cx.lake, request, body).await {
                 Ok(Some(mut kept)) => {
                     kept.counted.claim = claim.or(kept.counted.claim);
-                    let page = self.page((address, tag), &kept);
+                    let mut page = self.page((address, tag), &kept);
+                    // Bytes that were here before came when they came.
+                    if let Some(same) = known.filter(|known| known.sha256 == page.sha256) {
+                        page.run = same.run;
+                    }
                     return Ok((page, Some(kept.counted)));
                 }
                 Ok(None) => {
@@ -220,6 +224,7 @@ impl Pass<'_> {
             from: None,
             to: None,
             part: 0,
+            run: self.cx.run,
         }
     }
 
@@ -369,6 +374,7 @@ mod tests {
             from: None,
             to: None,
             part: 3,
+            run: 1,
         };
         let counted = |seen: &u64| {
             Some(Counted {

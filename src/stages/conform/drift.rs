@@ -654,6 +654,7 @@ mod tests {
             role: crate::lake::pages::Role::Whole,
             from: None,
             to: None,
+            part: 0,
             run: 1,
             n_erased: 0,
             n_searched: 0,

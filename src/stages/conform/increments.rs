@@ -131,7 +131,7 @@ impl Trial {
                 commons: Arc::new(commons),
                 lake,
                 engine,
-                part: 0,
+                run: 0,
                 started_at: DateTime::UNIX_EPOCH,
                 holder: "prova".to_owned(),
                 key: PseudonymKey::new([7; 32]),
@@ -166,6 +166,7 @@ impl Trial {
                     role: Role::Whole,
                     from: None,
                     to: None,
+                    part: 0,
                     run: 1,
                 });
             }

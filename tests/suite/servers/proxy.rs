@@ -48,7 +48,8 @@ pub(crate) fn through(
 
 /// Pours one side of a connection into the other until it ends or breaks.
 fn pour(mut from: TcpStream, mut to: TcpStream, judge: impl Fn(usize) -> Verdict) {
-    let mut piece = [0; 4096];
+    // Small pieces, so that a fault after some bytes falls where it is meant.
+    let mut piece = [0; 256];
     let mut n_bytes = 0;
     while let Ok(length @ 1..) = from.read(&mut piece) {
         match judge(n_bytes) {
