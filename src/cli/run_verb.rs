@@ -6,7 +6,7 @@ use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
 use crate::run::{self, Aim, Book, Ending, Plan, RunReport, Stage};
-use crate::stages::conform::drift::{Drift, Outcome};
+use crate::stages::conform::drift::{Change, Drift, Outcome};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -187,7 +187,7 @@ fn text(done: &RunReport) -> String {
         .stages
         .iter()
         .filter_map(|stage| account(&stage.stage, &stage.detail));
-    let mut lines: Vec<String> = done.drift.iter().map(drift_line).collect();
+    let mut lines = drift_lines(&done.drift);
     lines.extend(accounts);
     let seconds: f64 = done.stages.iter().map(|stage| stage.seconds).sum();
     lines.push(format!("run {} took {seconds:.1} s", done.run));
@@ -198,15 +198,54 @@ fn text(done: &RunReport) -> String {
     format!("{}{}\n", books(&done.books), lines.join("\n"))
 }
 
+/// Lines about changes of columns; the new columns of a table share a line.
+pub(super) fn drift_lines(drift: &[Drift]) -> Vec<String> {
+    let is_new = |drift: &Drift| matches!(drift.change, Change::NewColumn);
+    let together = |one: &Drift, next: &Drift| {
+        is_new(one)
+            && is_new(next)
+            && (&one.name, &one.table, one.outcome) == (&next.name, &next.table, next.outcome)
+    };
+    let groups = drift.chunk_by(together);
+    groups
+        .map(|group| match group {
+            [first, _, ..] => new_columns_line(first, group),
+            _ => group.iter().map(drift_line).collect(),
+        })
+        .collect()
+}
+
+/// One line about several new columns of a table.
+fn new_columns_line(first: &Drift, group: &[Drift]) -> String {
+    let columns: Vec<String> = group
+        .iter()
+        .map(|drift| format!("`{}`", drift.column))
+        .collect();
+    format!(
+        "drift: {}: table `{}` has {} columns that no contract names, first in `{}`: {}; {}",
+        first.name,
+        first.table,
+        group.len(),
+        first.page,
+        columns.join(", "),
+        outcome_of(first)
+    )
+}
+
 /// One line about a change of columns.
-pub(super) fn drift_line(drift: &Drift) -> String {
-    let outcome = match drift.outcome {
+fn drift_line(drift: &Drift) -> String {
+    let outcome = outcome_of(drift);
+    format!("drift: {}: {}; {outcome}", drift.name, drift.sentence())
+}
+
+/// What was done about a change of columns.
+fn outcome_of(drift: &Drift) -> &'static str {
+    match drift.outcome {
         Outcome::Discarded => "left out",
         Outcome::Kept => "kept as text",
         Outcome::Rejected => "the rows were rejected",
         Outcome::Stopped => "the source was stopped",
-    };
-    format!("drift: {}: {}; {outcome}", drift.name, drift.sentence())
+    }
 }
 
 /// The books as columns.

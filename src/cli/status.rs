@@ -71,8 +71,8 @@ fn text(found: &Status) -> String {
         Some(release) => format!("last release {release}\n"),
         None => "no release yet; run `antenne run`\n".to_owned(),
     };
-    let drift = found.drift.iter();
-    let drift = drift.map(|drift| format!("{}\n", run_verb::drift_line(drift)));
+    let drift = run_verb::drift_lines(&found.drift);
+    let drift = drift.into_iter().map(|line| format!("{line}\n"));
     let drift = drift.collect::<Vec<_>>().concat();
     [run_verb::books(&books), late, drift, release].concat()
 }

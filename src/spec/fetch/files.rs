@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(messages("url = \"sample/*.csv\""), [""; 0]);
         let nonsense = r#"
             url = "s3://bucket/x/*.csv"
-            options = { regoin = "eu-south-1", secret_access_key = "hunter2" }
+            options = { regionn = "eu-south-1", secret_access_key = "hunter2" }
         "#;
         let found = messages(nonsense);
         assert_eq!(found.len(), 2, "{found:?}");

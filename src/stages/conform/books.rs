@@ -244,11 +244,18 @@ pub(super) async fn write_rejects(
 }
 
 /// Makes refused rows visible, and takes out scopes that are no more.
+///
+/// The table is there from the first run on, with no row where none was refused, so that whoever
+/// asks for refused rows is told that there are none.
 pub(super) async fn commit_rejects(
     cx: &Context,
     scopes: Vec<WrittenScope>,
     dropped: Vec<String>,
 ) -> Result<(), Error> {
+    let is_there = cx.lake.snapshot(Zone::Conformed, REJECTS).await?.is_some();
+    if !is_there && scopes.is_empty() {
+        return make_visible(cx, REJECTS, rejects_schema(), (scopes, Vec::new())).await;
+    }
     commit(cx, REJECTS, rejects_schema(), (scopes, dropped)).await
 }
 
@@ -280,6 +287,16 @@ pub(super) async fn commit(
     if scopes.is_empty() && dropped.is_empty() {
         return Ok(());
     }
+    make_visible(cx, table, schema, (scopes, dropped)).await
+}
+
+/// Commits a table, also where nothing changes in it.
+async fn make_visible(
+    cx: &Context,
+    table: &str,
+    schema: SchemaRef,
+    (scopes, dropped): (Vec<WrittenScope>, Vec<String>),
+) -> Result<(), Error> {
     let commit = TableCommit {
         zone: Zone::Conformed,
         table,

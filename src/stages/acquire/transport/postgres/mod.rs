@@ -41,7 +41,7 @@ use cells::Column;
 use copy::CopyRows;
 use mark::Mark;
 use plan::{Plan, Wanted, plan};
-use session::{Canceller, State};
+use session::{Canceler, State};
 
 /// Reads one table or query.
 pub(in crate::stages::acquire) struct PostgresPages {
@@ -84,7 +84,7 @@ struct Reading {
     /// Where the next reading begins.
     cursor: Option<String>,
     /// Ends the statement if the reading is given up.
-    cancel: Canceller,
+    cancel: Canceler,
     /// Keeps other tables from the connection; given back after the statement was cancelled.
     _turn: OwnedMutexGuard<State>,
 }
@@ -145,7 +145,7 @@ impl PostgresPages {
             n_records,
             copy,
         } = plan(at, &self.declared, &self.shown, &self.wanted).await?;
-        let cancel = self.session.canceller(snapshot);
+        let cancel = self.session.canceler(snapshot);
         let stream = snapshot.client().copy_out(&copy);
         let stream = self.session.answer("read", &self.shown, stream).await?;
         let columns: Vec<(String, Column)> = columns

@@ -251,8 +251,8 @@ impl Session {
     }
 
     /// Something that ends the running statement when it is dropped.
-    pub(super) fn canceller(&self, snapshot: &Snapshot) -> Canceller {
-        Canceller(Some((snapshot.client.cancel_token(), self.tls.clone())))
+    pub(super) fn canceler(&self, snapshot: &Snapshot) -> Canceler {
+        Canceler(Some((snapshot.client.cancel_token(), self.tls.clone())))
     }
 }
 
@@ -273,16 +273,16 @@ impl Snapshot {
 }
 
 /// Ends the running statement of a connection when it is dropped, unless it has ended by itself.
-pub(super) struct Canceller(Option<(CancelToken, MakeRustlsConnect)>);
+pub(super) struct Canceler(Option<(CancelToken, MakeRustlsConnect)>);
 
-impl Canceller {
+impl Canceler {
     /// The statement has ended.
     pub(super) fn disarm(&mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Canceller {
+impl Drop for Canceler {
     fn drop(&mut self) {
         let (Some((token, tls)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
             return;
