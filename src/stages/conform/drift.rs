@@ -337,7 +337,7 @@ pub(super) struct Suspect {
 }
 
 /// Rules that say that a value is not of its type; the others are about what it holds.
-const TYPE_RULES: [&str; 13] = [
+const TYPE_RULES: [&str; 14] = [
     "bad_date",
     "bad_instant",
     "bad_month",
@@ -351,6 +351,7 @@ const TYPE_RULES: [&str; 13] = [
     "unknown_comune",
     "missing_required",
     "unreadable_value",
+    "inexact_number",
 ];
 
 /// The type most of the refused values have, as they are in the page now.

@@ -4,7 +4,7 @@
 //! A reject holds no value, only a place. After a contract is corrected, its tables are read again
 //! from their pages, so a row that now fits comes in exactly once: replaying is conforming. A
 //! reject that the operator dropped is noted in the lake with a reason; it stays rejected, by the
-//! rule [`DROPPED_BY_OPERATOR`], whatever the contract says later.
+//! rule `dropped_by_operator`, whatever the contract says later.
 
 use std::collections::{BTreeMap, BTreeSet};
 

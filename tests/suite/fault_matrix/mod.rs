@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::commons::{Commons, files_below, repository};
 use crate::lake::{self, Table};
+use crate::servers::require;
 
 use sources::{Part, Source};
 
@@ -363,4 +364,17 @@ fn files_of_sftp_survive_every_fault() {
 #[test]
 fn pages_of_a_service_survive_every_fault() {
     matrix(&Source::rest());
+}
+
+#[test]
+fn objects_of_a_store_survive_every_fault() {
+    match Source::s3() {
+        Some(source) => matrix(&source),
+        None => require("moto_server"),
+    }
+}
+
+#[test]
+fn a_file_of_the_web_survives_every_fault() {
+    matrix(&Source::http());
 }

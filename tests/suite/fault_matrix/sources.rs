@@ -10,6 +10,7 @@ use crate::commons::{Commons, RECORDS, files_below};
 use crate::servers::neighbors::{Neighbors, Origin, TABLES, favori};
 use crate::servers::postgres;
 use crate::servers::proxy::{self, Verdict};
+use crate::servers::s3;
 use crate::servers::sftp;
 use crate::servers::web::{Reply, Web};
 
@@ -181,14 +182,7 @@ impl Source {
     /// Files of an SFTP server.
     pub(super) fn sftp() -> Option<Self> {
         let server = sftp::start()?;
-        let mut text = "id;versione;data;scritto;chi;ore;nota\n".to_owned();
-        for id in 1..=300 {
-            text += &format!(
-                "{id};1;2026-02-01;2026-02-01T10:00:00Z;V{};1.5;favore {id}\n",
-                id % 7
-            );
-        }
-        server.write("favori-1.csv", &text);
+        server.write("favori-1.csv", delimited());
         let (way, port) = Way::to(server.port());
         let host_key = format!("host_key = \"{}\"\n", server.fingerprint("host"));
         let origin = Origin {
@@ -209,6 +203,46 @@ impl Source {
         })
     }
 
+    /// Objects of an S3-compatible store.
+    pub(super) fn s3() -> Option<Self> {
+        let server = s3::store()?;
+        s3::put(&server, "in/favori-1.csv", &delimited());
+        let (way, port) = Way::to(port_of(&server.url()));
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let declared = s3::files(&endpoint, "in/favori-*.csv");
+        let origin = Origin {
+            servers: String::new(),
+            favori: declared.replace("format.ndjson = {}", "format.csv = { delimiter = \";\" }"),
+            esiti: None,
+        };
+        let secrets = s3::SECRETS.map(|(name, value)| (name, value.to_owned()));
+        Some(Self {
+            way: Some(way),
+            part: Part::Never("an answer"),
+            _server: Some(Box::new(server)),
+            ..Self::of_neighbors("S3", Neighbors::new(&origin, secrets.to_vec()))
+        })
+    }
+
+    /// A file of a web server.
+    pub(super) fn http() -> Self {
+        let web = Web::start(|_| Reply::ok(delimited()));
+        let (way, port) = Way::to(port_of(&web.url()));
+        let origin = Origin {
+            servers: String::new(),
+            favori: format!(
+                "fetch.files = {{ url = \"http://127.0.0.1:{port}/favori.csv\" }}\nformat.csv = {{ delimiter = \";\" }}"
+            ),
+            esiti: None,
+        };
+        Self {
+            way: Some(way),
+            part: Part::Never("an answer"),
+            _server: Some(Box::new(web)),
+            ..Self::of_neighbors("HTTP", Neighbors::new(&origin, Vec::new()))
+        }
+    }
+
     /// Pages of a service.
     pub(super) fn rest() -> Self {
         const SIZE: usize = 50;
@@ -224,8 +258,7 @@ impl Source {
             let items: Vec<String> = items.collect();
             Reply::ok(format!(r#"{{"righe":[{}],"totale":300}}"#, items.join(",")))
         });
-        let port = web.url().rsplit(':').next().unwrap().parse().unwrap();
-        let (way, port) = Way::to(port);
+        let (way, port) = Way::to(port_of(&web.url()));
         let origin = Origin {
             servers: String::new(),
             favori: format!(
@@ -257,6 +290,21 @@ impl Source {
         }
         site.path(&path.display().to_string())
     }
+}
+
+/// Three hundred favors as delimited text.
+fn delimited() -> String {
+    let line = |id: u32| {
+        let who = id % 7;
+        format!("{id};1;2026-02-01;2026-02-01T10:00:00Z;V{who};1.5;favore {id}\n")
+    };
+    let lines: String = (1..=300).map(line).collect();
+    format!("id;versione;data;scritto;chi;ore;nota\n{lines}")
+}
+
+/// The port of an address.
+fn port_of(url: &str) -> u16 {
+    url.rsplit(':').next().unwrap().parse().unwrap()
 }
 
 /// Both tables from a database.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::{antenne, book, commons_with, n_commits, rows, service};
 use crate::commons::Commons;
 use crate::servers::python::{self, Server};
-use crate::servers::require;
 use crate::servers::shelf::{Fault, Record, STYLES, Shelf, Style, january};
 use crate::servers::web::{Manner, Reply, Web};
+use crate::servers::{require, s3};
 
 /// A source of the table of records.
 pub(crate) trait Source {
@@ -165,18 +165,18 @@ impl Source for Bucket {
     }
 
     fn declared(&self) -> String {
-        super::s3::files(&self.server, "righe/righe-*.ndjson")
+        s3::files(&self.server.url(), "righe/righe-*.ndjson")
     }
 
     fn environment(&self) -> Vec<(String, String)> {
-        super::s3::environment()
+        s3::environment()
     }
 
     fn hold(&self, records: &[Record]) {
-        super::s3::put(&self.server, "righe/righe-00.ndjson", "");
+        s3::put(&self.server, "righe/righe-00.ndjson", "");
         for (number, page) in records.chunks(10).enumerate() {
             let path = format!("righe/righe-{number:02}.ndjson");
-            super::s3::put(&self.server, &path, &lines(page));
+            s3::put(&self.server, &path, &lines(page));
         }
     }
 
@@ -204,7 +204,7 @@ fn sources(records: &[Record]) -> Vec<Box<dyn Source>> {
     let folder = tempfile::tempdir().unwrap();
     sources.push(Box::new(Files { folder }));
     sources.push(Box::new(WebFile::start(Vec::new())));
-    match super::s3::store() {
+    match s3::store() {
         Some(server) => sources.push(Box::new(Bucket { server })),
         None => require("moto_server"),
     }

@@ -3,36 +3,12 @@
 use std::thread;
 
 use futures::TryStreamExt;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStore;
 
 use super::{antenne, commons_with};
-use crate::servers::python::{self, Server};
+use crate::servers::python::Server;
 use crate::servers::require;
-
-/// Name of the bucket.
-const BUCKET: &str = "commons";
-
-/// Starts a store with an empty bucket; none if it is not installed.
-pub(super) fn store() -> Option<Server> {
-    let words = |port: &str| {
-        vec![
-            "-H".to_owned(),
-            "127.0.0.1".to_owned(),
-            "-p".to_owned(),
-            port.to_owned(),
-        ]
-    };
-    let server = python::start("moto_server", words)?;
-    let made = server.ask("PUT", &format!("/{BUCKET}"), "");
-    assert!(made.starts_with("HTTP/1.1 200"), "{made}");
-    Some(server)
-}
-
-/// Puts an object there.
-pub(super) fn put(server: &Server, path: &str, body: &str) {
-    let store = client(server);
-    waited(store.put(&path.into(), body.to_owned().into())).unwrap();
-}
+use crate::servers::s3::{BUCKET, client, environment, files, options, put, store, waited};
 
 /// Paths of the objects below a folder, sorted.
 fn paths(server: &Server, folder: &str) -> Vec<String> {
@@ -46,56 +22,9 @@ fn paths(server: &Server, folder: &str) -> Vec<String> {
     paths
 }
 
-/// The store, as its owner sees it.
-fn client(server: &Server) -> Box<dyn ObjectStore> {
-    let options = [
-        ("region", "us-east-1".to_owned()),
-        ("endpoint", server.url()),
-        ("allow_http", "true".to_owned()),
-        ("access_key_id", "planted-id".to_owned()),
-        ("secret_access_key", "planted-key-of-the-store".to_owned()),
-    ];
-    let bucket = format!("s3://{BUCKET}/").parse().unwrap();
-    object_store::parse_url_opts(&bucket, options).unwrap().0
-}
-
-/// Waits for an answer of the store.
-fn waited<T>(answer: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(answer)
-}
-
-/// Options and secrets of the store.
-fn options(server: &Server) -> String {
-    format!(
-        r#"options = {{ region = "us-east-1", endpoint = "{}", allow_http = "true" }}, secrets = {{ access_key_id = "env:BANCO_ID", secret_access_key = "env:BANCO_KEY" }}"#,
-        server.url()
-    )
-}
-
-/// How objects of the store are declared.
-pub(super) fn files(server: &Server, pattern: &str) -> String {
-    format!(
-        "fetch.files = {{ url = \"s3://{BUCKET}/{pattern}\", {} }}\nformat.ndjson = {{}}",
-        options(server)
-    )
-}
-
-/// The variables that hold the secrets.
-pub(super) fn environment() -> Vec<(String, String)> {
-    [
-        ("BANCO_ID", "planted-id"),
-        ("BANCO_KEY", "planted-key-of-the-store"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec()
-}
-
 /// Lets the lake of a commons lie in the store.
 fn move_lake(commons: &crate::commons::Commons, server: &Server) {
-    let options = options(server).replace("}, secrets", "}\nsecrets");
+    let options = options(&server.url()).replace("}, secrets", "}\nsecrets");
     let lake = format!("[lake]\nurl = \"s3://{BUCKET}/lake\"\n{options}\n");
     commons.edit("antenne.toml", "[lake]\nurl = \"lake\"\n", &lake);
 }
@@ -106,7 +35,7 @@ fn a_lake_in_an_object_store_holds_what_a_folder_would() {
         return require("moto_server");
     };
     put(&server, "in/righe-1.ndjson", &lines(1..=40));
-    let commons = commons_with(&files(&server, "in/righe-*.ndjson"));
+    let commons = commons_with(&files(&server.url(), "in/righe-*.ndjson"));
     move_lake(&commons, &server);
     for words in [["acquire"], ["conform"]] {
         antenne(&commons, &words, &environment()).expect_code(0);
@@ -155,7 +84,7 @@ fn of_two_runs_at_the_same_time_none_loses_a_row() {
         return require("moto_server");
     };
     put(&server, "in/righe-1.ndjson", &lines(1..=40));
-    let commons = commons_with(&files(&server, "in/righe-*.ndjson"));
+    let commons = commons_with(&files(&server.url(), "in/righe-*.ndjson"));
     move_lake(&commons, &server);
     for round in 2..=5 {
         let path = format!("in/righe-{round}.ndjson");

@@ -1,5 +1,6 @@
 //! Servers that the tests start on this machine.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,6 +9,7 @@ pub(crate) mod neighbors;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod s3;
 pub(crate) mod sftp;
 pub(crate) mod shelf;
 pub(crate) mod web;
@@ -30,7 +32,8 @@ pub(crate) fn require(tool: &str) {
         std::env::var_os("ANTENNE_REQUIRE_ALL").is_none(),
         "`{tool}` is missing, and ANTENNE_REQUIRE_ALL is set"
     );
-    eprintln!("SKIPPED: `{tool}` is missing");
+    // Written past the test's own capture, so that whoever runs the suite sees it.
+    writeln!(std::io::stderr(), "SKIPPED: `{tool}` is missing").unwrap();
 }
 
 /// A command with a tool that must be there.

@@ -216,6 +216,11 @@ fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
     if is_declared_null(column, value) {
         return Some(Ok(Cell::Null));
     }
+    if let Value::Number(number) = value
+        && is_inexact(column.spec.kind, *number)
+    {
+        return Some(Err("inexact_number"));
+    }
     let cell = match (column.spec.kind, value) {
         (ColumnKind::Date, Value::Days(days)) => Cell::Integer(i64::from(*days)),
         (ColumnKind::Date, Value::Micros(micros)) => Cell::Integer(micros.div_euclid(DAY_MICROS)),
@@ -236,6 +241,18 @@ fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
         _ => return None,
     };
     Some(Ok(cell))
+}
+
+/// Whether a number with a point of its own cannot stand for a name: from 2⁵³ on neighbors share a
+/// number, and two ids would become one. An id has no fraction either.
+fn is_inexact(kind: ColumnKind, number: f64) -> bool {
+    const FIRST_SHARED: f64 = 9_007_199_254_740_992.0;
+    let is_beyond = number.abs() >= FIRST_SHARED;
+    match kind {
+        ColumnKind::Person | ColumnKind::Record => is_beyond || number.fract() != 0.0,
+        ColumnKind::Text | ColumnKind::Tags | ColumnKind::Code => is_beyond,
+        _ => false,
+    }
 }
 
 /// Whether the contract takes a value, written as text, for none.

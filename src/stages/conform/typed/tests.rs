@@ -264,6 +264,38 @@ fn a_typed_value_is_judged_like_its_text() {
     assert_eq!(rejects(&conformed), rules);
 }
 
+#[test]
+fn ids_that_share_a_number_do_not_become_one() {
+    let toml = r#"
+        key = ["id"]
+        fetch.files = { url = "t.ndjson" }
+        format.ndjson = {}
+        [columns]
+        id = { type = "record", required = true }
+        nota = { type = "text" }
+    "#;
+    let ids = [
+        "18446744073709551614",
+        "18446744073709551615",
+        "123456789012345678901",
+        "123456789012345678902",
+        "1.25",
+        "2.0",
+        "\"123456789012345678901\"",
+    ];
+    let page: String = ids.map(|id| format!("{{\"id\":{id}}}\n")).concat();
+    let page = format!("{page}{{\"id\":8,\"nota\":123456789012345678901}}\n");
+    let conformed = conform(toml, &[(0, &page)]);
+    assert_eq!(conformed.books.accepted, 4);
+    let rules = [
+        ("inexact_number", "id", 3),
+        ("inexact_number", "id", 4),
+        ("inexact_number", "id", 5),
+        ("inexact_number", "nota", 8),
+    ];
+    assert_eq!(rejects(&conformed), rules);
+}
+
 /// A contract with revisions and deletions.
 const REVISED: &str = r#"
     key = ["id"]
