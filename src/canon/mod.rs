@@ -1,5 +1,6 @@
 //! What all of antenne speaks: canonical tables, strict parsers, the identifier gate, keys.
 
+pub(crate) mod arrow_pages;
 pub mod cells;
 pub(crate) mod comune;
 pub(crate) mod contain;

@@ -8,7 +8,6 @@ use std::io::Cursor;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use zip::ZipArchive;
 use super::Error;
 use super::forms::Forms;
 use super::packed::{Wrap, ZIP, Zips, all_of, unpacked};
+use crate::canon::arrow_pages;
 use crate::lake::Lake;
 use crate::lake::kept;
 
@@ -176,11 +176,7 @@ impl Search<'_> {
 
     /// Whether a form stands in a cell of an Arrow file or stream.
     fn arrow(&self, bytes: &Bytes) -> bool {
-        let bytes = Cursor::new(bytes.clone());
-        if let Ok(mut reader) = FileReader::try_new(bytes.clone(), None) {
-            return reader.any(|batch| batch.is_ok_and(|batch| self.batch(&batch)));
-        }
-        StreamReader::try_new(bytes, None)
+        arrow_pages::open(bytes, None)
             .is_ok_and(|mut reader| reader.any(|batch| batch.is_ok_and(|batch| self.batch(&batch))))
     }
 

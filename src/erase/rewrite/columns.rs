@@ -1,6 +1,5 @@
 //! Parquet and Arrow: rows leave, the schema stays.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
@@ -11,17 +10,14 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
 use super::json::{blank_inside, person_inside};
 use super::{Error, Rewritten};
+use crate::canon::arrow_pages;
 use crate::erase::subjects::{Judge, Person, Verdict};
-
-/// First bytes of an Arrow file; a stream has none of its own.
-const ARROW_FILE: &[u8] = b"ARROW1";
 
 /// Rewrites a Parquet file.
 pub(super) fn parquet(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Error> {
@@ -54,11 +50,10 @@ pub(super) fn parquet(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Err
 pub(super) fn arrow(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Error> {
     let broken = |_cut| Error::unreadable("is not a whole Arrow file or stream");
     let failed = |source| Error::Arrow { source };
-    let cursor = Cursor::new(bytes.clone());
     let mut done = Rewritten::default();
-    if bytes.starts_with(ARROW_FILE) {
-        let reader = FileReader::try_new(cursor, None).map_err(broken)?;
-        let (schema, kept) = filtered(judge, &reader.schema(), reader, &mut done)?;
+    let reader = arrow_pages::open(bytes, None).map_err(broken)?;
+    let (schema, kept) = filtered(judge, &reader.schema(), reader, &mut done)?;
+    if arrow_pages::is_file(bytes) {
         let mut writer = FileWriter::try_new(Vec::new(), &schema).map_err(failed)?;
         for batch in &kept {
             writer.write(batch).map_err(failed)?;
@@ -66,8 +61,6 @@ pub(super) fn arrow(judge: &Judge<'_>, bytes: &Bytes) -> Result<Rewritten, Error
         done.bytes = writer.into_inner().map_err(failed)?;
         return Ok(done);
     }
-    let reader = StreamReader::try_new(cursor, None).map_err(broken)?;
-    let (schema, kept) = filtered(judge, &reader.schema(), reader, &mut done)?;
     let mut writer = StreamWriter::try_new(Vec::new(), &schema).map_err(failed)?;
     for batch in &kept {
         writer.write(batch).map_err(failed)?;

@@ -8,7 +8,8 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, LargeStringArray, RecordBatch,
     StringArray, TimestampMillisecondArray,
 };
-use arrow::ipc::writer::{FileWriter, StreamWriter};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use parquet::arrow::ArrowWriter;
 
 use super::bytes::{Draws, zipped};
@@ -82,12 +83,23 @@ impl Batches {
             writer.close().unwrap();
             return bytes;
         }
+        let ways = [
+            None,
+            Some(CompressionType::LZ4_FRAME),
+            Some(CompressionType::ZSTD),
+        ];
+        let options = IpcWriteOptions::default()
+            .try_with_compression(draws.pick(&ways))
+            .unwrap();
+        let schema = batch.schema();
         if draws.below(2) == 0 {
-            let mut writer = FileWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+            let mut writer =
+                FileWriter::try_new_with_options(&mut bytes, &schema, options).unwrap();
             writer.write(batch).unwrap();
             writer.finish().unwrap();
         } else {
-            let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+            let mut writer =
+                StreamWriter::try_new_with_options(&mut bytes, &schema, options).unwrap();
             writer.write(batch).unwrap();
             writer.finish().unwrap();
         }

@@ -9,13 +9,13 @@ use std::fmt;
 use std::io::{self, BufReader, Read};
 
 use ::parquet::file::metadata::ParquetMetaDataReader;
-use arrow::ipc::root_as_message;
 use bytes::Bytes;
 use calamine::Data;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::delimited::LineCount;
+use crate::canon::arrow_pages;
 use crate::canon::contain::contained;
 use crate::canon::page::{self, Bytestream};
 use crate::canon::workbook::header::{self, HeaderPlace};
@@ -327,37 +327,11 @@ fn count_parquet(bytes: &[u8]) -> Count {
 
 /// Rows of the batches, by the messages that announce them; their columns are not looked at.
 fn count_arrow(bytes: &[u8]) -> Count {
-    let whole = arrow_rows(bytes);
+    let whole = arrow_pages::n_rows(bytes);
     whole.map_or_else(
         || unverified("the page is no whole Arrow file or stream"),
         Count::Verified,
     )
-}
-
-/// Sum of the lengths of all batches; `None` where a message cannot be read.
-fn arrow_rows(bytes: &[u8]) -> Option<u64> {
-    const CONTINUED: [u8; 4] = [0xff; 4];
-    // The file format is the stream format behind a name, some zeros, and before a footer.
-    let file = bytes.strip_prefix(b"ARROW1");
-    let mut rest = file.map_or(bytes, |file| {
-        let n_zeros = file.iter().take_while(|byte| **byte == 0).count();
-        file.get(n_zeros..).unwrap_or_default()
-    });
-    let mut n_rows = 0_u64;
-    loop {
-        rest = rest.strip_prefix(&CONTINUED)?;
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
-        if length == 0 {
-            return Some(n_rows);
-        }
-        let message = root_as_message(after.get(..length)?).ok()?;
-        if let Some(batch) = message.header_as_record_batch() {
-            n_rows = n_rows.checked_add(u64::try_from(batch.length()).ok()?)?;
-        }
-        let body = usize::try_from(message.bodyLength()).ok()?;
-        rest = after.get(length..)?.get(body..)?;
-    }
 }
 
 /// The count written in the workbook, or the rows with a value below the header.
