@@ -111,22 +111,18 @@ impl<'b> Messages<'b> {
 
     /// The next message and its body; `None` at the end, which is marked.
     fn next(&mut self) -> Result<Option<(Message<'b>, &'b [u8])>, Flaw> {
-        self.take().ok_or(Flaw::Cut)
-    }
-
-    /// The same; the outer `None` where no message can be read.
-    fn take(&mut self) -> Option<Option<(Message<'b>, &'b [u8])>> {
-        let after = self.rest.strip_prefix(&CONTINUED)?;
-        let (length, after) = after.split_first_chunk::<4>()?;
-        let length = usize::try_from(i32::from_le_bytes(*length)).ok()?;
+        let after = self.rest.strip_prefix(&CONTINUED).ok_or(Flaw::Cut)?;
+        let (length, after) = after.split_first_chunk::<4>().ok_or(Flaw::Cut)?;
+        let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| Flaw::Cut)?;
         if length == 0 {
-            return Some(None);
+            return Ok(None);
         }
-        let message = root_as_message(after.get(..length)?).ok()?;
-        let n_bytes = usize::try_from(message.bodyLength()).ok()?;
-        let (body, rest) = after.get(length..)?.split_at_checked(n_bytes)?;
+        let (metadata, after) = after.split_at_checked(length).ok_or(Flaw::Cut)?;
+        let message = root_as_message(metadata).map_err(|_| Flaw::Cut)?;
+        let n_bytes = usize::try_from(message.bodyLength()).map_err(|_| Flaw::Cut)?;
+        let (body, rest) = after.split_at_checked(n_bytes).ok_or(Flaw::Cut)?;
         self.rest = rest;
-        Some(Some((message, body)))
+        Ok(Some((message, body)))
     }
 }
 
