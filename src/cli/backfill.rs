@@ -58,6 +58,11 @@ pub(super) async fn backfill(
             message: "`--from` and `--to` are equal, so the window is empty".to_owned(),
         });
     }
+    if is_after(&arguments.from, &arguments.to) {
+        return Err(Error::Request {
+            message: "`--from` is after `--to`, so the window is empty".to_owned(),
+        });
+    }
     plan.aim = Aim::Window(Backfill {
         table: arguments.table.clone(),
         window: Window {
@@ -66,4 +71,13 @@ pub(super) async fn backfill(
         },
     });
     run_verb::carry_out(&cx, &plan, arguments.format).await
+}
+
+/// Whether one value of a watermark is after another: by number where both are numbers, else by
+/// text, as dates are written.
+fn is_after(one: &str, other: &str) -> bool {
+    match (one.parse::<i64>(), other.parse::<i64>()) {
+        (Ok(one), Ok(other)) => one > other,
+        _ => one > other,
+    }
 }

@@ -100,7 +100,7 @@ fn rotate(root: &Path, arguments: &RotateArguments) -> Result<Exit, Error> {
 }
 
 /// Writes a new random key that only its owner can read.
-fn write_key(path: &Path) -> Result<(), Error> {
+pub(super) fn write_key(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Act {
         act: format!("write `{}`", path.display()),
         source,

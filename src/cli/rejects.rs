@@ -105,6 +105,9 @@ struct DropArguments {
     /// Why they are never to come in; noted in the lake, so no names of persons.
     #[arg(long)]
     reason: String,
+    /// Every reject of every platform, where nothing else says which are meant.
+    #[arg(long)]
+    all: bool,
 }
 
 /// What became of the rejects of one table.
@@ -365,7 +368,14 @@ async fn drop_them(cx: &Context, arguments: &DropArguments) -> Result<Exit, Erro
             message: "a reject is dropped for a reason; say it with `--reason`".to_owned(),
         });
     }
-    let found = places(cx, &arguments.which.filter()).await?;
+    let filter = arguments.which.filter();
+    if filter == Filter::default() && !arguments.all {
+        return Err(Error::Request {
+            message: "say which rejects are meant, for example with `--platform` and `--rule`; `--all` drops every one"
+                .to_owned(),
+        });
+    }
+    let found = places(cx, &filter).await?;
     if found.is_empty() {
         return Err(Error::Request {
             message: "no reject matches; see `antenne rejects list`".to_owned(),

@@ -1,11 +1,14 @@
 //! `antenne run` and one verb per stage.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
-use crate::run::{self, Aim, Book, Ending, Plan, RunReport, Stage};
+use crate::run::{self, status};
+use crate::run::{Aim, Book, Ending, Plan, RunReport, Stage};
 use crate::stages::conform::drift::{Change, Drift, Outcome};
 
 /// Arguments of `run`.
@@ -167,18 +170,32 @@ fn foretell(cx: &Context, plan: &Plan) -> String {
 
 /// Runs a plan and prints its report.
 pub(super) async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
-    let done = run::run(cx, plan).await.map_err(Error::run)?;
+    let done = match run::run(cx, plan).await {
+        Ok(done) => done,
+        Err(error) => {
+            // What failed before the run could not go on is often why it could not.
+            if let Ok(failures) = status::failures_of_last_run(cx).await {
+                say_failures(&failures);
+            }
+            return Err(Error::run(error));
+        }
+    };
     match format {
         Format::Json => output::json(&done)?,
         Format::Text => output::print(&text(&done))?,
     }
-    for (what, why) in &done.failures {
-        report::say(&format!("failed: {what}: {why}"));
-    }
+    say_failures(&done.failures);
     Ok(match done.ending {
         Ending::Partial => Exit::Partial,
         Ending::Done | Ending::Started | Ending::Refused | Ending::Failed => Exit::Done,
     })
+}
+
+/// Says what failed and why.
+fn say_failures(failures: &BTreeMap<String, String>) {
+    for (what, why) in failures {
+        report::say(&format!("failed: {what}: {why}"));
+    }
 }
 
 /// The report for people: the books, the signals, the release.

@@ -46,7 +46,16 @@ fn last_run(report: &RunReport) -> String {
         report.started_at.format("%Y-%m-%d %H:%M UTC"),
         ending.as_str().unwrap_or_default(),
         pulled.as_deref().unwrap_or("nothing was to be pulled"),
-    )
+    ) + &failures(report)
+}
+
+/// What failed in the last run, a line each.
+fn failures(report: &RunReport) -> String {
+    let lines = report
+        .failures
+        .iter()
+        .map(|(what, why)| format!("failed: {what}: {why}\n"));
+    lines.collect()
 }
 
 /// The status for people.

@@ -1,5 +1,7 @@
 //! What is known of the commons: books, freshness, last release.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,8 +21,24 @@ pub struct Status {
     pub drift: Vec<Drift>,
     /// How old each source is.
     pub freshness: Vec<SourceFreshness>,
+    /// What failed in the last run, with the reason.
+    pub failures: BTreeMap<String, String>,
     /// Version of the last release.
     pub last_release: Option<String>,
+}
+
+/// Sources that failed in the newest run of the lake, with the reason, without what ended the run
+/// itself.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn failures_of_last_run(cx: &Context) -> Result<BTreeMap<String, String>, Error> {
+    let mut newest = cx.clone();
+    newest.run = super::last_run(&cx.lake).await?;
+    let report = super::last_report(&newest).await?;
+    let mut failures = report.map(|report| report.failures).unwrap_or_default();
+    failures.remove("run");
+    Ok(failures)
 }
 
 /// The status of one source table.
@@ -56,7 +74,9 @@ pub struct SourceStatus {
 pub async fn status(cx: &Context) -> Result<Status, Error> {
     let books = conform::books(cx).await.map_err(Error::Conform)?;
     let last = super::last_report(cx).await?;
-    let known = last.map(|last| last.freshness).unwrap_or_default();
+    let (known, failures) = last
+        .map(|last| (last.freshness, last.failures))
+        .unwrap_or_default();
     let judged = freshness::judge(cx, &freshness::fetches(&known)).await?;
     let sources = books.iter().map(|line| {
         let Book {
@@ -91,6 +111,7 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
         sources,
         drift: conform::known_drift(cx).await.map_err(Error::Conform)?,
         freshness: judged,
+        failures,
         last_release: noted.last().map(|release| release.version.clone()),
     })
 }

@@ -25,7 +25,7 @@ use super::reference::ReferenceSpec;
 use super::release::ReleaseSpec;
 use super::settings::Settings;
 use super::source::SourceSpec;
-use super::source_check::check_table;
+use super::source_check::{can_be_joined, check_table};
 use super::wording::nearest;
 use crate::canon::tables::{TABLES, Table};
 
@@ -317,12 +317,24 @@ fn lake_mistakes(settings: &Declared<Settings>) -> Vec<Diagnostic> {
 /// Mistakes of the sources beyond their syntax.
 fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
-    for source in sources.values() {
+    for (platform, source) in sources {
         let of_servers = source.spec.server.check(source.spec.tables.iter());
         mistakes.extend(of_servers.into_iter().map(|(header, found)| {
             let text = &source.text;
             text.diagnostic_below(&header, &found.needle, found.message, Some(&found.help))
         }));
+        if !can_be_joined(platform) {
+            let message = format!(
+                "platform `{}` cannot be told apart in `source.<platform>__<table>`",
+                platform
+            );
+            let help = "rename the file: no `__`, and no underscore at its beginning or end";
+            mistakes.push(
+                source
+                    .text
+                    .diagnostic_below("", "title", message, Some(help)),
+            );
+        }
         let terms = source.spec.agreement.mistakes().into_iter();
         let terms = terms.map(|found| ("agreement", found));
         let days = source.spec.freshness.mistake();

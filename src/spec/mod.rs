@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod format;
 mod format_check;
 pub mod limits;
+pub(crate) mod mask;
 pub mod model;
 pub mod reference;
 pub mod release;

@@ -10,12 +10,9 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use url::form_urlencoded::byte_serialize;
 
 use super::commons::Commons;
-
-/// The shortest secret that is looked for in texts: a shorter one would be found by chance.
-const SHORTEST: usize = 6;
+use super::mask::Mask;
 
 /// What is said of a secret that is written down.
 const REFUSED: &str = "a secret is named by `env:NAME` or `file:PATH`, never written down";
@@ -108,12 +105,11 @@ impl Secrets {
     /// No message is made with a secret in it; this is for those that others make, such as a
     /// library about an address that was signed.
     pub(crate) fn hidden_in(&self, text: &str) -> String {
-        let texts = self.0.values().map(Secret::reveal);
-        let long = texts.filter(|secret| secret.len() >= SHORTEST);
-        long.fold(text.to_owned(), |text, secret| {
-            let coded: String = byte_serialize(secret.as_bytes()).collect();
-            text.replace(secret, "***").replace(&coded, "***")
-        })
+        let masks = self
+            .0
+            .values()
+            .filter_map(|secret| Mask::of(secret.reveal()));
+        masks.fold(text.to_owned(), |text, mask| mask.hide(&text))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every mistake is found before any page is read; each comes with the text to mark in the file.
 
+use std::collections::BTreeSet;
+
 use crate::canon::text::moment::Pattern;
 
 use super::fetch::Fetch;
@@ -49,6 +51,7 @@ const COLUMN_RULES: [Rule; 9] = [
 /// Every mistake in the contract of one table.
 pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
     let mut findings = check_identity(name, table);
+    findings.extend(check_names(name, table));
     for (column, spec) in &table.columns {
         findings.extend(
             COLUMN_RULES
@@ -63,6 +66,36 @@ pub(crate) fn check_table(name: &str, table: &TableSpec) -> Vec<Finding> {
         let message = format!("table `{name}` has no columns");
         let help = "declare the columns to take under `[tables.….columns]`";
         findings.push(finding(name, message, help));
+    }
+    findings
+}
+
+/// Whether a name can be joined to another by two underscores and be told from it again.
+pub(crate) fn can_be_joined(name: &str) -> bool {
+    !name.contains("__") && !name.starts_with('_') && !name.ends_with('_')
+}
+
+/// Names that the lake can tell apart: in SQL the table is `source.<platform>__<table>`, no letter is
+/// large there, and columns that begin with an underscore are those that every table has.
+fn check_names(name: &str, table: &TableSpec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !can_be_joined(name) {
+        let message = format!("table `{name}` cannot be told apart in `source.<platform>__{name}`");
+        let help = "take a name without `__` that neither begins nor ends with an underscore";
+        findings.push(finding(name, message, help));
+    }
+    let mut known = BTreeSet::new();
+    for column in table.columns.keys() {
+        if column.starts_with('_') {
+            let message = format!("column `{column}` of table `{name}` begins with an underscore");
+            let help = "such names are those of the lake itself: rename it and say `from`";
+            findings.push(finding(column, message, help));
+        }
+        if !known.insert(column.to_lowercase()) {
+            let message =
+                format!("table `{name}` has two columns `{column}` but for large letters");
+            findings.push(finding(column, message, "rename one and say `from`"));
+        }
     }
     findings
 }
@@ -387,6 +420,32 @@ mod tests {
             nota = { type = "text", keep = false }
         "#;
         assert_eq!(messages(toml), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_that_the_lake_cannot_tell_apart_are_refused() {
+        let toml = r#"
+            fetch.files = { url = "t.csv" }
+            format.csv = {}
+            [columns]
+            Id = { type = "integer" }
+            id = { type = "integer" }
+            _revision = { type = "integer" }
+        "#;
+        assert_eq!(
+            messages(toml),
+            [
+                "column `_revision` of table `t` begins with an underscore",
+                "table `t` has two columns `id` but for large letters",
+            ]
+        );
+        let table: TableSpec =
+            toml::from_str("fetch.files = { url = 't.csv' }\nformat.csv = {}\n[columns]\nid = { type = 'integer' }").unwrap();
+        for name in ["b__c", "_b", "b_"] {
+            assert_eq!(check_table(name, &table).len(), 1, "{name}");
+            assert!(!can_be_joined(name));
+        }
+        assert!(can_be_joined("la_cura_e_di_casa"));
     }
 
     #[test]

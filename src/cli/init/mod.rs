@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::key::write_key;
 use super::{Error, Exit, Shared, report};
-use crate::canon::digits::hexadecimal;
 use crate::sample::{self, SamplePlan};
 
 mod files;
@@ -40,8 +40,8 @@ pub(super) fn init(_shared: &Shared, arguments: &InitArguments) -> Result<Exit, 
     for (path, text) in files::FILES {
         write(&root.join(path), text)?;
     }
-    write(&root.join("secrets/pseudonym.key"), &new_key()?)?;
-    write(&root.join("secrets/persons-1.key"), &new_key()?)?;
+    write_key(&root.join("secrets/pseudonym.key"))?;
+    write_key(&root.join("secrets/persons-1.key"))?;
     write(&root.join(".gitignore"), "/lake\n/releases\n/secrets\n")?;
     write_sample(root)?;
     report::say(&format!("wrote a commons to `{}`", root.display()));
@@ -59,14 +59,6 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     std::fs::write(path, text).map_err(failed)
-}
-
-/// A new random key of 64 hexadecimal digits.
-fn new_key() -> Result<String, Error> {
-    let mut key = [0_u8; 32];
-    getrandom::fill(&mut key)
-        .map_err(|error| Error::Failed(format!("cannot make a random key: {error}")))?;
-    Ok(format!("{}\n", hexadecimal(&key)))
 }
 
 /// Writes the invented records of the one platform.

@@ -33,7 +33,7 @@ const DROPPED: &str = "rejects/dropped.json";
 pub(crate) const DROPPED_BY_OPERATOR: &str = "dropped_by_operator";
 
 /// Which rejects are meant; what is absent is not asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Platform.
     pub platform: Option<String>,

@@ -216,10 +216,14 @@ fn typed(column: &ColumnPlan<'_>, value: &Value<'_>) -> Option<Outcome> {
     if is_declared_null(column, value) {
         return Some(Ok(Cell::Null));
     }
-    if let Value::Number(number) = value
-        && is_inexact(column.spec.kind, *number)
-    {
-        return Some(Err("inexact_number"));
+    if let Value::Number(number) = value {
+        // Writers of tables say so where there is nothing.
+        if number.is_nan() {
+            return Some(Ok(Cell::Null));
+        }
+        if number.is_infinite() || is_inexact(column.spec.kind, *number) {
+            return Some(Err("inexact_number"));
+        }
     }
     let cell = match (column.spec.kind, value) {
         (ColumnKind::Date, Value::Days(days)) => Cell::Integer(i64::from(*days)),

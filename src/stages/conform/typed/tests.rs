@@ -1,6 +1,6 @@
 //! Contracts on small pages, and the laws that books must keep on any page.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 use proptest::prelude::*;
 
@@ -294,6 +294,44 @@ fn ids_that_share_a_number_do_not_become_one() {
         ("inexact_number", "nota", 8),
     ];
     assert_eq!(rejects(&conformed), rules);
+}
+
+#[test]
+fn a_number_that_is_none_is_no_value() {
+    let toml = r#"
+        fetch.files = { url = "t.parquet" }
+        format.parquet = {}
+        [columns]
+        chi = { type = "person" }
+        ore = { type = "number" }
+    "#;
+    let numbers = || Arc::new(Float64Array::from(vec![7.0, f64::NAN, f64::INFINITY])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("chi", numbers()), ("ore", numbers())]).unwrap();
+    let mut writer =
+        ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    let page = writer.into_inner().unwrap();
+    let spec: TableSpec = toml::from_str(toml).unwrap();
+    let (comuni, key) = (comuni(), secret());
+    let table = TableRef {
+        platform: "prova",
+        name: "t",
+        spec: &spec,
+    };
+    let mut intake = TableIntake::new(table, tools(&comuni, &key)).unwrap();
+    intake
+        .push_page(numbered(0), Box::new(std::io::Cursor::new(page)))
+        .unwrap();
+    let settled = intake.settle(Absence::SaysNothing).unwrap();
+    assert_eq!((settled.books.accepted, settled.books.rejected), (2, 1));
+    let reject = settled.rejects.first().unwrap();
+    assert_eq!(
+        (reject.rule, reject.field.as_str()),
+        ("inexact_number", "chi")
+    );
+    let batch = sorted(&settled.rows_of("all", HeldAs::Current));
+    let n_nulls = |name: &str| batch.column_by_name(name).unwrap().null_count();
+    assert_eq!([n_nulls("chi"), n_nulls("ore")], [1, 1]);
 }
 
 /// A contract with revisions and deletions.

@@ -12,6 +12,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use super::Error;
 use super::wait::Pace;
 use crate::spec::fetch::{Auth, ClientIn, Oauth2};
+use crate::spec::mask::Mask;
 use crate::spec::secret::{Secret, SecretRef};
 use crate::stages::acquire;
 use crate::stages::acquire::transport::Request;
@@ -28,15 +29,12 @@ const TOKEN_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a token is asked for.
 const TOKEN_ATTEMPTS: u32 = 4;
 
-/// The shortest secret that is looked for in bodies: a shorter one would be found by chance.
-const SHORTEST: usize = 6;
-
 /// Proves who sends a request.
 pub(super) struct Authorization {
     /// The way.
     way: Way,
     /// Every text that no one may see.
-    hidden: Vec<String>,
+    hidden: Vec<Mask>,
 }
 
 /// A way to prove who sends a request.
@@ -76,7 +74,7 @@ impl Authorization {
         let mut hidden = Vec::new();
         let mut secret = |reference: &SecretRef| {
             let secret = request.secret(reference)?;
-            hidden.push(secret.reveal().to_owned());
+            hidden.extend(Mask::of(secret.reveal()));
             Ok::<Secret, acquire::Error>(secret)
         };
         let way = match auth {
@@ -107,7 +105,7 @@ impl Authorization {
             && *name == AUTHORIZATION
             && let Some((_, coded)) = value.to_str().ok().and_then(|text| text.split_once(' '))
         {
-            hidden.push(coded.to_owned());
+            hidden.extend(Mask::of(coded));
         }
         Ok(Self { way, hidden })
     }
@@ -160,40 +158,28 @@ impl Authorization {
                 .collect();
             url.query_pairs_mut().clear().extend_pairs(others);
         }
-        let mut text = url.to_string();
-        for hidden in self.hidden.iter().filter(|hidden| !hidden.is_empty()) {
-            let coded: String = byte_serialize(hidden.as_bytes()).collect();
-            text = text.replace(hidden.as_str(), "***").replace(&coded, "***");
-        }
-        text
+        let shown = url.to_string();
+        self.hidden
+            .iter()
+            .fold(shown, |shown, mask| mask.hide(&shown))
+    }
+
+    /// Whether a secret stands in a text, however it is written there.
+    pub(super) fn is_repeated_in(&self, text: &str) -> bool {
+        self.hidden.iter().any(|mask| mask.is_in(text.as_bytes()))
     }
 
     /// The body with every secret that the server repeats replaced by as many stars.
     pub(super) fn without_secrets(&self, body: Bytes) -> Bytes {
-        let mut forms: Vec<Vec<u8>> = Vec::new();
-        for hidden in self.hidden.iter().filter(|hidden| hidden.len() >= SHORTEST) {
-            forms.push(hidden.clone().into_bytes());
-            forms.push(
-                byte_serialize(hidden.as_bytes())
-                    .collect::<String>()
-                    .into_bytes(),
-            );
-        }
-        let finders: Vec<_> = forms
+        let mut found = self
+            .hidden
             .iter()
-            .filter_map(|form| {
-                regex::bytes::Regex::new(&regex::escape(str::from_utf8(form).ok()?)).ok()
-            })
-            .collect();
-        if !finders.iter().any(|finder| finder.is_match(&body)) {
-            return body;
+            .filter(|mask| mask.is_in(&body))
+            .peekable();
+        if found.peek().is_none() {
+            return body.clone();
         }
-        let stars = |found: &regex::bytes::Captures<'_>| {
-            vec![b'*'; found.get(0).map_or(0, |found| found.len())]
-        };
-        let cleaned = finders.iter().fold(body.to_vec(), |cleaned, finder| {
-            finder.replace_all(&cleaned, stars).into_owned()
-        });
+        let cleaned = found.fold(body.to_vec(), |cleaned, mask| mask.star(&cleaned));
         Bytes::from(cleaned)
     }
 
@@ -237,7 +223,7 @@ impl Authorization {
         // A token that lasts less than the margin is good for the request that it was asked for.
         let end = Instant::now() + Duration::from_secs(seconds);
         tokens.current = Some((value, end));
-        self.hidden.push(answer.access_token);
+        self.hidden.extend(Mask::of(&answer.access_token));
         Ok(())
     }
 }
@@ -355,7 +341,7 @@ mod tests {
     fn keyed() -> Authorization {
         Authorization {
             way: Way::Query("key".to_owned(), Secret::new("hunter2/è")),
-            hidden: vec!["hunter2/è".to_owned()],
+            hidden: Mask::of("hunter2/è").into_iter().collect(),
         }
     }
 

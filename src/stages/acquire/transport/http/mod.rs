@@ -199,7 +199,10 @@ impl Client {
                     return Ok(Begun::Unchanged);
                 }
                 Ok(response) if response.status().is_success() => {
-                    let tag = Tag::of(response.headers());
+                    let mut tag = Tag::of(response.headers());
+                    if self.auth.is_repeated_in(&tag.0) {
+                        tag = Tag::default();
+                    }
                     return Ok(Begun::Body(response, tag));
                 }
                 Ok(response) => response,
