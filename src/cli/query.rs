@@ -82,7 +82,8 @@ async fn rows(session: &Session, sql: &str) -> Result<Vec<RecordBatch>, engine::
     Ok(vec![RecordBatch::new_empty(Arc::new(columns))])
 }
 
-/// A session over every table of the lake and of reference.
+/// A session over every table of the lake and of reference, and the earlier revisions of source
+/// tables.
 async fn private_session(cx: &Context) -> Result<Session, Error> {
     let mut tables = BTreeSet::new();
     for zone in Zone::ALL {
@@ -91,6 +92,9 @@ async fn private_session(cx: &Context) -> Result<Session, Error> {
             .tables(zone)
             .await
             .map_err(|error| Error::failed(&error))?;
+        if matches!(zone, Zone::Source) {
+            tables.extend(names.iter().map(|name| format!("source.{name}__history")));
+        }
         tables.extend(
             names
                 .into_iter()

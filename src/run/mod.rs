@@ -499,6 +499,16 @@ async fn write(cx: &Context, report: &RunReport) -> Result<(), Error> {
         .map_err(Error::Lake)
 }
 
+/// What is said of a table whose books do not close.
+fn does_not_close(line: &BookLine) -> String {
+    format!(
+        "the books of table `{}` do not close: the source counts {} rows, {} are accounted for; nothing is released until they agree, see docs/sources.md",
+        line.table,
+        line.source_count.unwrap_or_default(),
+        line.accounted()
+    )
+}
+
 /// Runs the stages in order.
 async fn carry_out(
     cx: &Context,
@@ -641,6 +651,12 @@ async fn carry_out_stage(
                     .iter()
                     .map(|(platform, error)| (platform.clone(), with_causes(error))),
             );
+            for line in done.books.iter().filter(|line| line.closed() == Closed::No) {
+                if plan.platforms.contains(&line.name) {
+                    let failure = report.failures.entry(line.name.clone());
+                    failure.or_insert_with(|| does_not_close(line));
+                }
+            }
             report.drift = done.drift;
             json(serde_json::to_value(ConformDetail {
                 tables: &done.tables,

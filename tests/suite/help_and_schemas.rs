@@ -260,7 +260,7 @@ fn what_a_run_reports_fits_the_published_schemas() {
     assert_fits("status", &status, "`status --format json`");
     assert_eq!(
         keys(&status),
-        ["drift", "freshness", "last_release", "sources"]
+        ["drift", "failures", "freshness", "last_release", "sources"]
     );
     let of_a_source = [
         "accepted",

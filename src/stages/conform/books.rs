@@ -71,12 +71,16 @@ pub struct BookLine {
 }
 
 impl BookLine {
+    /// Rows in one of the accounts.
+    pub fn accounted(&self) -> u64 {
+        self.accepted + self.rejected + self.duplicate + self.superseded + self.erased
+    }
+
     /// Whether the sums agree.
     pub fn closed(&self) -> Closed {
-        let sum = self.accepted + self.rejected + self.duplicate + self.superseded + self.erased;
         match self.source_count {
             None => Closed::Unverified,
-            Some(count) if count == sum => Closed::Yes,
+            Some(count) if count == self.accounted() => Closed::Yes,
             Some(_) => Closed::No,
         }
     }
