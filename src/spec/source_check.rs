@@ -429,7 +429,8 @@ mod tests {
         assert_eq!(found("sqlite = { path = 'x.db', table = 't' }"), in_pages);
         assert_eq!(found("postgres = { table = 't' }"), in_pages);
         let json = "\nformat.json = { records = 'rows' }";
-        let service = |more: &str| format!("rest = {{ url = 'https://x.example.org'{more} }}{json}");
+        let service =
+            |more: &str| format!("rest = {{ url = 'https://x.example.org'{more} }}{json}");
         assert_eq!(found(&service("")), [""; 0]);
         assert_eq!(
             found(&service(", page.number = { param = 'page' }")),

@@ -583,7 +583,8 @@ mod tests {
             for (delivery, key) in refused {
                 presence.note(*delivery, *key);
             }
-            let (kept, _, moves) = settle_with(&marks, &origins, (Absence::Erases { last }, presence));
+            let (kept, _, moves) =
+                settle_with(&marks, &origins, (Absence::Erases { last }, presence));
             (kept, moves.left_out)
         };
         assert_eq!(settled(&[], 1), (vec![(2, 0)], 2));
