@@ -155,10 +155,8 @@ impl Reader<'_> {
             let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
             let name = format!("{}__{table}", self.platform);
             let rejects = ledger.rejects_of(&name);
-            read.push(
-                self.read_declared((&name, table), spec, &pages, &rejects)
-                    .await?,
-            );
+            let reading = self.read_declared((&name, table), spec, &pages, &rejects);
+            read.push(Box::pin(reading).await?);
         }
         Ok(read)
     }
