@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// New rows from which their own share of rejects is judged: of fewer, one bad row is too much.
 const LEAST_NEW_ROWS: u64 = 100;
 
+/// Records from which the share that went is judged: of fewer, one is too much.
+const LEAST_RECORDS: u64 = 20;
+
 /// Limits of a source: beyond one of them its new rows do not become visible.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +21,9 @@ pub struct Limits {
     pub max_rejected_pct: f64,
     /// Rejected rows of a table above which the source is stopped.
     pub max_rejected: Option<u64>,
+    /// Share of the records of a table, in percent (from 20 records on), above which the source is
+    /// stopped when they are in none of the pages any more, or left out of the latest snapshot.
+    pub max_absent_pct: f64,
 }
 
 impl Default for Limits {
@@ -25,8 +31,18 @@ impl Default for Limits {
         Self {
             max_rejected_pct: 5.0,
             max_rejected: None,
+            max_absent_pct: 50.0,
         }
     }
+}
+
+/// Records a table held, and how many of them would go because they are not there any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Absent {
+    /// Records as of the last good run.
+    pub(crate) n_held: u64,
+    /// Those that would go.
+    pub(crate) n_gone: u64,
 }
 
 /// Rows of a table and how many of them were rejected.
@@ -41,11 +57,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Share of rejected rows, percent.
     pub(crate) fn rejected_pct(self) -> f64 {
-        if self.n_rows == 0 {
-            return 0.0;
-        }
-        let as_float = |n: u64| u32::try_from(n).map_or(f64::from(u32::MAX), f64::from);
-        100.0 * as_float(self.n_rejected) / as_float(self.n_rows)
+        percent(self.n_rejected, self.n_rows)
     }
 
     /// What came since `before`; everything where there are fewer rows than before.
@@ -60,7 +72,27 @@ impl Tally {
     }
 }
 
+/// A share in percent; none of nothing.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    let as_float = |n: u64| u32::try_from(n).map_or(f64::from(u32::MAX), f64::from);
+    100.0 * as_float(part) / as_float(whole)
+}
+
 impl Limits {
+    /// Why a table that would lose these records is over the limit, if it is.
+    pub(crate) fn emptied(&self, absent: Absent) -> Option<String> {
+        let Absent { n_held, n_gone } = absent;
+        let most = self.max_absent_pct;
+        (n_held >= LEAST_RECORDS && percent(n_gone, n_held) > most).then(|| {
+            format!(
+                "{n_gone} of its {n_held} records are not there any more, more than `limits.max_absent_pct = {most}` allows"
+            )
+        })
+    }
+
     /// Why a table with these rows is over a limit, if it is; `before` are those of the last good
     /// run.
     pub(crate) fn exceeded(&self, before: Tally, now: Tally) -> Option<String> {
@@ -167,7 +199,25 @@ mod tests {
         Limits {
             max_rejected_pct: 5.0,
             max_rejected,
+            max_absent_pct: 50.0,
         }
+    }
+
+    #[test]
+    fn a_table_that_would_lose_most_of_its_records_is_over_its_limit() {
+        let said = |n_held, n_gone| limits(None).emptied(Absent { n_held, n_gone });
+        assert_eq!(said(20, 10), None);
+        assert!(said(20, 11).unwrap().contains("11 of its 20 records"));
+        assert_eq!(said(19, 19), None, "of a few records no share is taken");
+        let all = Limits {
+            max_absent_pct: 100.0,
+            ..limits(None)
+        };
+        let whole = Absent {
+            n_held: 50,
+            n_gone: 50,
+        };
+        assert_eq!(all.emptied(whole), None);
     }
 
     #[test]

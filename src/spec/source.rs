@@ -75,8 +75,9 @@ pub struct TableSpec {
     /// Without it the table is one part.
     pub filed_by: Option<FiledBy>,
     /// Whether every delivery is the whole table, so that a record missing from the latest one is
-    /// erased. A delivery is one page; deliveries stand in the order of their addresses, so these
-    /// carry a date that sorts, such as `enti-2024-03-01.csv`.
+    /// erased. A delivery is one file; deliveries stand in the order of their addresses, so these
+    /// carry a date that sorts, such as `enti-2024-03-01.csv`. Not for databases, services with
+    /// pages or `since`.
     #[serde(default)]
     pub snapshot: Delivery,
     /// What happens to columns of the source that are not declared.

@@ -123,14 +123,34 @@ fn check_identity(name: &str, table: &TableSpec) -> Vec<Finding> {
         let help = "name the columns that identify a record in `key`";
         findings.push(finding(column, message, help));
     }
-    if table.snapshot == Delivery::Whole && table.key.is_empty() {
+    if table.snapshot == Delivery::Whole {
+        findings.extend(check_snapshot(name, table));
+    }
+    findings.extend(check_filing(name, table));
+    findings.extend(check_kept(name, table));
+    findings
+}
+
+/// Deliveries of the whole table are files, each of which holds all records.
+fn check_snapshot(name: &str, table: &TableSpec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if table.key.is_empty() {
         let message = format!("table `{name}` is delivered whole but has no key");
         let help =
             "name the columns that identify a record in `key`: without them nothing can be missing";
         findings.push(finding("snapshot", message, help));
     }
-    findings.extend(check_filing(name, table));
-    findings.extend(check_kept(name, table));
+    if table.fetch.has_windows() {
+        let message =
+            format!("table `{name}` is read by `since`, and what is new is not the whole table");
+        let help = "remove `snapshot`, and name the column that marks deleted records in `deleted`; or remove `since`: then each fetch takes the place of all pages before it, and a record that is no more there goes by itself";
+        findings.push(finding("snapshot", message, help));
+    } else if table.fetch.has_parts() {
+        let message =
+            format!("table `{name}` is fetched in pages, and none of them is the whole table");
+        let help = "remove `snapshot`: each fetch takes the place of all pages before it, so a record that is no more there goes by itself";
+        findings.push(finding("snapshot", message, help));
+    }
     findings
 }
 
@@ -456,6 +476,30 @@ mod tests {
         };
         assert_eq!(table("key = ['id']"), Vec::<String>::new());
         assert_eq!(table(""), ["table `t` is delivered whole but has no key"]);
+    }
+
+    #[test]
+    fn a_page_of_many_and_an_increment_are_no_snapshot() {
+        let found = |fetch: &str| {
+            let rest = "key = ['id']\nsnapshot = true\n[columns]\nid = { type = 'record' }\n";
+            messages(&format!("fetch.{fetch}\n{rest}"))
+        };
+        let in_pages = ["table `t` is fetched in pages, and none of them is the whole table"];
+        assert_eq!(found("sqlite = { path = 'x.db', table = 't' }"), in_pages);
+        assert_eq!(found("postgres = { table = 't' }"), in_pages);
+        let json = "\nformat.json = { records = 'rows' }";
+        let service =
+            |more: &str| format!("rest = {{ url = 'https://x.example.org'{more} }}{json}");
+        assert_eq!(found(&service("")), [""; 0]);
+        assert_eq!(
+            found(&service(", page.number = { param = 'page' }")),
+            in_pages
+        );
+        let since = found("sqlite = { path = 'x.db', table = 't', since = { column = 'at' } }");
+        assert_eq!(
+            since,
+            ["table `t` is read by `since`, and what is new is not the whole table"]
+        );
     }
 
     #[test]

@@ -75,6 +75,9 @@ mod read_formats;
 /// An operator's sources grow, and a run reads and writes only the parts that are touched.
 #[cfg(test)]
 mod read_in_parts;
+/// A source leaves records out, meaning it or not.
+#[cfg(test)]
+mod lose_nothing_silently;
 /// A newcomer starts a commons of their own.
 #[cfg(test)]
 mod start_a_commons;

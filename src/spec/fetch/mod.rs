@@ -72,6 +72,15 @@ impl Fetch {
         }
     }
 
+    /// Whether the pages of one fetch are parts of the table, each fetch in the place of the last.
+    pub(crate) fn has_parts(&self) -> bool {
+        match self {
+            Self::Files(_) | Self::Sftp(_) => false,
+            Self::Rest(rest) => rest.page.is_some(),
+            Self::Postgres(_) | Self::Sqlite(_) => true,
+        }
+    }
+
     /// What makes no sense in the declaration of a table that is fetched so.
     pub(crate) fn check(&self, table: &TableSpec) -> Vec<Finding> {
         let mut findings = match self {

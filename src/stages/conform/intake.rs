@@ -44,6 +44,8 @@ pub(super) struct Taken {
     pub(super) moves: Moves,
     /// Refused rows.
     pub(super) rejects: Vec<Reject>,
+    /// Records that a tombstone among the new rows deletes.
+    pub(super) n_deleted: u64,
     /// What the pages told of their fields.
     pub(super) fields: Vec<PageFields>,
     /// Parts that were written, and what stands beside them.
@@ -152,7 +154,7 @@ fn typed_error(job: Job<'_>, source: super::typed::Error) -> Error {
 }
 
 /// Whether every page is the whole table.
-fn is_whole(job: Job<'_>) -> bool {
+pub(super) fn is_whole(job: Job<'_>) -> bool {
     job.spec.snapshot == Delivery::Whole
 }
 
@@ -192,6 +194,14 @@ impl Taking<'_> {
                 url: page.url.clone(),
                 source: Box::new(source),
             })?;
+            if self.intake.is_uncertain(place.delivery) {
+                let (table, page) = (job.name, &page.url);
+                tracing::warn!(
+                    table,
+                    page,
+                    "a refused row does not say which record it is of: no record counts as missing from this delivery"
+                );
+            }
             self.fields.push(PageFields {
                 url: page.url.clone(),
                 n_rows: read.n_rows,
@@ -338,6 +348,7 @@ impl Taking<'_> {
         Ok(Taken {
             schema: settled.schema(),
             dropped: emptied(held, touched, &scopes),
+            n_deleted: settled.tombstones.len() as u64,
             books: settled.books,
             moves: settled.moves,
             rejects: settled.rejects,
@@ -472,6 +483,7 @@ impl Taken {
             books: Books::default(),
             moves: Moves::default(),
             rejects: Vec::new(),
+            n_deleted: 0,
             fields: Vec::new(),
             scopes: Vec::new(),
             dropped: Vec::new(),

@@ -25,6 +25,7 @@ use crate::lake::{self, WrittenScope};
 
 pub(crate) use typed::SCRATCH_FOLDER;
 
+mod absence;
 mod books;
 mod coercions;
 pub(crate) mod corrections;

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Error;
+use super::absence::{Change, headless};
 use super::books::{BookLine, Ledger, line_of, write_rejects};
 use super::corrections::Corrections;
 use super::drift::{self, Judged};
@@ -154,10 +155,8 @@ impl Reader<'_> {
             let pages: Vec<&Page> = pages.iter().filter(|page| page.table == *table).collect();
             let name = format!("{}__{table}", self.platform);
             let rejects = ledger.rejects_of(&name);
-            read.push(
-                self.read_declared((&name, table), spec, &pages, &rejects)
-                    .await?,
-            );
+            let reading = self.read_declared((&name, table), spec, &pages, &rejects);
+            read.push(Box::pin(reading).await?);
         }
         Ok(read)
     }
@@ -278,6 +277,7 @@ impl Reader<'_> {
         }
         let line = line_of(self.platform, job.table, job.pages, &state.account);
         let Verdict { findings, reasons } = self.judge(job, before, &mut taken, &line).await?;
+        state.headless.extend(headless(job.declared, &taken.fields));
         state.findings = findings.clone();
         let rejected = self.write_rejects(job, &mut state, &line, &taken).await?;
         let scope = reject_scope_of(job, &state);
@@ -317,6 +317,14 @@ impl Reader<'_> {
         }
         let state = noted(before);
         let account = state.as_ref().map(|state| state.account);
+        let change = Change {
+            before,
+            state: state.as_ref(),
+            job,
+            taken,
+            line,
+        };
+        let absent = change.reasons(self.limits);
         let earlier = state.filter(|_| job.n_known > 0);
         let attempt = Attempt {
             judged: Judged {
@@ -328,6 +336,7 @@ impl Reader<'_> {
             before: account.map(Account::tally).unwrap_or_default(),
             now: line.tally(),
             rejects: &taken.rejects,
+            absent,
             fields: &taken.fields,
             corrections: job.corrections,
             withheld: drift::by_field(&job.corrections.withheld(), &kept),

@@ -38,6 +38,9 @@ pub(super) struct TableState {
     /// Changes of its columns, what its corrections found, how many rows were dropped.
     #[serde(default)]
     pub(super) findings: Findings,
+    /// Addresses of the pages without rows that lack a column every record needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) headless: Vec<String>,
 }
 
 impl TableState {
@@ -50,6 +53,7 @@ impl TableState {
             account: Account::default(),
             rejects: BTreeMap::new(),
             findings: Findings::default(),
+            headless: Vec::new(),
         }
     }
 }
@@ -196,6 +200,7 @@ mod tests {
             accepted_to_superseded: 2,
             accepted_to_erased: 1,
             superseded_to_erased: 1,
+            left_out: 1,
         };
         let after = before.after(&books, &moves);
         let expected = Account {

@@ -1,9 +1,9 @@
 //! Whether the new rows of a source may become visible.
 //!
-//! Between reading and committing, every table of a source is judged: by the limits on rejects, by
-//! the columns its contract has frozen, by its corrections. One reason in one table stops the
-//! whole source, so that its tables never disagree: they stay as of the last good run, the other
-//! sources go on, and the run ends with exit code 4.
+//! Between reading and committing, every table of a source is judged: by the limits on rejects and
+//! on what is not there any more, by the columns its contract has frozen, by its corrections. One
+//! reason in one table stops the whole source, so that its tables never disagree: they stay as of
+//! the last good run, the other sources go on, and the run ends with exit code 4.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +33,8 @@ pub(super) struct Attempt<'a> {
     pub(super) now: Tally,
     /// Rows rejected in the pages that were read.
     pub(super) rejects: &'a [Reject],
+    /// Why the source is stopped for what is not there any more.
+    pub(super) absent: Vec<String>,
     /// What the pages that were read told of their fields.
     pub(super) fields: &'a [PageFields],
     /// The corrections that were applied.
@@ -142,7 +144,12 @@ impl Attempt<'_> {
             .iter()
             .filter_map(super::corrections::Found::staleness);
         let stale = stale.map(|said| format!("table `{table}`: {said}"));
-        over.into_iter().chain(frozen).chain(stale).collect()
+        let absent = self.absent.iter().cloned();
+        over.into_iter()
+            .chain(absent)
+            .chain(frozen)
+            .chain(stale)
+            .collect()
     }
 }
 

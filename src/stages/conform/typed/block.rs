@@ -14,6 +14,7 @@ use crate::stages::conform::formats::{RawRow, Record};
 use super::cells::{CellBuilder, Staging};
 use super::parts::PartNumber;
 use super::plan::{Plan, ReadRow, Standing};
+use super::presence::{Presence, Refused};
 use super::settle::{Books, Identity, Mark, Place};
 use super::{PageRef, Reject};
 
@@ -69,6 +70,8 @@ pub(super) struct Block {
     pub(super) rejects: Vec<Reject>,
     /// Deletions among the rows.
     pub(super) deletions: Vec<Deletion>,
+    /// Records of its refused rows, in a table of snapshots.
+    pub(super) presence: Presence,
     /// Rows read and refused.
     pub(super) books: Books,
 }
@@ -91,6 +94,8 @@ pub(super) struct BlockBuilder<'p, 'c> {
     plan: &'p Plan<'c>,
     /// Sequence of the page.
     sequence: u64,
+    /// Delivery of the page.
+    delivery: u32,
     /// Hash of the page.
     page_sha: Arc<str>,
     /// Address of the page.
@@ -107,6 +112,8 @@ pub(super) struct BlockBuilder<'p, 'c> {
     rejects: Vec<Reject>,
     /// Deletions.
     deletions: Vec<Deletion>,
+    /// Records of refused rows.
+    presence: Presence,
     /// Accounts.
     books: Books,
 }
@@ -117,6 +124,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         Self {
             plan,
             sequence: page.sequence,
+            delivery: page.delivery,
             page_sha: Arc::clone(page_sha),
             page_url: page.url.into(),
             chunks: Vec::new(),
@@ -125,6 +133,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
             identity: plan.identity(),
             rejects: Vec::new(),
             deletions: Vec::new(),
+            presence: Presence::default(),
             books: Books::default(),
         }
     }
@@ -149,13 +158,20 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
     pub(super) fn take(&mut self, raw: &RawRow<'_>, staging: &mut Staging) {
         self.books.n_rows += 1;
         let outcome = match &raw.record {
-            Record::Broken(rule) => Err((self.plan.judge_broken(self.at(raw.place), rule), "")),
+            Record::Broken(rule) => Err(Refused {
+                breach: (self.plan.judge_broken(self.at(raw.place), rule), ""),
+                key: None,
+            }),
             Record::Fields(values) => self.plan.judge_row(self.at(raw.place), values, staging),
         };
         match outcome {
             Ok(row) => self.hold(row, staging),
-            Err((rule, field)) => {
+            Err(Refused { breach, key }) => {
+                let (rule, field) = breach;
                 self.books.rejected += 1;
+                if self.plan.is_whole() {
+                    self.presence.note(self.delivery, key);
+                }
                 self.rejects.push(Reject {
                     sequence: self.sequence,
                     place: raw.place,
@@ -260,6 +276,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
             marks,
             rejects: self.rejects,
             deletions: self.deletions,
+            presence: self.presence,
             books: self.books,
         })
     }

@@ -4,7 +4,8 @@ use crate::stages::conform::corrections::{NoColumns, RawColumns, RowPlace, Rulin
 use crate::stages::conform::formats::Value;
 
 use super::cells::Staging;
-use super::plan::{Breach, Input, Plan, ReadRow};
+use super::plan::{Input, Plan, ReadRow};
+use super::presence::Refused;
 
 impl<'c> Plan<'c> {
     /// Counts a value that was left out.
@@ -29,17 +30,19 @@ impl<'c> Plan<'c> {
         at: RowPlace<'_>,
         values: &[Value<'_>],
         staging: &mut Staging,
-    ) -> Result<ReadRow, Breach<'c>> {
+    ) -> Result<ReadRow, Refused<'c>> {
+        let read = |values: &[Value<'_>], staging: &mut Staging| {
+            let read = self.read_row(values, staging);
+            read.map_err(|breach| self.refused(breach, values, staging))
+        };
         let Some(corrections) = self.corrections.filter(|all| !all.is_empty()) else {
-            return self.read_row(values, staging);
+            return read(values, staging);
         };
         let raw = RawRowOf { plan: self, values };
         match corrections.rule(at, &raw) {
-            Ruling::Keep => self.read_row(values, staging),
-            Ruling::Drop(rule) => Err((rule, "")),
-            Ruling::Override(overrides) => {
-                self.read_row(&self.overridden(values, overrides), staging)
-            }
+            Ruling::Keep => read(values, staging),
+            Ruling::Drop(rule) => Err(self.refused((rule, ""), values, staging)),
+            Ruling::Override(overrides) => read(&self.overridden(values, overrides), staging),
         }
     }
 

@@ -18,6 +18,7 @@ use super::block::{Block, BlockChunk, bucketed, compact_batch};
 use super::cells::{Cell, KEY_BYTES, Staging};
 use super::parts::PartNumber;
 use super::plan::{ColumnPlan, Plan};
+use super::presence::Presence;
 use super::settle::{Books, Identity, Mark, Place};
 use super::{Error, REVISION_COLUMN};
 
@@ -164,6 +165,7 @@ pub(super) fn held_block(
         marks,
         rejects: Vec::new(),
         deletions: Vec::new(),
+        presence: Presence::default(),
         books: Books::default(),
     };
     Ok((block, earlier.collect()))

@@ -52,6 +52,7 @@ mod held;
 mod pages;
 mod parts;
 mod plan;
+mod presence;
 mod read;
 mod scratch;
 mod settle;
@@ -311,6 +312,12 @@ impl<'c> TableIntake<'c> {
             .collect()
     }
 
+    /// Whether a delivery of snapshots has a refused row that does not say which record it is of:
+    /// nothing counts as missing from it.
+    pub(crate) fn is_uncertain(&self, delivery: u32) -> bool {
+        self.store.presence.is_unnamed(delivery)
+    }
+
     /// Takes rows that the lake holds of a part, in their order there.
     ///
     /// # Errors
@@ -389,6 +396,7 @@ impl<'c> TableIntake<'c> {
             books: store.books,
             rejects,
             tombstones,
+            presence: std::mem::take(&mut store.presence).arranged(),
         };
         settle_all(plan, store.arrange(room), decided, (absence, limits))
     }

@@ -76,7 +76,7 @@ struct JsonGroup {
 }
 
 /// Values taken out of one JSON text; `None` if it does not parse.
-type JsonValues<'v> = Option<Vec<Value<'v>>>;
+pub(super) type JsonValues<'v> = Option<Vec<Value<'v>>>;
 
 /// A table's contract made ready.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub(super) struct Plan<'c> {
     /// Fields that hold JSON.
     groups: Vec<JsonGroup>,
     /// Columns of the key.
-    key: Vec<usize>,
+    pub(super) key: Vec<usize>,
     /// Column of the revision.
     revision: Option<usize>,
     /// Column of the tombstone mark.
@@ -256,7 +256,7 @@ impl<'c> Plan<'c> {
     /// Reads one cell, adds it to the row and checks that a required value is there.
     ///
     /// Cells are made where they stay: handing them back would copy each several times.
-    fn read_cell(
+    pub(super) fn read_cell(
         &self,
         column: &ColumnPlan<'c>,
         row: RawCells<'_>,
@@ -316,7 +316,7 @@ impl<'c> Plan<'c> {
             }
         }
         Ok(ReadRow {
-            key: self.key_of(staging) ^ self.filing.map_or(0, |filing| filing.salt(part)),
+            key: self.salted_key(staging, part),
             part,
             revision: self.revision_of(&staging.cells),
             content: content.value(),
@@ -324,8 +324,13 @@ impl<'c> Plan<'c> {
         })
     }
 
+    /// The key of the staged row, salted with its part.
+    pub(super) fn salted_key(&self, staging: &mut Staging, part: PartNumber) -> u128 {
+        self.key_of(staging) ^ self.filing.map_or(0, |filing| filing.salt(part))
+    }
+
     /// The part a row is filed in.
-    fn part_of(&self, cells: &[Cell]) -> Result<PartNumber, Breach<'c>> {
+    pub(super) fn part_of(&self, cells: &[Cell]) -> Result<PartNumber, Breach<'c>> {
         let Some(filing) = self.filing else {
             return Ok(PartNumber::WHOLE);
         };
@@ -389,7 +394,7 @@ impl<'c> Plan<'c> {
     }
 
     /// Values inside the fields that hold JSON.
-    fn json_values<'r>(&self, values: &'r [Value<'_>]) -> Vec<JsonValues<'r>> {
+    pub(super) fn json_values<'r>(&self, values: &'r [Value<'_>]) -> Vec<JsonValues<'r>> {
         let read = |group: &JsonGroup| {
             let mut slots = vec![Value::Absent; group.n_paths];
             let text = match values.get(group.field) {
@@ -490,11 +495,11 @@ fn seed(keys: KeyRing<'_>) -> u64 {
 
 /// Raw values of a row, and those inside its JSON texts.
 #[derive(Debug, Clone, Copy)]
-struct RawCells<'r> {
+pub(super) struct RawCells<'r> {
     /// Values of the fields.
-    values: &'r [Value<'r>],
+    pub(super) values: &'r [Value<'r>],
     /// Values inside JSON texts, by group.
-    json: &'r [JsonValues<'r>],
+    pub(super) json: &'r [JsonValues<'r>],
 }
 
 /// Fields to ask for, the JSON texts among them, and where each column finds its value.

@@ -13,6 +13,8 @@
 //! is then a new one. Both depend on the order of arrival alone, so rows that come in one run or
 //! in several have the same accounts.
 
+use super::presence::Presence;
+
 /// The account of every row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Books {
@@ -64,6 +66,8 @@ pub(crate) struct Moves {
     pub(crate) accepted_to_erased: u64,
     /// Superseded rows whose record was deleted or left out of a delivery.
     pub(crate) superseded_to_erased: u64,
+    /// Records that ended because a delivery left them out; their rows are among those above.
+    pub(crate) left_out: u64,
 }
 
 impl Moves {
@@ -72,6 +76,7 @@ impl Moves {
         self.accepted_to_superseded += other.accepted_to_superseded;
         self.accepted_to_erased += other.accepted_to_erased;
         self.superseded_to_erased += other.superseded_to_erased;
+        self.left_out += other.left_out;
     }
 }
 
@@ -215,6 +220,8 @@ pub(super) struct Settling<'s> {
     chunks: &'s [ChunkFacts],
     /// What absence says.
     absence: Absence,
+    /// Records of refused rows.
+    presence: &'s Presence,
     /// Accounts of new rows.
     pub(super) books: Books,
     /// Rows that changed their account.
@@ -247,10 +254,14 @@ enum Fate {
 
 impl<'s> Settling<'s> {
     /// Settling over these chunks.
-    pub(super) fn new(chunks: &'s [ChunkFacts], absence: Absence) -> Self {
+    pub(super) fn new(
+        chunks: &'s [ChunkFacts],
+        (absence, presence): (Absence, &'s Presence),
+    ) -> Self {
         Self {
             chunks,
             absence,
+            presence,
             books: Books::default(),
             moves: Moves::default(),
             verdicts: Vec::new(),
@@ -270,12 +281,10 @@ impl<'s> Settling<'s> {
 
     /// Settles a record of one row.
     fn settle_single(&mut self, mark: Mark) {
-        let is_absent = match self.absence {
-            Absence::SaysNothing => false,
-            Absence::Erases { last } => self.delivery_of(mark) != last,
-        };
-        if is_absent {
-            self.decide(mark, Fate::Erased);
+        if let Absence::Erases { last } = self.absence
+            && self.delivery_of(mark) != last
+        {
+            self.settle_eras(&[mark], Some(last));
         } else {
             let n_earlier = self.n_before(mark);
             self.decide(mark, Fate::Accepted(n_earlier));
@@ -306,7 +315,7 @@ impl<'s> Settling<'s> {
     }
 
     /// Settles rows era by era: an era ends where a delivery left the record out, and only the
-    /// one with the delivery `last` lives.
+    /// one with the delivery `last` lives. A refused row of the record leaves it in.
     fn settle_eras(&mut self, rows: &[Mark], last: Option<u32>) {
         if self.absence == Absence::SaysNothing {
             self.settle_era(
@@ -320,14 +329,20 @@ impl<'s> Settling<'s> {
             return;
         }
         let mut deliveries: Vec<u32> = rows.iter().map(|mark| self.delivery_of(*mark)).collect();
+        let key = rows.first().map(|mark| mark.key);
+        deliveries.extend(key.iter().flat_map(|key| self.presence.deliveries_of(*key)));
         deliveries.sort_unstable();
         deliveries.dedup();
+        let mut lives = false;
         for era in deliveries.chunk_by(|one, next| one + 1 == *next) {
             let is_in = |mark: &&Mark| era.contains(&self.delivery_of(**mark));
             let rows: Vec<Mark> = rows.iter().filter(is_in).copied().collect();
             let is_last = era.last().copied() == last;
+            lives |= is_last && !rows.is_empty();
             self.settle_era(&rows, if is_last { Life::Goes } else { Life::Ended });
         }
+        let was_there = rows.iter().any(|mark| self.is_current(*mark));
+        self.moves.left_out += u64::from(was_there && !lives && last.is_some());
     }
 
     /// Settles the rows of an era: the last content is accepted, or all are erased.
@@ -387,6 +402,12 @@ impl<'s> Settling<'s> {
         self.verdicts.push((mark.place, verdict));
     }
 
+    /// Whether a row is in the table as the lake holds it.
+    fn is_current(&self, mark: Mark) -> bool {
+        let chunk = self.chunks.get(mark.place.chunk());
+        chunk.is_some_and(|chunk| chunk.origin == Origin::Held(HeldAs::Current))
+    }
+
     /// Delivery of a row.
     fn delivery_of(&self, mark: Mark) -> u32 {
         let chunk = self.chunks.get(mark.place.chunk());
@@ -435,6 +456,15 @@ mod tests {
         origins: &[Origin],
         absence: Absence,
     ) -> (Vec<(u32, i64)>, Books, Moves) {
+        settle_with(marks, origins, (absence, Presence::default()))
+    }
+
+    /// The same, where rows of some records were refused.
+    fn settle_with(
+        marks: &[Mark],
+        origins: &[Origin],
+        (absence, presence): (Absence, Presence),
+    ) -> (Vec<(u32, i64)>, Books, Moves) {
         let chunks: Vec<ChunkFacts> = origins
             .iter()
             .map(|origin| ChunkFacts {
@@ -442,7 +472,8 @@ mod tests {
                 earlier: None,
             })
             .collect();
-        let mut settling = Settling::new(&chunks, absence);
+        let presence = presence.arranged();
+        let mut settling = Settling::new(&chunks, (absence, &presence));
         settling.settle(&mut marks.to_vec());
         let verdict_of = |mark: &Mark| {
             let mut verdicts = settling.verdicts.iter();
@@ -536,5 +567,33 @@ mod tests {
         let again = [mark(1, 0, 0, 10), later(2, mark(1, 0, 0, 10))];
         let (kept, books, _) = settle(&again, &origins, Absence::Erases { last: 3 });
         assert_eq!((kept.len(), books.accepted, books.erased), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_refused_row_leaves_its_record_in_the_delivery() {
+        let origins = [
+            Origin::Held(HeldAs::Current),
+            Origin::New { delivery: 1 },
+            Origin::New { delivery: 2 },
+        ];
+        let held = [mark(1, 0, 0, 10), mark(2, 0, 1, 10)];
+        let marks = [held[0], held[1], later(1, mark(3, 0, 2, 10))];
+        let settled = |refused: &[(u32, Option<u128>)], last| {
+            let mut presence = Presence::default();
+            for (delivery, key) in refused {
+                presence.note(*delivery, *key);
+            }
+            let (kept, _, moves) =
+                settle_with(&marks, &origins, (Absence::Erases { last }, presence));
+            (kept, moves.left_out)
+        };
+        assert_eq!(settled(&[], 1), (vec![(2, 0)], 2));
+        assert_eq!(settled(&[(1, Some(2))], 1), (vec![(1, 0), (2, 0)], 1));
+        assert_eq!(settled(&[(1, None)], 1).0.len(), 3);
+        assert_eq!(
+            settled(&[(2, Some(1)), (1, Some(2)), (2, Some(3))], 2),
+            (vec![(2, 0)], 2),
+            "who was left out once does not live again by a refused row"
+        );
     }
 }

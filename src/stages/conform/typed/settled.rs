@@ -14,6 +14,7 @@ use super::block::N_BUCKETS;
 use super::held::{Texts, lake_columns, lake_schema};
 use super::parts::{PartNumber, name_of};
 use super::plan::Plan;
+use super::presence::Presence;
 use super::settle::{Absence, Books, HeldAs, Moves, Place, Settling, Verdict};
 use super::store::Arranged;
 use super::{Error, Limits, Reject, Tombstone};
@@ -83,6 +84,8 @@ pub(super) struct Decided {
     pub(super) rejects: Vec<Reject>,
     /// Deletions.
     pub(super) tombstones: Vec<Tombstone>,
+    /// Records of refused rows.
+    pub(super) presence: Presence,
 }
 
 /// Settles everything that was read.
@@ -103,7 +106,7 @@ pub(super) fn settle_all(
         limits,
     };
     if settled.rows.has_identities() {
-        settled.settle_buckets(absence)?;
+        settled.settle_buckets(absence, &decided.presence)?;
     } else {
         settled.books.accepted = settled.books.n_rows - settled.books.rejected;
     }
@@ -117,7 +120,7 @@ pub(super) fn settle_all(
 
 impl Settled<'_> {
     /// Settles bucket by bucket, several at a time.
-    fn settle_buckets(&mut self, absence: Absence) -> Result<(), Error> {
+    fn settle_buckets(&mut self, absence: Absence, presence: &Presence) -> Result<(), Error> {
         let next = AtomicUsize::new(0);
         let (rows, limits) = (&self.rows, &self.limits);
         let verdicts = Mutex::new(std::mem::take(&mut self.verdicts));
@@ -127,7 +130,7 @@ impl Settled<'_> {
             let buckets = std::iter::from_fn(taken);
             for bucket in buckets.take_while(|bucket| *bucket < N_BUCKETS) {
                 let mut marks = rows.bucket(bucket)?;
-                let mut settling = Settling::new(&rows.facts, absence);
+                let mut settling = Settling::new(&rows.facts, (absence, presence));
                 settling.settle(&mut marks);
                 let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
                 note(&mut verdicts, &settling.verdicts);

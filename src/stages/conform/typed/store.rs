@@ -13,6 +13,7 @@ use arrow::ipc::writer::StreamWriter;
 
 use super::block::{Block, BlockMarks, Deletion};
 use super::parts::PartNumber;
+use super::presence::Presence;
 use super::scratch::{Extent, Scratch};
 use super::settle::{Books, ChunkFacts, HeldAs, Mark, Origin, Place};
 use super::{Error, Reject};
@@ -81,6 +82,8 @@ pub(super) struct Placed {
     rejects: Vec<Reject>,
     /// Deletions.
     deletions: Vec<Deletion>,
+    /// Records of refused rows.
+    presence: Presence,
     /// Accounts.
     books: Books,
 }
@@ -115,6 +118,7 @@ impl Room {
             away: None,
             rejects: block.rejects,
             deletions: block.deletions,
+            presence: block.presence,
             books: block.books,
         };
         let of_chunks = block
@@ -197,6 +201,8 @@ pub(super) struct Store {
     pub(super) rejects: Vec<Reject>,
     /// Deletions.
     pub(super) deletions: Vec<Deletion>,
+    /// Records of refused rows.
+    pub(super) presence: Presence,
     /// Deletions known before.
     known: Vec<Deletion>,
     /// Accounts.
@@ -227,6 +233,7 @@ impl Store {
         }
         self.rejects.extend(placed.rejects);
         self.deletions.extend(placed.deletions);
+        self.presence.extend(placed.presence);
         self.books.add(&placed.books);
     }
 
@@ -242,6 +249,7 @@ impl Store {
             n_marks: self.marks.len(),
             n_rejects: self.rejects.len(),
             n_deletions: self.deletions.len(),
+            presence: self.presence.level(),
             books: self.books,
         }
     }
@@ -252,6 +260,7 @@ impl Store {
         self.marks.truncate(level.n_marks);
         self.rejects.truncate(level.n_rejects);
         self.deletions.truncate(level.n_deletions);
+        self.presence.fall_back(level.presence);
         self.books = level.books;
     }
 
@@ -314,6 +323,8 @@ pub(super) struct Level {
     n_rejects: usize,
     /// Deletions.
     n_deletions: usize,
+    /// Records of refused rows.
+    presence: (usize, usize),
     /// Accounts.
     books: Books,
 }
