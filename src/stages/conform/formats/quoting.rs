@@ -9,7 +9,7 @@
 //! Each is how a quote too many or too few looks. What it encloses may be the records of others,
 //! which no column of texts may hold, so the record is refused as a whole.
 
-use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3, memrchr2};
+use memchr::{memchr, memchr_iter, memchr2, memchr3, memrchr2};
 
 use crate::spec::format::CsvMarks;
 
@@ -28,6 +28,13 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// A quote that opens behind these bytes of a record and is never closed.
+    fn open_behind(before: &[u8]) -> Self {
+        Self::OpenQuote {
+            n_lines: memchr_iter(b'\n', before).count() as u64,
+        }
+    }
+
     /// The rule of the record that has it.
     pub(super) fn rule(self) -> &'static str {
         match self {
@@ -65,13 +72,13 @@ impl Quoting {
         loop {
             let mut end = self.field_end(record, at);
             if record.get(at) == Some(&quote) {
-                let Some(close) = self.closing(quote, record, at + 1) else {
-                    let before = record.get(start..at).unwrap_or_default();
-                    let n_lines = memchr_iter(b'\n', before).count() as u64;
-                    return Some(Fault::OpenQuote { n_lines });
+                let close = self.closing(quote, record, at + 1);
+                end = self.field_end(record, close.map_or(record.len(), |close| close + 1));
+                let fault = match close {
+                    Some(close) => self.of_field(record, (at + 1, close), end),
+                    None => record.get(start..at).map(Fault::open_behind),
                 };
-                end = self.field_end(record, close + 1);
-                found = found.max(self.of_field(record, (at + 1, close), end));
+                found = found.max(fault);
             }
             if record.get(end) != Some(&self.marks.delimiter) {
                 return found;
@@ -86,32 +93,25 @@ impl Quoting {
         if after.iter().any(|byte| !matches!(byte, b' ' | b'\t')) {
             return Some(Fault::TextAfterQuote);
         }
-        let is_last = record.get(end) != Some(&self.marks.delimiter);
         let text = record.get(inside.0..inside.1).unwrap_or_default();
-        self.swallows(text, is_last)
-            .then_some(Fault::SwallowedLines)
+        let whole = if record.get(end) == Some(&self.marks.delimiter) {
+            memrchr2(b'\n', b'\r', text).unwrap_or_default()
+        } else {
+            // Nothing follows the text in its record, so its last line is whole too.
+            text.len()
+        };
+        let lines = text.get(..whole).unwrap_or_default();
+        self.swallows(lines).then_some(Fault::SwallowedLines)
     }
 
-    /// Whether a whole line of a text could be a record. The last line is whole where nothing
-    /// follows the text in its record.
-    fn swallows(self, text: &[u8], is_last: bool) -> bool {
+    /// Whether one of some lines but the first could be a record.
+    fn swallows(self, lines: &[u8]) -> bool {
         let n_delimiters = self.n_names.saturating_sub(1);
-        let Some(first) = memchr2(b'\n', b'\r', text).filter(|_| n_delimiters >= 2) else {
-            return false;
+        let is_record = |line: &[u8]| {
+            n_delimiters >= 2 && memchr_iter(self.marks.delimiter, line).count() == n_delimiters
         };
-        let end = memrchr2(b'\n', b'\r', text).filter(|_| !is_last);
-        let end = end.unwrap_or(text.len());
-        let inner = text.get(first + 1..end).unwrap_or_default();
-        let ends = memchr2_iter(b'\n', b'\r', inner).chain([inner.len()]);
-        let mut start = 0;
-        for end in ends {
-            let line = inner.get(start..end).unwrap_or_default();
-            if memchr_iter(self.marks.delimiter, line).count() == n_delimiters {
-                return true;
-            }
-            start = end + 1;
-        }
-        false
+        let mut lines = lines.split(|byte| matches!(byte, b'\n' | b'\r')).skip(1);
+        lines.any(is_record)
     }
 
     /// Where a record begins behind blank lines and comments.
