@@ -170,3 +170,67 @@ fn every_coerced_cell_of_a_sheet_is_listed_with_its_place() {
         first
     );
 }
+
+#[test]
+fn a_quote_too_many_lets_no_record_of_others_into_a_text() {
+    let good = "S1,Sala,Lodi,7\n";
+    for (lines, rule) in [
+        ("S2,\"Bar,Lodi,1\nS3,Orto,Lodi,2\n", "open_quote"),
+        ("S2,\"Bar\" nord,Lodi,1\n", "text_after_quote"),
+        (
+            "S2,\"Bar,Lodi,1\nS3,Orto,Lodi,2\nS4,Bar\",Lodi,1\n",
+            "swallowed_lines",
+        ),
+    ] {
+        let page = format!("id,nome,comune,posti\n{good}{lines}");
+        let folder = with_page("format.csv = {}", "sedi.csv", page.into_bytes());
+        assert_eq!(conformed(&folder, PLACES), ["Sala,098031,7"]);
+        let books = asked(&folder, BOOKS);
+        assert!(books[0].ends_with("1,1"), "{books:?}");
+        let list = ours(&folder, &["rejects", "show", "--format", "json"]);
+        let list = list.expect_code(0).json();
+        assert_eq!(list[0]["rule"], rule, "{list}");
+        assert_eq!(list[0]["place"], 3, "{list}");
+    }
+}
+
+#[test]
+fn a_column_of_the_contract_that_stands_twice_is_refused_by_its_name() {
+    let page = "id,nome,comune,nome\nS1,Sala,Lodi,Bar\n";
+    let folder = with_page("format.csv = {}", "sedi.csv", page.into());
+    ours(&folder, &["acquire", "--source", "prova"]).expect_code(0);
+    let answer = ours(&folder, &["conform", "--source", "prova"]).expect_code(4);
+    for word in ["sedi.csv", "`nome` more than once", "renamed"] {
+        assert!(answer.said.contains(word), "{}", answer.said);
+    }
+}
+
+#[test]
+fn columns_that_nobody_asked_for_and_share_a_name_are_told_stopped_or_kept() {
+    let page = "id,nome,comune,posti,Nota,nota,v,v\nS1,Sala,Lodi,7,a,b,c,d\n";
+    let folder = with_page("format.csv = {}", "sedi.csv", page.into());
+    ours(&folder, &["acquire", "--source", "prova"]).expect_code(0);
+    let contract = "ours/pipelines/sources/prova.toml";
+    let report = ["conform", "--source", "prova", "--format", "json"];
+    let told = |code: i32, outcome: &str| {
+        let report = ours(&folder, &report).expect_code(code).json();
+        let drift = report["drift"].as_array().unwrap();
+        let columns: Vec<_> = drift.iter().map(|drift| drift["column"].clone()).collect();
+        assert_eq!(columns, ["Nota", "nota", "v", "v (2)"], "{report}");
+        assert!(drift.iter().all(|drift| drift["outcome"] == outcome));
+    };
+    told(0, "discarded");
+    folder.edit(
+        contract,
+        "key = [\"id\"]",
+        "contract = \"freeze\"\nkey = [\"id\"]",
+    );
+    told(4, "stopped");
+    folder.edit(contract, "\"freeze\"", "\"evolve\"");
+    told(0, "kept");
+    let kept = "select x_nota, x_nota_2, x_v, x_v_2 from source.prova__sedi";
+    assert_eq!(asked(&folder, kept), ["a,b,c,d"]);
+    let before = folder.files("ours/lake/source");
+    told(0, "kept");
+    assert_eq!(folder.files("ours/lake/source"), before);
+}

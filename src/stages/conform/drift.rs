@@ -5,7 +5,7 @@
 //! the type seen and the first place, and with what was done about it: left out, kept as text,
 //! rejected row by row, or the whole source stopped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -212,6 +212,7 @@ impl Judged<'_> {
             declared: None,
             seen: None,
             outcome: match self.spec.contract {
+                ContractMode::Evolve if is_personal => Outcome::Discarded,
                 ContractMode::Discard => Outcome::Discarded,
                 ContractMode::Evolve => Outcome::Kept,
                 ContractMode::Freeze => Outcome::Stopped,
@@ -460,13 +461,16 @@ pub(super) fn kept_name(field: &str) -> String {
     name.trim_end_matches('_').to_owned()
 }
 
-/// The contract with columns for these fields of the source, which it does not name.
+/// The declared contract with columns for these fields of the source, which it does not name.
+///
+/// Each has a column of its own: of two fields with the same plain name the later one in the order
+/// of their letters becomes `x_<name>_2`, whenever they came.
 pub(super) fn evolved(spec: &TableSpec, fields: impl Iterator<Item = String>) -> TableSpec {
     let mut evolved = spec.clone();
     if spec.contract != ContractMode::Evolve {
         return evolved;
     }
-    for field in fields {
+    for field in fields.collect::<BTreeSet<_>>() {
         let is_named = spec
             .columns
             .iter()
@@ -476,10 +480,19 @@ pub(super) fn evolved(spec: &TableSpec, fields: impl Iterator<Item = String>) ->
                 from: Some(field.clone()),
                 ..ColumnSpec::gated_text(IdentifierPolicy::Withhold)
             };
-            evolved.columns.entry(kept_name(&field)).or_insert(column);
+            let name = free_name(&evolved, kept_name(&field));
+            evolved.columns.insert(name, column);
         }
     }
     evolved
+}
+
+/// A name that no column has yet.
+fn free_name(spec: &TableSpec, name: String) -> String {
+    let numbered = (2..).map(|number: u64| format!("{name}_{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let free = names.find(|name| !spec.columns.contains_key(name));
+    free.unwrap_or(name)
 }
 
 /// Fields of the source that an evolved contract keeps and the declared one does not name.
@@ -696,5 +709,39 @@ mod tests {
         );
         let names: Vec<&String> = evolved.columns.keys().collect();
         assert_eq!(names, ["data", "id", "ore", "x_altro"]);
+    }
+
+    /// The fields kept, by the column that keeps them.
+    fn columns_of(spec: &TableSpec, fields: &[&str]) -> Vec<(String, String)> {
+        let fields = fields.iter().map(|field| (*field).to_owned());
+        kept(spec, &evolved(spec, fields))
+    }
+
+    #[test]
+    fn fields_with_the_same_plain_name_are_kept_apart_whenever_they_came() {
+        let mut spec = spec("evolve");
+        let pair = |name: &str, field: &str| (name.to_owned(), field.to_owned());
+        let both = [pair("x_nuova", "Nuova"), pair("x_nuova_2", "nuova")];
+        assert_eq!(columns_of(&spec, &["Nuova", "nuova"]), both);
+        assert_eq!(columns_of(&spec, &["nuova", "Nuova", "nuova"]), both);
+        let twice = [pair("x_v", "v"), pair("x_v_2", "v (2)")];
+        assert_eq!(columns_of(&spec, &["v", "v (2)"]), twice);
+        let declared = ColumnSpec::gated_text(IdentifierPolicy::Reject);
+        spec.columns.insert("x_nuova".to_owned(), declared);
+        let beside = [pair("x_nuova_2", "nuova")];
+        assert_eq!(columns_of(&spec, &["nuova"]), beside);
+    }
+
+    #[test]
+    fn a_field_named_after_a_person_is_told_as_left_out() {
+        let spec = spec("evolve");
+        let judged = Judged {
+            platform: "p",
+            table: "t",
+            spec: &spec,
+        };
+        let found = judged.of_fields(&[page("a.csv", &[], &["maria.rossi@example.org"])]);
+        assert_eq!(found[0].column, "(personal)");
+        assert_eq!(found[0].outcome, Outcome::Discarded);
     }
 }

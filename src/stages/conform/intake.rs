@@ -107,7 +107,9 @@ pub(super) async fn take_pages(
     taking.intake.correct_by(job.corrections);
     taking.push_pages().await?;
     let unknown = taking.fields.iter().flat_map(|page| page.unknown.clone());
-    let wider = drift::evolved(job.spec, unknown);
+    let kept = drift::kept(job.declared, job.spec).into_iter();
+    let fields = kept.map(|(_, field)| field).chain(unknown);
+    let wider = drift::evolved(job.declared, fields);
     if wider.columns.len() > job.spec.columns.len() {
         return Ok(Attempted::Wider(Box::new(wider)));
     }

@@ -3,9 +3,7 @@
 //! A stream may lawfully end anywhere between two batches, and then a cut one cannot be told from
 //! a whole one. So a stream must end with its end-of-stream marker, as every known writer does.
 
-use arrow::datatypes::Schema;
-
-use super::columns::read_batches;
+use super::columns::{projection, read_batches};
 use super::{Error, PageRead, Sink, places};
 use crate::canon::arrow_pages;
 use crate::canon::contain::contained;
@@ -22,22 +20,11 @@ pub(super) fn read(
         let opened = contained(|| arrow_pages::open(bytes, projection));
         opened.ok_or(Error::GaveUp)?.map_err(broken)
     };
-    let (projection, mut read) = projection(fields, &open(None)?.schema());
-    let batches = open(Some(projection))?.map(|batch| batch.map_err(broken));
-    read_batches(batches, fields, &mut read, sink)?;
+    let schema = open(None)?.schema();
+    let columns = schema.fields().iter();
+    let names: Vec<&str> = columns.map(|field| field.name().as_str()).collect();
+    let (places, mut read) = places(fields, &names);
+    let batches = open(Some(projection(&places)))?.map(|batch| batch.map_err(broken));
+    read_batches(batches, (fields, &places), &mut read, sink)?;
     Ok(read)
-}
-
-/// Columns to decode, and the fields that none of them is.
-fn projection(fields: &[String], schema: &Schema) -> (Vec<usize>, PageRead) {
-    let names: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
-    let (places, read) = places(fields, &names);
-    let mut columns: Vec<usize> = places.into_iter().flatten().collect();
-    columns.sort_unstable();
-    columns.dedup();
-    (columns, read)
 }

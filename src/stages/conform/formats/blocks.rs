@@ -340,7 +340,7 @@ pub(crate) fn open<'p>(
             blocks.ending = Ending::Unquoted(Scanner::new(dialect));
             let end = blocks.first_record()?;
             let header = blocks.take_out(end);
-            let (read, lines) = csv::open(dialect, fields, &header);
+            let (read, lines) = csv::open(dialect, fields, &header)?;
             Ok(Some(OpenLines {
                 blocks,
                 reader: LineReader::Csv(lines),

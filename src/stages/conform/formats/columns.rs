@@ -14,16 +14,20 @@ use arrow::datatypes::{
 use super::{Error, LIST_SEPARATOR, PageRead, RawRow, Record, Sink, Value};
 use crate::canon::contain::contained;
 
+/// The fields asked for and the columns of a page they are; a batch has these columns alone, in
+/// their order.
+pub(super) type Asked<'a> = (&'a [String], &'a [Option<usize>]);
+
 /// Hands over the rows of every batch.
 pub(super) fn read_batches(
     mut batches: impl Iterator<Item = Result<RecordBatch, Error>>,
-    fields: &[String],
+    asked: Asked<'_>,
     read: &mut PageRead,
     sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
     while let Some(batch) = contained(|| batches.next()).ok_or(Error::GaveUp)? {
         let batch = batch?;
-        let columns = contained(|| columns(fields, &batch)).ok_or(Error::GaveUp)??;
+        let columns = contained(|| columns(asked, &batch)).ok_or(Error::GaveUp)??;
         let views: Vec<Option<View<'_>>> = columns
             .iter()
             .map(|column| column.as_ref().map(View::new))
@@ -48,12 +52,22 @@ fn value<'a>(view: Option<&View<'a>>, row: usize) -> Value<'a> {
 }
 
 /// Columns of a batch in the order asked for, brought to the few types a view knows.
-fn columns(fields: &[String], batch: &RecordBatch) -> Result<Vec<Option<Column>>, Error> {
-    let plain = |field: &String| {
-        let column = batch.column_by_name(field);
+fn columns((fields, places): Asked<'_>, batch: &RecordBatch) -> Result<Vec<Option<Column>>, Error> {
+    let read = projection(places);
+    let plain = |(field, place): (&String, &Option<usize>)| {
+        let place = place.and_then(|place| read.binary_search(&place).ok());
+        let column = place.and_then(|place| batch.columns().get(place));
         column.map(|column| plain_column(field, column)).transpose()
     };
-    fields.iter().map(plain).collect()
+    fields.iter().zip(places).map(plain).collect()
+}
+
+/// The columns of a page that are read, each once, in their order there.
+pub(super) fn projection(places: &[Option<usize>]) -> Vec<usize> {
+    let mut columns: Vec<usize> = places.iter().flatten().copied().collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
 }
 
 /// A column as it came, and brought to one of the types a view knows.

@@ -1,7 +1,7 @@
 //! Delimited text with a header line, decoded field by field.
 //!
 //! Quotes are read as everyone writes them (RFC 4180): a field that begins with a quote ends with
-//! one, and a quote inside is written twice. What follows the closing quote belongs to the field,
+//! one, and a quote inside is written twice. Blanks behind the closing quote belong to the field,
 //! and a quote inside a field that does not begin with one is a character like others. A line ends
 //! with `\n`, `\r\n` or `\r`; blank lines are no records.
 
@@ -12,8 +12,9 @@ use encoding_rs::{Encoding, UTF_8};
 use memchr::{memchr, memchr2, memchr3, memchr3_iter, memrchr};
 
 use super::blocks::{MOST_RECORD, TOO_LONG};
+use super::quoting::{Fault, Quoting};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, delimited, places, without_mark};
-use crate::spec::format::CsvFormat;
+use crate::spec::format::{CsvFormat, CsvMarks};
 
 /// Quote of plain delimited text.
 const QUOTE: u8 = b'"';
@@ -41,6 +42,17 @@ impl Dialect {
             })?,
         })
     }
+
+    /// What judges the quotes of records with so many fields.
+    fn quoting(self, n_names: usize) -> Quoting {
+        let marks = CsvMarks {
+            delimiter: self.delimiter,
+            quote: Some(QUOTE),
+            escape: None,
+            comment: None,
+        };
+        Quoting { marks, n_names }
+    }
 }
 
 /// Reads a page of delimited text.
@@ -59,7 +71,7 @@ pub(super) fn read(
         .first_end(bytes)
         .unwrap_or(bytes.len());
     let (header, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
-    let (mut read, lines) = open(dialect, fields, header);
+    let (mut read, lines) = open(dialect, fields, header)?;
     let first_line = 1 + memchr::memchr_iter(b'\n', header).count() as u64;
     let mut n_rows = 0;
     lines.rows(rest, first_line, &mut |row| {
@@ -71,9 +83,17 @@ pub(super) fn read(
 }
 
 /// Reads the header: the first record of a page.
-pub(super) fn open(dialect: Dialect, fields: &[String], header: &[u8]) -> (PageRead, CsvLines) {
+pub(super) fn open(
+    dialect: Dialect,
+    fields: &[String],
+    header: &[u8],
+) -> Result<(PageRead, CsvLines), Error> {
     let mut record = Fields::default();
     record.take_apart(dialect.delimiter, header);
+    if let Some(fault) = dialect.quoting(record.len()).fault(header) {
+        let rule = fault.rule();
+        return Err(Error::HeaderQuotes { rule });
+    }
     let names: Vec<String> = (0..record.len())
         .map(|place| header_name(dialect.encoding, record.get(header, place)))
         .collect();
@@ -83,7 +103,7 @@ pub(super) fn open(dialect: Dialect, fields: &[String], header: &[u8]) -> (PageR
         n_names: names.len(),
         places,
     };
-    (read, lines)
+    Ok((read, lines))
 }
 
 /// A name of the header, without spaces around it.
@@ -263,14 +283,27 @@ impl CsvLines {
     /// Hands over a record that was taken apart.
     fn quoted_row(&self, (record, fields): (&[u8], &Fields), place: u64, sink: &mut Sink<'_>) {
         let mut values = vec![Value::Absent; self.places.len()];
+        let mut place = place;
         let record = if record.len() > MOST_RECORD {
             Record::Broken(TOO_LONG)
+        } else if let Some(fault) = self.fault(record, fields) {
+            place += fault.n_lines();
+            Record::Broken(fault.rule())
         } else if fields.len() == self.n_names {
             self.decode(&mut values, |place| fields.get(record, place))
         } else {
             Record::Broken("ragged_row")
         };
         sink(RawRow { place, record });
+    }
+
+    /// What is wrong with the quotes of a record; looked for where they enclose line ends or are
+    /// odd.
+    fn fault(&self, record: &[u8], fields: &Fields) -> Option<Fault> {
+        let inside = record.split_last().map_or(record, |(_, inside)| inside);
+        let is_suspect = fields.is_odd || memchr2(b'\n', b'\r', inside).is_some();
+        let quoting = self.dialect.quoting(self.n_names);
+        is_suspect.then(|| quoting.fault(record)).flatten()
     }
 }
 
@@ -290,6 +323,8 @@ struct Fields {
     extents: Vec<(Source, usize, usize)>,
     /// Fields whose quotes were taken off, end to end.
     unquoted: Vec<u8>,
+    /// Whether a quote is not closed, or something stands behind one that is.
+    is_odd: bool,
 }
 
 /// Where a field lies.
@@ -322,6 +357,7 @@ impl Fields {
     fn take_apart(&mut self, delimiter: u8, bytes: &[u8]) -> usize {
         self.extents.clear();
         self.unquoted.clear();
+        self.is_odd = false;
         let blank = bytes
             .iter()
             .take_while(|byte| matches!(byte, b'\n' | b'\r'));
@@ -353,6 +389,7 @@ impl Fields {
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(quote) = memchr(QUOTE, rest) else {
                 self.unquoted.extend_from_slice(rest);
+                self.is_odd = true;
                 at = bytes.len();
                 break;
             };
@@ -366,6 +403,7 @@ impl Fields {
             at += 1;
         }
         let end = field_end(delimiter, bytes, at);
+        self.is_odd |= end > at;
         self.unquoted
             .extend_from_slice(bytes.get(at..end).unwrap_or_default());
         self.extents

@@ -1,14 +1,16 @@
 //! Delimited text with settings of its own: another quote or none, escapes, comments, titles above
 //! the header, short lines that are padded.
 //!
-//! It is read as a stream, one record in memory at a time.
+//! Its quotes are judged as those of plain text are, in each record as it is written.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
 use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 use encoding_rs::Encoding;
+use memchr::{memchr, memchr_iter};
 
 use super::csv::{decoded, header_name};
+use super::quoting::{Fault, Quoting};
 use super::{Error, PageRead, RawRow, Record, Sink, places};
 use crate::spec::format::{CsvFormat, CsvMarks, Ragged};
 
@@ -19,7 +21,7 @@ const CHUNK: usize = 1 << 16;
 pub(super) fn read(
     options: &CsvFormat,
     fields: &[String],
-    page: impl Read,
+    page: &[u8],
     sink: &mut Sink<'_>,
 ) -> Result<PageRead, Error> {
     let encoding = options
@@ -30,23 +32,30 @@ pub(super) fn read(
     let marks = options.marks().ok_or(Error::Delimiter {
         delimiter: options.delimiter,
     })?;
-    let mut page = BufReader::with_capacity(CHUNK, page);
-    let n_titles = options.header_row.saturating_sub(1);
-    for _ in 0..n_titles {
-        let skipped = page.skip_until(b'\n');
-        skipped.map_err(|source| Error::ReadPage { source })?;
+    let mut page = page;
+    for _ in 1..options.header_row {
+        let end = memchr(b'\n', page).map_or(page.len(), |end| end + 1);
+        page = page.get(end..).unwrap_or_default();
     }
-    // A comment that no line end follows would be taken for a record.
-    let page = page.chain(&b"\n"[..]);
     let mut lines = Lines {
-        reader: reader(marks, Tap::new(page)),
-        n_titles: u64::from(n_titles),
+        page,
+        // A comment that no line end follows would be taken for a record.
+        reader: reader(marks, page.chain(&b"\n"[..])),
+        quoting: Quoting { marks, n_names: 0 },
+        end: 0,
+        line: u64::from(options.header_row.max(1)),
     };
     let names = lines.header(encoding)?;
     let (places, mut read) = places(fields, &names);
     let mut line = ByteRecord::new();
-    while let Some(place) = lines.next(&mut line)? {
+    while let Some((place, fault)) = lines.next(&mut line)? {
         read.n_rows += 1;
+        if let Some(fault) = fault {
+            let record = Record::Broken(fault.rule());
+            let place = place + fault.n_lines();
+            sink(RawRow { place, record });
+            continue;
+        }
         let is_short = line.len() < names.len() && options.ragged == Ragged::Pad;
         if line.len() != names.len() && !is_short {
             let record = Record::Broken("ragged_row");
@@ -79,78 +88,54 @@ fn reader<R: Read>(marks: CsvMarks, page: R) -> Reader<R> {
 }
 
 /// Records and the lines they begin in.
-struct Lines<R> {
+struct Lines<'p, R> {
+    /// The page from its header on.
+    page: &'p [u8],
     /// Reader of the records.
-    reader: Reader<Tap<R>>,
-    /// Lines above the header.
-    n_titles: u64,
+    reader: Reader<R>,
+    /// Judges their quotes.
+    quoting: Quoting,
+    /// Where the last record ends.
+    end: usize,
+    /// One-based line of that.
+    line: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> Lines<'_, R> {
     /// Names of the header.
     fn header(&mut self, encoding: &'static Encoding) -> Result<Vec<String>, Error> {
         let header = self.reader.byte_headers();
         let header = header.map_err(|source| Error::CsvHeader { source })?;
-        Ok(header
+        let names: Vec<String> = header
             .iter()
             .map(|name| header_name(encoding, name))
-            .collect())
+            .collect();
+        self.quoting.n_names = names.len();
+        match self.place_and_fault() {
+            (_, Some(fault)) => Err(Error::HeaderQuotes { rule: fault.rule() }),
+            (_, None) => Ok(names),
+        }
     }
 
-    /// Reads the next record and gives the one-based line it begins in.
-    fn next(&mut self, line: &mut ByteRecord) -> Result<Option<u64>, Error> {
+    /// Reads the next record and gives the one-based line it begins in, and what is wrong with its
+    /// quotes.
+    fn next(&mut self, line: &mut ByteRecord) -> Result<Option<(u64, Option<Fault>)>, Error> {
         let is_read = self.reader.read_byte_record(line);
-        if !is_read.map_err(|source| Error::CsvHeader { source })? {
-            return Ok(None);
-        }
-        // The position after a record is known for sure: what is above it are the line ends in its
-        // fields, and its own if that was read.
-        let after = self.reader.position();
-        let is_line_end = |byte: &&u8| **byte == b'\n';
-        let inside = line.as_slice().iter().filter(is_line_end).count() as u64;
-        let last = after.byte().checked_sub(1);
-        let last = last.and_then(|last| self.reader.get_ref().byte(last));
-        let own = u64::from(last == Some(b'\n'));
-        Ok(Some(self.n_titles + after.line() - inside - own))
-    }
-}
-
-/// A stream that remembers the last bytes it gave.
-struct Tap<R> {
-    /// The stream.
-    inner: R,
-    /// The last bytes.
-    chunk: Vec<u8>,
-    /// Place of the first of them in the stream.
-    start: u64,
-}
-
-impl<R> Tap<R> {
-    /// A stream that gave nothing yet.
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            chunk: Vec::new(),
-            start: 0,
-        }
+        let is_read = is_read.map_err(|source| Error::CsvHeader { source })?;
+        Ok(is_read.then(|| self.place_and_fault()))
     }
 
-    /// A byte by its place, if it is among the last.
-    fn byte(&self, place: u64) -> Option<u8> {
-        let place = usize::try_from(place.checked_sub(self.start)?).ok()?;
-        self.chunk.get(place).copied()
-    }
-}
-
-impl<R: Read> Read for Tap<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n_bytes = self.inner.read(buffer)?;
-        if n_bytes > 0 {
-            self.start += self.chunk.len() as u64;
-            self.chunk.clear();
-            self.chunk
-                .extend_from_slice(buffer.get(..n_bytes).unwrap_or_default());
-        }
-        Ok(n_bytes)
+    /// Where the record that was just read begins, and what is wrong with its quotes. The position
+    /// behind a record is known for sure, so all is told by its bytes.
+    fn place_and_fault(&mut self) -> (u64, Option<Fault>) {
+        let end = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
+        let end = end.min(self.page.len());
+        let record = self.page.get(self.end..end).unwrap_or_default();
+        let n_lines = |bytes| memchr_iter(b'\n', bytes).count() as u64;
+        let before = record.get(..self.quoting.first_byte(record));
+        let place = self.line + n_lines(before.unwrap_or_default());
+        self.line += n_lines(record);
+        self.end = end;
+        (place, self.quoting.fault(record))
     }
 }

@@ -21,14 +21,17 @@ pub(crate) mod coercion;
 mod columns;
 mod csv;
 mod delimited;
+mod header;
 mod json;
 mod ndjson;
 mod parquet;
 pub(crate) mod paths;
+mod quoting;
 pub(crate) mod sheet;
 pub(crate) mod value;
 
 pub(crate) use coercion::{Coercion, Kinds};
+use header::places;
 pub(crate) use value::Value;
 
 /// Separator of the members of a list inside a text: the unit separator of ASCII.
@@ -57,6 +60,22 @@ pub enum Error {
     CsvHeader {
         /// What the reader found.
         source: ::csv::Error,
+    },
+    /// The quotes of the header do not hold one name each.
+    #[error(
+        "the quotes of the header do not enclose its names ({rule}), so no column is known; correct the header of the file, or declare `quote` as the file has it"
+    )]
+    HeaderQuotes {
+        /// Rule that a record would break.
+        rule: &'static str,
+    },
+    /// A column of the contract stands twice in the header.
+    #[error(
+        "the header has the column `{field}` more than once, and which one the contract means cannot be known; have all but one renamed in the file"
+    )]
+    Twice {
+        /// Name of the column.
+        field: String,
     },
     /// The delimiter is not one ASCII character.
     #[error("delimiter `{delimiter}` is not an ASCII character")]
@@ -150,6 +169,8 @@ pub(crate) struct PageRead {
     pub(crate) n_rows: u64,
     /// Fields asked for that the header does not name; always empty for JSON.
     pub(crate) missing_fields: Vec<String>,
+    /// Fields asked for that stand more than once in the header; the first of each is read.
+    pub(crate) twice: Vec<String>,
     /// Fields of the header, or of the first objects, that nobody asked for.
     pub(crate) unknown_fields: Vec<String>,
     /// Cells of a sheet whose stored type is not that of their column.
@@ -175,31 +196,6 @@ pub(crate) fn read_page(
         Format::Arrow(_) => arrow_ipc::read(fields, bytes, sink),
         Format::Sheet(options) => sheet::read(options, kinds, Bytes::copy_from_slice(bytes), sink),
     }
-}
-
-/// Where each field stands in a header, and which fields it lacks.
-fn places<S: AsRef<str>>(fields: &[String], header: &[S]) -> (Vec<Option<usize>>, PageRead) {
-    let find = |field: &String| header.iter().position(|name| name.as_ref() == field);
-    let places: Vec<_> = fields.iter().map(find).collect();
-    let absent = fields
-        .iter()
-        .zip(&places)
-        .filter(|(_, place)| place.is_none());
-    let read = PageRead {
-        n_rows: 0,
-        missing_fields: absent.map(|(field, _)| field.clone()).collect(),
-        unknown_fields: unknown_fields(fields, header),
-        coercions: Vec::new(),
-    };
-    (places, read)
-}
-
-/// Names of a header that are not asked for, in their order there.
-fn unknown_fields<S: AsRef<str>>(fields: &[String], header: &[S]) -> Vec<String> {
-    let names = header.iter().map(AsRef::as_ref);
-    let unknown =
-        names.filter(|name| !name.is_empty() && !fields.iter().any(|field| field == name));
-    unknown.map(str::to_owned).collect()
 }
 
 /// Bytes without the byte order mark of UTF-8.

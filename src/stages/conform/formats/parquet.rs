@@ -35,6 +35,6 @@ pub(super) fn read(
         .ok_or(Error::GaveUp)?
         .map_err(|source| Error::NotParquet { source })?;
     let batches = batches.map(|batch| batch.map_err(|source| Error::ParquetRows { source }));
-    read_batches(batches, fields, &mut read, sink)?;
+    read_batches(batches, (fields, &places), &mut read, sink)?;
     Ok(read)
 }

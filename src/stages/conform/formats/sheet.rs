@@ -11,7 +11,7 @@ use super::coercion::{Coercions, Kinds};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, places};
 use crate::canon::contain::contained;
 use crate::canon::text::moment::{self, DAY_MICROS};
-use crate::canon::workbook::header::{self, HeaderPlace};
+use crate::canon::workbook::header::{self, Header, HeaderPlace};
 use crate::canon::workbook::{Row, Sheet, Span, Workbook};
 use crate::spec::format::{Merged, SheetFormat};
 
@@ -37,7 +37,7 @@ pub(super) fn read(
     };
     let header =
         header::find(&sheet, place, kinds.fields).map_err(|source| Error::Header { source })?;
-    let (places, mut read) = places(kinds.fields, &header.names);
+    let (places, mut read) = places(kinds.fields, &own_names(&sheet, &header));
     let columns: Vec<Option<u32>> = places
         .iter()
         .map(|place| place.and_then(|place| u32::try_from(place).ok()))
@@ -63,6 +63,25 @@ pub(super) fn read(
     }
     read.coercions = coercions.finish();
     Ok(read)
+}
+
+/// Names of a header; one that a merged cell spreads over several columns names the first of them.
+fn own_names<'h>(sheet: &Sheet, header: &'h Header) -> Vec<&'h str> {
+    let row = header.below.saturating_sub(1);
+    let spans: Vec<&Span> = sheet
+        .merged
+        .iter()
+        .filter(|span| span.rows.0 <= row && span.rows.1 >= row)
+        .collect();
+    let mut names: Vec<&str> = Vec::with_capacity(header.names.len());
+    for (column, name) in (0..).zip(&header.names) {
+        let is_spread = |span: &&&Span| span.columns.0 < column && span.covers(row, column);
+        let first = spans.iter().find(is_spread).map(|span| span.columns.0);
+        let first = first.and_then(|first| usize::try_from(first).ok());
+        let is_same = first.and_then(|first| header.names.get(first)) == Some(name);
+        names.push(if is_same { "" } else { name });
+    }
+    names
 }
 
 /// The merged blocks of a sheet, followed from row to row.

@@ -13,6 +13,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::spec::source::ColumnKind;
 
+mod odd;
+
 /// Rows of a page: place and values, or the rule that a broken row breaks.
 type Rows = Vec<(u64, Result<Vec<Value<'static>>, &'static str>)>;
 
@@ -135,6 +137,14 @@ proptest! {
         let plain = read("csv = {}", &["a", "b"], page.as_bytes()).unwrap();
         let padded = read("csv = { ragged = 'pad' }", &["a", "b"], page.as_bytes()).unwrap();
         prop_assert_eq!(plain, padded);
+    }
+
+    #[test]
+    fn any_settings_judge_quotes_as_the_plain_reader_does(text in "[ab,\"\n\r ]{0,60}") {
+        let page = format!("a,b,c\n{text}");
+        let plain = read("csv = {}", &["a", "c"], page.as_bytes()).unwrap();
+        let other = read("csv = { comment = '#' }", &["a", "c"], page.as_bytes()).unwrap();
+        prop_assert_eq!(plain, other);
     }
 }
 

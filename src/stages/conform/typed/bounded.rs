@@ -171,6 +171,18 @@ proptest! {
     }
 
     #[test]
+    fn odd_quotes_are_judged_alike_in_blocks_of_any_length(text in "(1,1,2024-01-03,,a,a,1\n|[1,\"\n\r ]{0,9}){0,60}", block in 1..300_usize) {
+        let spec: TableSpec = toml::from_str(FILED).unwrap();
+        let known = (&ComuneIndex::default(), &PseudonymKey::new([7; 32]));
+        let pages = [format!("id,rev,dal,via,nota,tipo,scarto\n{text}")];
+        let plain = told(&settled(&spec, known, &pages, limits(1, 1 << 30, BLOCK)));
+        for threads in [1, 3] {
+            let other = told(&settled(&spec, known, &pages, limits(threads, 1 << 30, block)));
+            prop_assert_eq!(&other, &plain, "{} threads", threads);
+        }
+    }
+
+    #[test]
     fn threads_and_memory_change_no_byte_of_a_file(draws in draws()) {
         let spec: TableSpec = toml::from_str(FILED).unwrap();
         let known = (&ComuneIndex::default(), &PseudonymKey::new([7; 32]));

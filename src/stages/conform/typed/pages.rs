@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::spec::source::IdentifierPolicy;
 use crate::stages::conform::formats::blocks::{self, Blocks, Cutting, OpenLines, RawBlock, Spare};
 use crate::stages::conform::formats::{self, PageRead, RawRow};
 
@@ -53,6 +54,7 @@ impl PageReader<'_, '_> {
         let Some(lines) = opened.map_err(|source| self.unreadable(source))? else {
             return Ok(PageRead::default());
         };
+        self.refuse_twice(&lines.read)?;
         let before = store.books.n_rows;
         let mut read = self.read_blocks(lines, &spare, store)?;
         read.n_rows = store.books.n_rows - before;
@@ -140,6 +142,7 @@ impl PageReader<'_, '_> {
         let format = &self.plan.table.spec.format;
         let read = formats::read_page(format, self.plan.kinds(), &content, &mut sink);
         let read = read.map_err(|source| self.unreadable(source))?;
+        self.refuse_twice(&read)?;
         match failure {
             Some(failure) => Err(failure),
             None => self
@@ -173,6 +176,22 @@ impl PageReader<'_, '_> {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         store.add(placed, &facts);
         Ok(())
+    }
+
+    /// Refuses a page in which a column of the contract stands twice. Of one that is only kept each
+    /// is kept, under a name of its own.
+    fn refuse_twice(&self, read: &PageRead) -> Result<(), Error> {
+        let columns = &self.plan.table.spec.columns;
+        let is_declared = |field: &&String| {
+            let mut of_field = columns
+                .iter()
+                .filter(|(name, column)| column.from.as_ref().unwrap_or(name) == *field);
+            of_field.any(|(_, column)| column.identifiers != IdentifierPolicy::Withhold)
+        };
+        let Some(field) = read.twice.iter().find(is_declared).cloned() else {
+            return Ok(());
+        };
+        Err(self.unreadable(formats::Error::Twice { field }))
     }
 
     /// The error of a page that cannot be read.
