@@ -339,7 +339,9 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
         let terms = terms.map(|found| ("agreement", found));
         let days = source.spec.freshness.mistake();
         let days = days.map(|found| ("freshness", found));
-        for (header, (word, message, help)) in terms.chain(days) {
+        let shares = source.spec.limits.mistake();
+        let shares = shares.map(|found| ("limits", found));
+        for (header, (word, message, help)) in terms.chain(days).chain(shares) {
             let text = &source.text;
             mistakes.push(text.diagnostic_below(header, word, message, Some(help)));
         }

@@ -82,6 +82,18 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 impl Limits {
+    /// What cannot be meant: the key to mark, what is wrong and what to do.
+    pub(crate) fn mistake(&self) -> Option<(&'static str, String, &'static str)> {
+        let shares = [
+            ("max_rejected_pct", self.max_rejected_pct),
+            ("max_absent_pct", self.max_absent_pct),
+        ];
+        let odd = |(_, share): &(&str, f64)| !(0.0..=100.0).contains(share);
+        let (name, share) = shares.into_iter().find(odd)?;
+        let message = format!("`{name} = {share}` is no share in percent");
+        Some((name, message, "say a number from 0 to 100"))
+    }
+
     /// Why a table that would lose these records is over the limit, if it is.
     pub(crate) fn emptied(&self, absent: Absent) -> Option<String> {
         let Absent { n_held, n_gone } = absent;
@@ -218,6 +230,17 @@ mod tests {
             n_gone: 50,
         };
         assert_eq!(all.emptied(whole), None);
+    }
+
+    #[test]
+    fn a_share_lies_between_none_and_all() {
+        let of = |max_rejected_pct| Limits {
+            max_rejected_pct,
+            ..Limits::default()
+        };
+        for (share, is_meant) in [(0.0, true), (100.0, true), (-4.0, false), (f64::NAN, false)] {
+            assert_eq!(of(share).mistake().is_none(), is_meant, "{share}");
+        }
     }
 
     #[test]

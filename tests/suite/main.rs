@@ -69,15 +69,15 @@ mod keep_the_house;
 /// A person in the records appears in nothing made from them.
 #[cfg(test)]
 mod leak_nothing;
+/// A source leaves records out, meaning it or not.
+#[cfg(test)]
+mod lose_nothing_silently;
 /// An operator reads files as platforms really hand them over.
 #[cfg(test)]
 mod read_formats;
 /// An operator's sources grow, and a run reads and writes only the parts that are touched.
 #[cfg(test)]
 mod read_in_parts;
-/// A source leaves records out, meaning it or not.
-#[cfg(test)]
-mod lose_nothing_silently;
 /// A newcomer starts a commons of their own.
 #[cfg(test)]
 mod start_a_commons;
