@@ -101,13 +101,13 @@ fn edits(xml: &str, shared: &[String], cells: &mut Cells<'_>) -> Vec<Edit> {
         .flat_map(|data| elements(xml, &data.inner, "row"));
     for row in rows {
         let written = row.attribute(xml, "r").and_then(|text| text.parse().ok());
-        number = written.unwrap_or(number + 1);
+        number = written.unwrap_or(number.saturating_add(1));
         let mut column = 0;
         for cell in elements(xml, &row.inner, "c") {
             let written = cell.attribute(xml, "r");
             column = written.as_deref().and_then(column_of).unwrap_or(column);
             let place = (number.saturating_sub(1), column);
-            column += 1;
+            column = column.saturating_add(1);
             match cells.change(place, || shown(xml, &cell, shared)) {
                 Change::Same => edits.extend(without_formula(xml, &cell, cells)),
                 Change::Empty if cell.inner.is_empty() => {}
