@@ -299,7 +299,10 @@ mod tests {
     fn a_name_that_begins_another_is_another() {
         let xml = "<t:table><t:table-cell>a</t:table-cell><t:table-row/></t:table ><t:table/>";
         let found = elements(xml, &(0..xml.len()), "table");
-        let texts: Vec<_> = found.iter().map(|table| &xml[table.inner.clone()]).collect();
+        let texts: Vec<_> = found
+            .iter()
+            .map(|table| &xml[table.inner.clone()])
+            .collect();
         assert_eq!(texts, ["<t:table-cell>a</t:table-cell><t:table-row/>", ""]);
     }
 

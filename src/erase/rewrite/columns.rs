@@ -189,13 +189,15 @@ fn without_records(
             *array = without_persons(array, person, rows).map_err(failed)?;
         }
     }
+    let batch = RecordBatch::try_new(Arc::clone(schema), arrays).map_err(failed)?;
+    let batch = filter_record_batch(&batch, &BooleanArray::from(stays)).map_err(failed)?;
+    let mut arrays: Vec<ArrayRef> = batch.columns().to_vec();
     for (field, array) in schema.fields().iter().zip(&mut arrays) {
         if let Some(new) = scrubbed(judge, field.name(), array, done).map_err(failed)? {
             *array = new;
         }
     }
-    let batch = RecordBatch::try_new(Arc::clone(schema), arrays).map_err(failed)?;
-    filter_record_batch(&batch, &BooleanArray::from(stays)).map_err(failed)
+    RecordBatch::try_new(Arc::clone(schema), arrays).map_err(failed)
 }
 
 /// The person of a row by the text of its field.

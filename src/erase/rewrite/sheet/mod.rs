@@ -114,9 +114,7 @@ pub(super) fn workbook(
     let mut done = Rewritten::default();
     // Of a workbook without the declared sheet nothing is in any table: all of it is mere words.
     let read = plan::read(options, judge, bytes).ok();
-    let plan = read.as_ref().map(|read| {
-        Plan::new(judge, read, &mut done)
-    });
+    let plan = read.as_ref().map(|read| Plan::new(judge, read, &mut done));
     let plan = plan.as_ref();
     let is_ods = parts.iter().any(|(name, _)| name == ods::CONTENT);
     let n_mentions = if is_ods {

@@ -25,7 +25,11 @@ const REPEATED: &str = "number-columns-repeated";
 const FORMULA: &str = "formula";
 
 /// Attributes that an emptied cell keeps.
-const KEPT: [&str; 3] = ["style-name", "number-columns-spanned", "number-rows-spanned"];
+const KEPT: [&str; 3] = [
+    "style-name",
+    "number-columns-spanned",
+    "number-rows-spanned",
+];
 
 /// Rewrites all sheets; in how many texts an id stood.
 pub(super) fn rewrite(
@@ -224,8 +228,6 @@ fn shown(xml: &str, cell: &Element) -> String {
         let mut remarks = remarks.iter();
         !remarks.any(|remark| remark.whole.contains(&paragraph.whole.start))
     });
-    let lines: Vec<String> = own
-        .map(|paragraph| text(xml, &paragraph.inner))
-        .collect();
+    let lines: Vec<String> = own.map(|paragraph| text(xml, &paragraph.inner)).collect();
     lines.join("\n")
 }

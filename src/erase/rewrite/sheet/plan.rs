@@ -34,6 +34,23 @@ pub(super) struct Read {
     pub(super) rows: Vec<Judged>,
 }
 
+#[cfg(test)]
+impl Read {
+    /// A sheet of nothing but judged records.
+    pub(super) fn of_rows(verdicts: Vec<Verdict>) -> Self {
+        let rows = verdicts.into_iter();
+        Self {
+            sheet: Sheet::default(),
+            header: Header {
+                below: 0,
+                names: Vec::new(),
+            },
+            n_header_rows: 1,
+            rows: rows.map(|verdict| Judged { row: 0, verdict }).collect(),
+        }
+    }
+}
+
 /// Reads the declared sheet of a workbook and judges its records.
 pub(super) fn read(options: &SheetFormat, judge: &Judge<'_>, bytes: &Bytes) -> Result<Read, Error> {
     let broken = || Error::unreadable("is not a workbook with the declared sheet");
@@ -186,7 +203,11 @@ impl Plan {
                 Some(Change::Same | Change::Empty) => None,
                 None => words(cell),
             };
-            let field = if is_title { "" } else { field(&read.header, *column) };
+            let field = if is_title {
+                ""
+            } else {
+                field(&read.header, *column)
+            };
             let new = before.and_then(|text| judge.scrubbed(field, &text));
             if let Some(new) = new {
                 n_mentions += 1;
