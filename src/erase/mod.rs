@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A page that would not be what it was without the person.
+    #[error(
+        "the rewritten page cannot be trusted: {what}. The page stays as it was; take the person out of the file by hand and acquire it again"
+    )]
+    Untrusted {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A page cannot be packed again.
     #[error("a page cannot be packed again")]
     Pack {
@@ -125,6 +133,11 @@ impl Error {
     /// The page cannot be taken apart.
     fn unreadable(what: &'static str) -> Self {
         Self::Unreadable { what }
+    }
+
+    /// The rewritten page is not what it should be.
+    fn untrusted(what: &'static str) -> Self {
+        Self::Untrusted { what }
     }
 
     /// Whether the request itself is wrong.

@@ -28,7 +28,12 @@ note = { type = "text" }
 "#;
 
 /// Rewrites a page of a format.
-fn without(format: &str, page: &[u8]) -> Option<Rewritten> {
+pub(super) fn without(format: &str, page: &[u8]) -> Option<Rewritten> {
+    without_id(format, page, ID)
+}
+
+/// Rewrites a page of a format without a person.
+pub(super) fn without_id(format: &str, page: &[u8], id: &str) -> Option<Rewritten> {
     let declared = format!("fetch.files = {{ url = \"x\" }}\n{format}\n{COLUMNS}");
     let table: TableSpec = toml::from_str(&declared).unwrap();
     let keys = PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1);
@@ -36,8 +41,8 @@ fn without(format: &str, page: &[u8]) -> Option<Rewritten> {
         keys: &keys,
         platform: "p",
     };
-    let suppressed = BTreeSet::from([marks.of_id("person", ID)]);
-    let forms = Forms::new(&BTreeSet::from([ID.to_owned()]), &BTreeSet::new()).unwrap();
+    let suppressed = BTreeSet::from([marks.of_id("person", id)]);
+    let forms = Forms::new(&BTreeSet::from([id.to_owned()]), &BTreeSet::new()).unwrap();
     let judge = Judge::new(&table, marks, &suppressed, Some(&forms));
     rewrite(&table.format, &judge, &Bytes::copy_from_slice(page)).unwrap()
 }
@@ -170,6 +175,84 @@ fn rows_of_parquet_leave_and_the_schema_stays() {
         &[2, 3],
     );
     assert_eq!(left.columns(), expected.columns());
+}
+
+/// A Parquet file of some columns.
+fn parquet_of(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer =
+        ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn a_person_whose_id_is_a_number_is_known_as_conform_knows_it() {
+    use arrow::array::{AsArray, Float64Array};
+    let numbers =
+        |numbers: [Option<f64>; 3]| Arc::new(Float64Array::from(numbers.to_vec())) as ArrayRef;
+    let page = parquet_of(vec![
+        ("who", numbers([Some(300_000_123.0), Some(4.0), Some(5.0)])),
+        ("with", numbers([None, Some(300_000_123.0), Some(6.5)])),
+    ]);
+    let done = without_id("format.parquet = {}", &page, "300000123").unwrap();
+    assert_eq!([done.n_dropped, done.n_blanked, done.n_mentions], [1, 1, 0]);
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        Bytes::from(done.bytes),
+    );
+    let left = reader.unwrap().build().unwrap().next().unwrap().unwrap();
+    let values = |place: usize| -> Vec<Option<f64>> {
+        let column = left.column(place);
+        let column = column.as_primitive::<arrow::datatypes::Float64Type>();
+        column.iter().collect()
+    };
+    assert_eq!(values(0), [Some(4.0), Some(5.0)]);
+    assert_eq!(values(1), [None, Some(6.5)]);
+}
+
+#[test]
+fn nothing_of_a_person_stays_behind_the_rows_of_an_arrow_page() {
+    use arrow::array::{DictionaryArray, StringViewArray, StructArray};
+    use arrow::datatypes::{DataType, Field, Int8Type};
+    use arrow::ipc::writer::{FileWriter, StreamWriter};
+    let who: DictionaryArray<Int8Type> = ["C0042", "C1", "C2"].into_iter().collect();
+    let seen = [
+        "of the person C0042 alone",
+        "a text of some length",
+        "by C0042",
+    ];
+    let inner = StringArray::from(vec!["x", "see C0042", "y"]);
+    let field = Arc::new(Field::new("a", DataType::Utf8, false));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("who", Arc::new(who)),
+        ("with", Arc::new(StringArray::from(vec!["", "C0042", "C3"]))),
+        ("note", Arc::new(StringViewArray::from(seen.to_vec()))),
+        (
+            "inner",
+            Arc::new(StructArray::from(vec![(
+                field,
+                Arc::new(inner) as ArrayRef,
+            )])),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut file = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    file.write(&batch).unwrap();
+    file.write(&batch).unwrap();
+    let mut stream = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    stream.write(&batch).unwrap();
+    stream.write(&batch).unwrap();
+    for page in [file.into_inner().unwrap(), stream.into_inner().unwrap()] {
+        let done = without("format.arrow = {}", &page).unwrap();
+        assert_eq!([done.n_dropped, done.n_blanked, done.n_mentions], [2, 2, 4]);
+        let text = String::from_utf8_lossy(&done.bytes).into_owned();
+        assert!(!text.contains("C0042") && text.contains("some length"));
+        let left = crate::canon::arrow_pages::open(&done.bytes, None).unwrap();
+        assert_eq!(
+            left.map(|batch| batch.unwrap().num_rows()).sum::<usize>(),
+            4
+        );
+    }
 }
 
 /// All text of the parts of a workbook.

@@ -46,6 +46,21 @@ pub(super) fn read_batches(
     Ok(())
 }
 
+/// The texts of a column as its persons are keyed by them; none where nothing can be read.
+///
+/// # Errors
+/// [`Error::ColumnType`] for a column that no contract can read.
+pub(crate) fn texts(name: &str, column: &ArrayRef) -> Result<Vec<Option<String>>, Error> {
+    let column = contained(|| plain_column(name, column)).ok_or(Error::GaveUp)??;
+    let view = View::new(&column);
+    let mut scratch = String::new();
+    let texts = (0..column.given.len()).map(|row| match view.value(row) {
+        Value::Absent | Value::Unreadable => None,
+        value => Some(value.text(&mut scratch).to_owned()),
+    });
+    Ok(texts.collect())
+}
+
 /// The value of a row in a column that may not be there.
 fn value<'a>(view: Option<&View<'a>>, row: usize) -> Value<'a> {
     view.map_or(Value::Absent, |view| view.value(row))

@@ -18,7 +18,7 @@ use crate::spec::format::Format;
 mod arrow_ipc;
 pub(crate) mod blocks;
 pub(crate) mod coercion;
-mod columns;
+pub(crate) mod columns;
 mod csv;
 mod delimited;
 mod header;
