@@ -202,7 +202,7 @@ fn scrubbed(
         column.data_type(),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
     );
-    if !is_text || judge.forms.is_none() {
+    if !is_text {
         return Ok(None);
     }
     let texts = cast(column, &DataType::Utf8)?;

@@ -291,11 +291,7 @@ fn scrub(parts: &mut Parts, judge: &Judge<'_>) -> u64 {
         let is_xml = [".xml", ".rels", ".vml"]
             .iter()
             .any(|ending| name.ends_with(ending));
-        let new = judge
-            .forms
-            .filter(|_| is_xml)
-            .and_then(|forms| forms.scrubbed_bytes(content));
-        if let Some(new) = new {
+        if let Some(new) = judge.scrubbed_bytes(content).filter(|_| is_xml) {
             *content = new;
             n_mentions += 1;
         }
