@@ -200,18 +200,15 @@ fn unit(bytes: &[u8]) -> Option<(Sign, usize)> {
 fn entity(bytes: &[u8]) -> Option<(Sign, usize)> {
     let end = bytes.iter().take(12).position(|byte| *byte == b';')?;
     let name = std::str::from_utf8(bytes.get(1..end)?).ok()?;
-    let sign = match name.strip_prefix('#') {
-        Some(number) => {
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(number) => u32::from_str_radix(number, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)?
-        }
-        None => {
-            let known = ENTITIES.iter().find(|(known, _)| *known == name);
-            known?.1.chars().next()?
-        }
+    let sign = if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(number) => u32::from_str_radix(number, 16),
+            None => number.parse(),
+        };
+        char::from_u32(code.ok()?)?
+    } else {
+        let known = ENTITIES.iter().find(|(known, _)| *known == name);
+        known?.1.chars().next()?
     };
     Some((Sign::of(sign), end + 1))
 }

@@ -40,6 +40,19 @@ pub(crate) struct Swept {
     pub n_undeclared: u64,
 }
 
+impl Swept {
+    /// What left, for people.
+    fn text(&self) -> String {
+        let n_records = self.n_records;
+        match self.n_undeclared {
+            0 => format!("{n_records} record(s) left"),
+            n_pages => format!(
+                "{n_records} record(s) left, {n_pages} page(s) of tables that no contract declares left"
+            ),
+        }
+    }
+}
+
 /// Takes those who must not come back out of all pages that were fetched since; by platform.
 ///
 /// # Errors
@@ -136,12 +149,7 @@ pub(crate) async fn rewritten(
         sweep_page(cx, (platform, page), &judge, (&spec.format, &mut swept)).await?;
         page.searched_as = print;
     }
-    let undeclared = match swept.n_undeclared {
-        0 => String::new(),
-        n_pages => format!(", {n_pages} page(s) of tables that no contract declares left"),
-    };
-    cx.progress
-        .end(&format!("{} record(s) left{undeclared}", swept.n_records));
+    cx.progress.end(&swept.text());
     Ok(Rewritten {
         before,
         after,

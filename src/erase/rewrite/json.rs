@@ -79,7 +79,11 @@ pub(in crate::erase) fn is_json(text: &str) -> bool {
 fn outside(judge: &Judge<'_>, text: &str, held: &[Span]) -> Vec<(Span, String)> {
     let mut edits = Vec::new();
     let mut at = 0;
-    for list in held.iter().cloned().chain([text.len()..text.len()]) {
+    for list in held
+        .iter()
+        .cloned()
+        .chain(std::iter::once(text.len()..text.len()))
+    {
         let parts = scalars_and_names(text, &(at..list.start)).into_iter();
         edits.extend(parts.filter_map(|part| without_ids(judge, text, part, "null")));
         at = list.end;

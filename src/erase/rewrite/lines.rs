@@ -59,7 +59,7 @@ fn is_of_a_subject(judge: &Judge<'_>, line: &str) -> bool {
 type Line = (usize, ByteRecord);
 
 /// The records of delimited text, the header first.
-fn records(marks: &CsvMarks, bytes: &[u8]) -> Result<Vec<Line>, Error> {
+fn records(marks: CsvMarks, bytes: &[u8]) -> Result<Vec<Line>, Error> {
     let failed = |_cut| Error::unreadable("has a line that cannot be read");
     let mut reader = ReaderBuilder::new()
         .delimiter(marks.delimiter)
@@ -101,24 +101,16 @@ pub(super) fn csv(
         .marks()
         .ok_or_else(|| Error::unreadable("has a delimiter that is not ASCII"))?;
     let (titles, bytes) = all.split_at(titles_end(options, all));
-    let lines = records(&marks, bytes)?;
+    let lines = records(marks, bytes)?;
     let mut done = Rewritten::default();
     let Some((first, header)) = lines.first() else {
         return Ok(done);
     };
-    let names: Vec<String> = header
-        .iter()
-        .map(|name| {
-            let name = name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name);
-            let (name, _) = encoding.decode_without_bom_handling(name);
-            name.trim().to_owned()
-        })
-        .collect();
     let table = Lines {
         marks,
         ragged: options.ragged,
         encoding,
-        names,
+        names: names(encoding, header),
         judge,
     };
     table.between(titles, &mut done);
@@ -129,7 +121,7 @@ pub(super) fn csv(
     for (place, (start, line)) in lines.iter().enumerate() {
         let end = lines.get(place + 1).map_or(bytes.len(), |(next, _)| *next);
         let span = bytes.get(*start..end).unwrap_or_default();
-        let begin = places(&table.marks, span).start;
+        let begin = places(table.marks, span).start;
         table.between(span.get(..begin).unwrap_or_default(), &mut done);
         let span = span.get(begin..).unwrap_or_default();
         let fate = match place {
@@ -150,7 +142,7 @@ pub(super) fn csv(
         kept.push(line);
     }
     let new = done.bytes.get(titles..).unwrap_or_default();
-    if !done.is_same() && !says(&table.marks, new, (&kept, &changed)) {
+    if !done.is_same() && !says(table.marks, new, (&kept, &changed)) {
         return Err(Error::Changed {
             what: "its other lines would be read differently",
         });
@@ -160,7 +152,7 @@ pub(super) fn csv(
 
 /// Whether the text is read as exactly these records.
 fn says(
-    marks: &CsvMarks,
+    marks: CsvMarks,
     bytes: &[u8],
     (kept, changed): (&[&ByteRecord], &BTreeMap<usize, ByteRecord>),
 ) -> bool {
@@ -172,6 +164,16 @@ fn says(
         meant == Some(line)
     };
     lines.len() == kept.len() && lines.iter().enumerate().all(is_as_meant)
+}
+
+/// Names of the header, without spaces around them.
+fn names(encoding: &'static Encoding, header: &ByteRecord) -> Vec<String> {
+    let name = |name: &[u8]| {
+        let name = name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name);
+        let (name, _) = encoding.decode_without_bom_handling(name);
+        name.trim().to_owned()
+    };
+    header.iter().map(name).collect()
 }
 
 /// Where the titles above the header end.
@@ -346,7 +348,7 @@ impl Lines<'_> {
 
     /// A line with other fields; every other byte stays.
     fn written(&self, span: &[u8], edits: &Edits) -> Result<Vec<u8>, Error> {
-        let fields = places(&self.marks, span).fields;
+        let fields = places(self.marks, span).fields;
         let mut out = Vec::with_capacity(span.len());
         let mut at = 0;
         for (place, content) in edits {
@@ -354,7 +356,7 @@ impl Lines<'_> {
                 continue;
             };
             let before = span.get(field.clone()).unwrap_or_default();
-            let new = written(&self.marks, before, content).ok_or(Error::Changed {
+            let new = written(self.marks, before, content).ok_or(Error::Changed {
                 what: "a field would have to be quoted and the contract has no quotes",
             })?;
             out.extend_from_slice(span.get(at..field.start).unwrap_or_default());

@@ -30,7 +30,7 @@ enum State {
 }
 
 /// Where the fields of the first record of some bytes stand.
-pub(super) fn places(marks: &CsvMarks, bytes: &[u8]) -> Places {
+pub(super) fn places(marks: CsvMarks, bytes: &[u8]) -> Places {
     let first = start(marks, bytes);
     let mut fields = Vec::new();
     let mut state = State::Start;
@@ -67,7 +67,7 @@ pub(super) fn places(marks: &CsvMarks, bytes: &[u8]) -> Places {
 }
 
 /// Where the blank lines and comments before a record end.
-fn start(marks: &CsvMarks, bytes: &[u8]) -> usize {
+fn start(marks: CsvMarks, bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         if matches!(byte, b'\r' | b'\n') {
@@ -84,7 +84,7 @@ fn start(marks: &CsvMarks, bytes: &[u8]) -> usize {
 
 /// A field with other content, quoted as it was or where it must be; `None` where it would have to
 /// be and cannot.
-pub(super) fn written(marks: &CsvMarks, before: &[u8], content: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn written(marks: CsvMarks, before: &[u8], content: &[u8]) -> Option<Vec<u8>> {
     let was_quoted = marks.quote.is_some() && before.first() == marks.quote.as_ref();
     let is_mark = |byte: &u8| matches!(byte, b'\r' | b'\n') || *byte == marks.delimiter;
     let first = content.first().copied();
@@ -120,7 +120,7 @@ mod tests {
 
     /// The fields of a record as they stand in it.
     fn fields(escape: Option<u8>, text: &str) -> Vec<&str> {
-        let found = places(&marks(escape), text.as_bytes()).fields;
+        let found = places(marks(escape), text.as_bytes()).fields;
         found.into_iter().map(|field| &text[field]).collect()
     }
 
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_field_is_quoted_as_it_was_or_where_it_must_be() {
         let written = |before: &str, content: &str| {
-            let field = written(&marks(None), before.as_bytes(), content.as_bytes()).unwrap();
+            let field = written(marks(None), before.as_bytes(), content.as_bytes()).unwrap();
             String::from_utf8(field).unwrap()
         };
         assert_eq!(written("\"x\"", "#1 x"), "\"#1 x\"");
