@@ -42,8 +42,8 @@ pub(crate) fn elements(text: &str, within: &Span) -> Option<Vec<Span>> {
     Some(found)
 }
 
-/// Spans of all texts, numbers and flags below a value, names of members left out.
-pub(crate) fn scalars(text: &str, within: &Span) -> Vec<Span> {
+/// Spans of all texts, numbers, flags and names of members below a value, and which are names.
+pub(crate) fn scalars_and_names(text: &str, within: &Span) -> Vec<(Span, bool)> {
     let mut found = Vec::new();
     let mut at = within.start;
     while at < within.end {
@@ -56,9 +56,7 @@ pub(crate) fn scalars(text: &str, within: &Span) -> Vec<Span> {
             None => break,
         };
         let is_name = text.as_bytes().get(skip_space(text, end)) == Some(&b':');
-        if !is_name {
-            found.push(at..end);
-        }
+        found.push((at..end, is_name));
         at = end.max(at + 1);
     }
     found
@@ -229,11 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn scalars_leave_names_out() {
+    fn scalars_are_told_from_names() {
         let text = r#"{"a":"x","b":[1,null,{"c" : true}]}"#;
-        let spans = scalars(text, &(0..text.len()));
-        let texts: Vec<&str> = spans.into_iter().map(|span| &text[span]).collect();
-        assert_eq!(texts, [r#""x""#, "1", "null", "true"]);
+        let (names, scalars): (Vec<_>, Vec<_>) = scalars_and_names(text, &(0..text.len()))
+            .into_iter()
+            .partition(|(_, is_name)| *is_name);
+        let texts = |spans: Vec<(Span, bool)>| -> Vec<&str> {
+            spans.into_iter().map(|(span, _)| &text[span]).collect()
+        };
+        assert_eq!(texts(scalars), [r#""x""#, "1", "null", "true"]);
+        assert_eq!(texts(names), [r#""a""#, r#""b""#, r#""c""#]);
     }
 
     #[test]

@@ -69,16 +69,15 @@ pub(crate) fn elements_of(xml: &str, within: &Range<usize>, names: &[&str]) -> V
             continue;
         }
         let n_last = if mark.kind == Kind::Single { 2 } else { 1 };
-        let inner = match mark.kind {
-            Kind::Single => at..at,
-            _ => {
-                let Some(closing) = closing(xml, at..within.end, name) else {
-                    break;
-                };
-                let inner = at..closing.start;
-                at = closing.end;
-                inner
-            }
+        let inner = if mark.kind == Kind::Single {
+            at..at
+        } else {
+            let Some(closing) = closing(xml, at..within.end, name) else {
+                break;
+            };
+            let inner = at..closing.start;
+            at = closing.end;
+            inner
         };
         found.push(Element {
             whole: mark.whole.start..at,

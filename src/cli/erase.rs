@@ -121,9 +121,15 @@ fn text(receipt: &Receipt) -> String {
     if receipt.n_short_ids > 0 {
         lines.push(format!("{} id(s) are too short to be searched for as text; they were searched for by column and by key", receipt.n_short_ids));
     }
+    if receipt.n_undeclared_pages > 0 {
+        lines.push(format!(
+            "{} page(s) of tables that no contract declares were deleted as a whole, and their source tables",
+            receipt.n_undeclared_pages
+        ));
+    }
     if receipt.n_same_text_elsewhere > 0 {
         lines.push(format!(
-            "{} page(s) of other platforms hold the same text, which there is an id of theirs",
+            "{} file(s) of other platforms hold the same text, which there is an id of theirs",
             receipt.n_same_text_elsewhere
         ));
     }

@@ -40,13 +40,15 @@ fn last_run(report: &RunReport) -> String {
     let pulled = report.stages.iter().find(|stage| stage.stage == "acquire");
     let pulled = pulled.and_then(|stage| run_verb::account("acquire", &stage.detail));
     let ending = serde_json::to_value(report.ending).unwrap_or_default();
-    format!(
+    let mut said = format!(
         "last run {} of {}: {}; {}\n",
         report.run,
         report.started_at.format("%Y-%m-%d %H:%M UTC"),
         ending.as_str().unwrap_or_default(),
         pulled.as_deref().unwrap_or("nothing was to be pulled"),
-    ) + &failures(report)
+    );
+    said.push_str(&failures(report));
+    said
 }
 
 /// What failed in the last run, a line each.

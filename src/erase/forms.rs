@@ -1,12 +1,13 @@
 //! Every form in which an erased person could still stand somewhere, and the search for them.
 //!
 //! ```text
-//! id "C-è1"   plain · Windows-1252 · UTF-16 · JSON `C-\u00e81` · XML `C-&#232;1` · URL `C-%C3%A81`
+//! id "C-è1"   plain · Windows-1252 · UTF-16 · UTF-32, as they lie and with every escape undone
 //! its key     16 raw bytes · hexadecimal · base64 at its three alignments
 //! ```
 //!
 //! A form of text is found only where no further letter or digit touches it: `C12` does not stand
-//! in `C123`. A short id such as `7` stands everywhere by chance, so it is not searched for as
+//! in `C123`, and not in `C12è`. Where an id has parts of its own, such as `F-12`, the sign that
+//! joins them goes on as a letter does: `F-12` does not stand in `F-12-3`. A short id such as `7` stands everywhere by chance, so it is not searched for as
 //! text: of it only the keys are.
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use encoding_rs::WINDOWS_1252;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::Error;
+use super::decoded::{any_layer, escape, layers, wide_text};
 use crate::canon::digits::hexadecimal;
 
 /// Memory that the search may take for its tables.
@@ -25,10 +27,13 @@ const SEARCH_BYTES: usize = 512 << 20;
 enum Edge {
     /// Letters and digits are one byte.
     Byte,
-    /// Letters and digits are two bytes, the low one first.
-    LowFirst,
-    /// Letters and digits are two bytes, the high one first.
-    HighFirst,
+    /// Letters and digits are so many bytes, the low one first or the high one.
+    Wide {
+        /// How many.
+        width: usize,
+        /// Whether the low one is the first.
+        is_low_first: bool,
+    },
     /// Nothing around it matters.
     Anything,
 }
@@ -40,8 +45,6 @@ pub(crate) struct Forms {
     all: Vec<(Vec<u8>, Edge)>,
     /// All of them as one search; none where there is nothing to search for.
     search: Option<Regex>,
-    /// Ids that are searched for as text, the longest first.
-    ids: Vec<String>,
 }
 
 impl Forms {
@@ -67,12 +70,9 @@ impl Forms {
                 .size_limit(SEARCH_BYTES)
                 .build()
         });
-        let mut ids: Vec<String> = ids.into_iter().cloned().collect();
-        ids.sort_by_key(|id| std::cmp::Reverse(id.len()));
         Ok(Self {
             all,
             search: search.transpose().map_err(|_too_big| Error::TooMany)?,
-            ids,
         })
     }
 
@@ -81,75 +81,76 @@ impl Forms {
         self.all.len()
     }
 
-    /// Whether any form stands in the bytes.
+    /// Whether any form stands in the bytes, with every escape undone as well.
     pub(crate) fn stand_in(&self, bytes: &[u8]) -> bool {
-        let Some(search) = &self.search else {
+        if self.search.is_none() {
             return false;
-        };
-        let mut at = 0;
-        while let Some(found) = search.find_at(bytes, at) {
-            if self.stands_at(bytes, found.start()) {
-                return true;
-            }
-            at = found.start() + 1;
         }
-        false
+        let stand = |layer: &[u8]| self.stand_as_it_lies(layer);
+        any_layer(bytes, stand) || wide_text(bytes).is_some_and(|text| any_layer(&text, stand))
     }
 
-    /// Whether any form stands at this place, with nothing touching it.
-    fn stands_at(&self, bytes: &[u8], at: usize) -> bool {
-        let rest = bytes.get(at..).unwrap_or_default();
-        self.all.iter().any(|(form, edge)| {
-            rest.starts_with(form) && is_free(bytes, (at, at + form.len()), *edge)
-        })
+    /// Whether any form stands in the bytes as they lie.
+    pub(crate) fn stand_as_it_lies(&self, bytes: &[u8]) -> bool {
+        self.next(bytes, 0).is_some()
     }
 
-    /// The text without the ids in it; `None` if none stands there.
-    pub(crate) fn scrubbed(&self, text: &str) -> Option<String> {
-        let mut left = text.to_owned();
-        for id in &self.ids {
-            left = without(&left, id);
-        }
-        (left != text).then_some(left)
-    }
-
-    /// The bytes without any form of text in them; `None` if none stands there.
-    pub(crate) fn scrubbed_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    /// Where the next form stands from a place on, with nothing touching it.
+    fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         let search = self.search.as_ref()?;
-        let mut out = Vec::with_capacity(bytes.len());
-        let mut at = 0;
-        let mut kept = 0;
+        let mut at = from;
         while let Some(found) = search.find_at(bytes, at) {
             let start = found.start();
-            at = start + 1;
+            let rest = bytes.get(start..).unwrap_or_default();
             let form = self.all.iter().find(|(form, edge)| {
-                let rest = bytes.get(start..).unwrap_or_default();
                 rest.starts_with(form) && is_free(bytes, (start, start + form.len()), *edge)
             });
             if let Some((form, _)) = form {
-                out.extend_from_slice(bytes.get(kept..start).unwrap_or_default());
-                kept = start + form.len();
-                at = kept;
+                return Some((start, start + form.len()));
             }
+            at = start + 1;
         }
-        out.extend_from_slice(bytes.get(kept..).unwrap_or_default());
-        (kept > 0).then_some(out)
+        None
+    }
+
+    /// Where any form stands, with every escape undone as well.
+    fn places(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
+        let all_of = |layer: &[u8]| {
+            let mut found: Vec<(usize, usize)> = Vec::new();
+            while let Some(place) = self.next(layer, found.last().map_or(0, |last| last.1)) {
+                found.push(place);
+            }
+            found
+        };
+        let mut found = all_of(bytes);
+        for layer in layers(bytes) {
+            let below = all_of(&layer.bytes).into_iter();
+            found.extend(below.filter_map(|place| layer.origin(place)));
+        }
+        found
+    }
+
+    /// The bytes without any form in them; `None` if none stands there.
+    pub(crate) fn scrubbed_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.search.as_ref()?;
+        without(bytes, self.places(bytes))
     }
 }
 
-/// The text without an id where nothing touches it.
-fn without(text: &str, id: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut kept = 0;
-    for (start, found) in text.match_indices(id) {
-        let end = start + found.len();
-        if is_free(text.as_bytes(), (start, end), Edge::Byte) {
-            out.push_str(text.get(kept..start).unwrap_or_default());
-            kept = end;
-        }
+/// The bytes without some parts; `None` if there are none.
+pub(super) fn without(bytes: &[u8], mut parts: Vec<(usize, usize)>) -> Option<Vec<u8>> {
+    if parts.is_empty() {
+        return None;
     }
-    out.push_str(text.get(kept..).unwrap_or_default());
-    out
+    parts.sort_unstable();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut kept = 0;
+    for (start, end) in parts {
+        out.extend_from_slice(bytes.get(kept..start).unwrap_or_default());
+        kept = kept.max(end);
+    }
+    out.extend_from_slice(bytes.get(kept..).unwrap_or_default());
+    Some(out)
 }
 
 /// Whether an id is so peculiar that finding its text means finding the person.
@@ -164,40 +165,9 @@ pub(crate) fn is_distinctive(id: &str) -> bool {
     }
 }
 
-/// Forms of an id as text.
+/// Forms of an id as text, without any escape: what is searched has them undone.
 fn forms_of_id(id: &str) -> Vec<(Vec<u8>, Edge)> {
-    let units: Vec<u16> = id.encode_utf16().collect();
-    let escapes = |is_escaped: &dyn Fn(&u16) -> bool, upper: bool| {
-        let escape = |unit: &u16| match (is_escaped(unit), upper) {
-            (false, _) => char::from_u32(u32::from(*unit)).map_or_else(String::new, String::from),
-            (true, false) => format!("\\u{unit:04x}"),
-            (true, true) => format!("\\u{unit:04X}"),
-        };
-        units.iter().map(escape).collect::<String>()
-    };
-    let is_foreign = |unit: &u16| *unit > 126;
-    let json = serde_json::to_string(id).unwrap_or_default();
-    let json = json.trim_matches('"').to_owned();
-    let xml = id
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    let texts = [
-        id.to_owned(),
-        json.replace('/', "\\/"),
-        json,
-        escapes(&is_foreign, false),
-        escapes(&is_foreign, true),
-        escapes(&|_| true, false),
-        escapes(&|_| true, true),
-        xml.replace('"', "&quot;"),
-        numbered(id, |code| format!("&#{code};")),
-        numbered(id, |code| format!("&#x{code:x};")),
-        numbered(id, |code| format!("&#x{code:X};")),
-        xml,
-        id.replace('"', "\"\""),
-        url_form(id),
-    ];
+    let texts = [id.to_owned(), id.replace('"', "\"\""), id.replace(' ', "+")];
     let mut forms: Vec<(Vec<u8>, Edge)> = texts
         .into_iter()
         .map(|text| (text.into_bytes(), Edge::Byte))
@@ -206,29 +176,17 @@ fn forms_of_id(id: &str) -> Vec<(Vec<u8>, Edge)> {
     if !is_lossy {
         forms.push((single_byte.into_owned(), Edge::Byte));
     }
-    let bytes = |order: fn(u16) -> [u8; 2]| units.iter().copied().flat_map(order).collect();
-    forms.push((bytes(u16::to_le_bytes), Edge::LowFirst));
-    forms.push((bytes(u16::to_be_bytes), Edge::HighFirst));
-    forms
-}
-
-/// The text with its foreign signs as numbered entities.
-fn numbered(text: &str, entity: impl Fn(u32) -> String) -> String {
-    let form = |sign: char| {
-        if sign.is_ascii() {
-            sign.to_string()
-        } else {
-            entity(u32::from(sign))
-        }
+    let units = |order: fn(u16) -> [u8; 2]| id.encode_utf16().flat_map(order).collect();
+    let signs = |order: fn(u32) -> [u8; 4]| id.chars().map(u32::from).flat_map(order).collect();
+    let edge = |width, is_low_first| Edge::Wide {
+        width,
+        is_low_first,
     };
-    text.chars().map(form).collect()
-}
-
-/// The text as it stands in an address.
-fn url_form(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes())
-        .collect::<String>()
-        .replace('+', "%20")
+    forms.push((units(u16::to_le_bytes), edge(2, true)));
+    forms.push((units(u16::to_be_bytes), edge(2, false)));
+    forms.push((signs(u32::to_le_bytes), edge(4, true)));
+    forms.push((signs(u32::to_be_bytes), edge(4, false)));
+    forms
 }
 
 /// Forms of a key.
@@ -281,25 +239,91 @@ fn literal(bytes: &[u8]) -> String {
 
 /// Whether neither a letter nor a digit touches the form.
 fn is_free(bytes: &[u8], (start, end): (usize, usize), edge: Edge) -> bool {
-    let is_sign = |place: Option<usize>| {
-        let byte = place.and_then(|place| bytes.get(place));
-        byte.is_some_and(u8::is_ascii_alphanumeric)
-    };
-    let is_zero = |place: Option<usize>| place.and_then(|place| bytes.get(place)) == Some(&0);
+    let before = bytes.get(..start).unwrap_or_default();
+    let after = bytes.get(end..).unwrap_or_default();
     match edge {
         Edge::Anything => true,
-        Edge::Byte => !is_sign(start.checked_sub(1)) && !is_sign(Some(end)),
-        Edge::LowFirst => {
-            let before = is_sign(start.checked_sub(2)) && is_zero(start.checked_sub(1));
-            let after = is_sign(Some(end)) && is_zero(Some(end + 1));
-            !before && !after
+        Edge::Byte => {
+            let form = bytes.get(start..end).unwrap_or_default();
+            !goes_on_before(form, before) && !goes_on_after(form, after)
         }
-        Edge::HighFirst => {
-            let before = is_zero(start.checked_sub(2)) && is_sign(start.checked_sub(1));
-            let after = is_zero(Some(end)) && is_sign(Some(end + 1));
-            !before && !after
+        Edge::Wide {
+            width,
+            is_low_first,
+        } => {
+            let last = before.len().checked_sub(width);
+            let last = last.and_then(|place| before.get(place..));
+            let is_sign = |unit: &[u8]| {
+                let add = |number: u32, byte: &u8| number << 8 | u32::from(*byte);
+                let number = if is_low_first {
+                    unit.iter().rev().fold(0, add)
+                } else {
+                    unit.iter().fold(0, add)
+                };
+                // What lies beside text in a file of numbers may look like any far sign.
+                let sign = char::from_u32(number).filter(|_| number < FIRST_FAR_SIGN);
+                sign.is_some_and(char::is_alphanumeric)
+            };
+            !last.is_some_and(is_sign) && !after.get(..width).is_some_and(is_sign)
         }
     }
+}
+
+/// The first sign that is in no European alphabet written in Latin letters.
+const FIRST_FAR_SIGN: u32 = 0x250;
+
+/// Signs that join the parts of an id.
+const JOINS: &[u8] = b"-_./";
+
+/// Whether the bytes behind a form are more of the same word.
+fn goes_on_after(form: &[u8], after: &[u8]) -> bool {
+    match after {
+        [join, next, ..] if JOINS.contains(join) => {
+            form.contains(join) && next.is_ascii_alphanumeric()
+        }
+        [b'\\' | b'%' | b'&', ..] => {
+            escape(after).is_some_and(|(sign, _)| goes_on_after(form, sign.bytes()))
+        }
+        [byte, ..] if byte.is_ascii() => byte.is_ascii_alphanumeric(),
+        _ => first_sign(after).is_some_and(char::is_alphanumeric),
+    }
+}
+
+/// Whether the bytes before a form are the start of the same word.
+fn goes_on_before(form: &[u8], before: &[u8]) -> bool {
+    match before {
+        [.., next, join] if JOINS.contains(join) => {
+            form.contains(join) && next.is_ascii_alphanumeric()
+        }
+        [.., byte] if byte.is_ascii() => byte.is_ascii_alphanumeric(),
+        _ => {
+            let starts = (1..=4).filter_map(|n_bytes| before.len().checked_sub(n_bytes));
+            let mut signs = starts.filter_map(|place| before.get(place..));
+            let sign = signs.find_map(|last| std::str::from_utf8(last).ok()?.chars().next());
+            let sign = sign.or_else(|| {
+                WINDOWS_1252
+                    .decode(before.last_chunk::<1>()?)
+                    .0
+                    .chars()
+                    .next()
+            });
+            sign.is_some_and(char::is_alphanumeric)
+        }
+    }
+}
+
+/// The first sign of some bytes in UTF-8, else in Windows-1252.
+fn first_sign(bytes: &[u8]) -> Option<char> {
+    let parts = (1..=4).filter_map(|n_bytes| bytes.get(..n_bytes));
+    let mut signs = parts.filter_map(|part| std::str::from_utf8(part).ok()?.chars().next());
+    let single = || {
+        WINDOWS_1252
+            .decode(bytes.first_chunk::<1>()?)
+            .0
+            .chars()
+            .next()
+    };
+    signs.next().or_else(single)
 }
 
 #[cfg(test)]
@@ -334,6 +358,11 @@ mod tests {
             br#""\u0043\u002d\u00e8\u0030\u0030\u0034\u0032""#,
             b"<t>C-&#232;0042</t>",
             b"?id=C-%C3%A80042&x",
+            b"?id=C-%c3%a80042&x",
+            b"?id=%43-%C3%A8004%32",
+            br#""C-\\u00e80042""#,
+            br"see\nC-\u00e80042",
+            b"<t>C-&egrave;&#48;042</t>",
             &utf16,
             &utf16_high,
         ] {
@@ -347,13 +376,38 @@ mod tests {
         for text in [&b"C00421"[..], b"AC0042", b"C\x000\x000\x004\x002\x001\x00"] {
             assert!(!forms.stand_in(text), "{text:?}");
         }
+        for text in ["C0042è", "èC0042", r"C0042\u00e8", "C0042%41"] {
+            assert!(!forms.stand_in(text.as_bytes()), "{text}");
+        }
         assert!(forms.stand_in(b"C00421 C0042"));
-        assert_eq!(
-            forms.scrubbed("C00421 (C0042) C0042"),
-            Some("C00421 () ".to_owned())
-        );
-        assert_eq!(forms.scrubbed("C00421"), None);
-        assert_eq!(forms.scrubbed_bytes(b"C00421,C0042,").unwrap(), b"C00421,,");
+        assert!(forms.stand_in("è C0042—".as_bytes()));
+        let scrubbed = |text: &str| forms.scrubbed_bytes(text.as_bytes());
+        assert_eq!(scrubbed("C00421 (C0042) C0042").unwrap(), b"C00421 () ");
+        assert_eq!(scrubbed("C00421"), None);
+        assert_eq!(scrubbed("C00421,C0042,").unwrap(), b"C00421,,");
+        assert_eq!(scrubbed(r"a C00\u00342\n C004%32!").unwrap(), br"a \n !");
+    }
+
+    #[test]
+    fn an_id_of_parts_inside_one_of_more_parts_is_somebody_else() {
+        let family = forms("FAM-000123");
+        assert!(!family.stand_in(b"FAM-000123-2"));
+        assert!(!family.stand_in(b"X-FAM-000123"));
+        assert!(family.stand_in(b"FAM-000123- 2"));
+        assert!(family.stand_in(b"/persons/FAM-000123/edit"));
+        assert!(forms("C0042").stand_in(b"in/t-C0042.csv"));
+    }
+
+    #[test]
+    fn text_of_four_bytes_a_sign_is_searched() {
+        let wide = |text: &str| -> Vec<u8> {
+            let signs = text.chars().map(u32::from);
+            signs.flat_map(u32::to_le_bytes).collect()
+        };
+        let forms = forms("C0042");
+        assert!(forms.stand_in(&wide("a;C0042;b")));
+        assert!(forms.stand_in(&[b"xyz".as_slice(), &wide("C0042")].concat()));
+        assert!(!forms.stand_in(&wide("a;C00421;b")));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 use crate::lake;
 
+mod decoded;
 pub(crate) mod forms;
 mod packed;
 pub(crate) mod proof;
@@ -23,6 +24,7 @@ pub(crate) mod retain;
 mod rewrite;
 pub(crate) mod subjects;
 pub(crate) mod sweep;
+mod words;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,14 @@ pub enum Error {
     )]
     Untrusted {
         /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Writing a page without the person would change what it says of others.
+    #[error(
+        "the page would say something else of others: {what}; it stays as it is. Correct the page at its platform and fetch it again"
+    )]
+    Changed {
+        /// What would change.
         what: &'static str,
     },
     /// A page cannot be packed again.

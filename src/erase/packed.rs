@@ -15,7 +15,7 @@ use super::Error;
 const MAX_BYTES: u64 = 4 << 30;
 
 /// First bytes of gzip.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// First bytes of Zstandard.
 pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

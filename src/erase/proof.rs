@@ -1,6 +1,6 @@
 //! Reading every byte of the lake for what must not be there any more.
 //!
-//! A file is searched as it lies, and again as every content packed in it: gzip, Zstandard and zip
+//! A file is searched as it lies and with its escapes undone, and again as every content packed in it: gzip, Zstandard and zip
 //! unfolded, the pages of Parquet files decompressed, the cells of Parquet and Arrow files decoded.
 
 use std::io::Cursor;
@@ -18,10 +18,10 @@ use zip::ZipArchive;
 
 use super::Error;
 use super::forms::Forms;
-use super::packed::{Wrap, ZIP, Zips, all_of, unpacked};
+use super::packed::{GZIP, Wrap, ZIP, ZSTD, Zips, all_of, unpacked};
 use crate::canon::arrow_pages;
-use crate::lake::Lake;
 use crate::lake::kept;
+use crate::lake::{Lake, Zone};
 
 /// How deep a content may be packed in another.
 const DEEPEST: usize = 4;
@@ -44,7 +44,7 @@ pub(crate) struct Proof {
     pub(crate) n_bytes: u64,
     /// Files in which something is left.
     pub(crate) left: Vec<String>,
-    /// Pages of other platforms with the same text, which is an id of theirs.
+    /// Pages and source tables of other platforms with the same text, which is an id of theirs.
     pub(crate) n_elsewhere: u64,
 }
 
@@ -60,15 +60,13 @@ pub(crate) async fn prove(
     keys: &Forms,
 ) -> Result<Proof, Error> {
     let mut proof = Proof::default();
-    let pages = format!("acquired/{}/", kept::FOLDER);
-    let own = format!("{pages}{platform}/");
     for path in lake.objects_below("").await? {
         let Some(bytes) = lake.bytes_of(&path).await? else {
             continue;
         };
         proof.n_files += 1;
         let is_found = Search { forms }.file(&bytes, &mut proof.n_bytes, 0);
-        let is_elsewhere = path.starts_with(&pages) && !path.starts_with(&own);
+        let is_elsewhere = is_of_another(&path, platform);
         if is_found && is_elsewhere && !(Search { forms: keys }).file(&bytes, &mut 0, 0) {
             proof.n_elsewhere += 1;
         } else if is_found {
@@ -76,6 +74,16 @@ pub(crate) async fn prove(
         }
     }
     Ok(proof)
+}
+
+/// Whether a file is a page or a table of another platform.
+fn is_of_another(path: &str, platform: &str) -> bool {
+    let pages = format!("acquired/{}/", kept::FOLDER);
+    let tables = format!("{}/", Zone::Source.name());
+    let is_own = |rest: &str, mark: &str| rest.starts_with(&format!("{platform}{mark}"));
+    let page = path.strip_prefix(&pages);
+    let table = path.strip_prefix(&tables);
+    page.is_some_and(|rest| !is_own(rest, "/")) || table.is_some_and(|rest| !is_own(rest, "__"))
 }
 
 /// Looks for some forms.
@@ -88,7 +96,12 @@ impl Search<'_> {
     /// Whether a form stands in a file or in anything packed in it.
     fn file(&self, bytes: &Bytes, n_bytes: &mut u64, depth: usize) -> bool {
         *n_bytes += bytes.len() as u64;
-        self.forms.stand_in(bytes) || (depth < DEEPEST && self.inside(bytes, n_bytes, depth + 1))
+        let is_found = if is_packed(bytes) {
+            self.forms.stand_as_it_lies(bytes)
+        } else {
+            self.forms.stand_in(bytes)
+        };
+        is_found || (depth < DEEPEST && self.inside(bytes, n_bytes, depth + 1))
     }
 
     /// Whether a form stands in anything packed in a file.
@@ -151,7 +164,7 @@ impl Search<'_> {
             .flatten();
         pages.any(|page| {
             *n_bytes += page.buffer().len() as u64;
-            self.forms.stand_in(page.buffer())
+            self.forms.stand_as_it_lies(page.buffer())
         })
     }
 
@@ -213,6 +226,13 @@ impl Search<'_> {
         };
         (0..column.len()).any(|row| self.forms.stand_in(cells.value(row).to_string().as_bytes()))
     }
+}
+
+/// Whether the content of a file is packed in it, so that its own bytes have no escapes.
+fn is_packed(bytes: &[u8]) -> bool {
+    [PARQUET, ARROW, ARROW_STREAM, &ZIP, &ZSTD, &GZIP]
+        .iter()
+        .any(|first| bytes.starts_with(first))
 }
 
 #[cfg(test)]

@@ -91,8 +91,11 @@ pub struct Receipt {
     pub n_files_searched: u64,
     /// Bytes of these files and of what was packed in them.
     pub n_bytes_searched: u64,
-    /// Pages of other platforms in which the same text is an id of theirs.
+    /// Pages and source tables of other platforms in which the same text is an id of theirs.
     pub n_same_text_elsewhere: u64,
+    /// Pages of tables that no contract declares, deleted as a whole with their source tables.
+    #[serde(default)]
+    pub n_undeclared_pages: u64,
     /// Rows of the tables before.
     pub rows_before: BTreeMap<String, u64>,
     /// Rows of the tables after.

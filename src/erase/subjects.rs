@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::forms::Forms;
+use super::forms::{Forms, without};
+use super::rewrite::{is_json, scrubbed_json};
+use super::words;
 use crate::canon::digits::hexadecimal;
 use crate::canon::pseudonym::PersonKeys;
 use crate::spec::source::{ColumnKind, ColumnSpec, Presence, SourceSpec, TableSpec};
@@ -22,6 +24,9 @@ const KEY: &str = "suppressed key";
 
 /// What the hash of a key begins with.
 const KEY_PREFIX: &str = "key:";
+
+/// What stands where a text was nothing but an id.
+pub(crate) const MARK: &str = "[erased]";
 
 /// Whom a request is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +153,11 @@ pub(crate) struct Judge<'s> {
     /// Hashes of the persons to take out.
     suppressed: &'s BTreeSet<String>,
     /// The ids themselves, while a request is carried out; later nobody knows them.
-    pub(crate) forms: Option<&'s Forms>,
+    forms: Option<&'s Forms>,
+    /// Domains of all persons of the platform: a text may name any of them.
+    domains: BTreeSet<String>,
+    /// Whether every word of a text is compared with the marks.
+    asks_words: bool,
     /// Fields in which an id is another thing, such as the number of a record.
     untouched: BTreeSet<String>,
     /// Ids that were recognized, while they are asked for.
@@ -198,8 +207,22 @@ impl<'s> Judge<'s> {
             marks,
             suppressed,
             forms,
+            domains: persons(table)
+                .into_iter()
+                .map(|person| person.domain)
+                .collect(),
+            asks_words: forms.is_none(),
             untouched,
             heard: None,
+        }
+    }
+
+    /// The same judge, who knows all kinds of persons of the platform and compares every word.
+    pub(crate) fn comparing(self, domains: BTreeSet<String>) -> Self {
+        Self {
+            domains,
+            asks_words: true,
+            ..self
         }
     }
 
@@ -211,6 +234,7 @@ impl<'s> Judge<'s> {
     ) -> Self {
         Self {
             heard: Some(RefCell::default()),
+            asks_words: false,
             ..Self::new(table, marks, suppressed, None)
         }
     }
@@ -268,27 +292,67 @@ impl<'s> Judge<'s> {
         marks.any(|mark| self.suppressed.contains(&mark))
     }
 
-    /// Whether any word of a record that nobody can read is one of those to take out.
+    /// Whether a record that nobody can take apart names one of those to take out, by an id that is
+    /// searched for as text.
     pub(crate) fn names_a_subject(&self, text: &str) -> bool {
-        let is_inside = |sign: char| sign.is_alphanumeric() || "-_./:".contains(sign);
-        let words = text.split(|sign: char| !is_inside(sign));
-        let mut words = words.map(|word| word.trim_matches(|sign: char| !sign.is_alphanumeric()));
-        words.any(|word| {
-            let is_named =
-                |person: &Person| !word.is_empty() && self.is_subject(&person.domain, word);
-            self.persons.iter().any(is_named)
+        self.forms
+            .is_some_and(|forms| forms.stand_in(text.as_bytes()))
+            || !self.meant_words(text.as_bytes()).is_empty()
+    }
+
+    /// Where words stand that are ids to take out.
+    fn meant_words(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
+        let is_meant = |word: &str| {
+            let mut domains = self.domains.iter();
+            domains.any(|domain| self.is_subject(domain, word))
+        };
+        words::places(bytes, &is_meant)
+    }
+
+    /// Whether ids are looked for in words at all.
+    pub(crate) fn takes_out_words(&self) -> bool {
+        self.forms.is_some() || (self.asks_words && !self.suppressed.is_empty())
+    }
+
+    /// Bytes without the ids in them; `None` where none stands.
+    pub(crate) fn scrubbed_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let by_forms = self.forms.and_then(|forms| forms.scrubbed_bytes(bytes));
+        let left = by_forms.as_deref().unwrap_or(bytes);
+        let is_asked = self.asks_words && !self.suppressed.is_empty();
+        let by_words = is_asked.then(|| without(left, self.meant_words(left)));
+        by_words.flatten().or(by_forms)
+    }
+
+    /// A text without the ids in it, a mark where it was nothing else; `None` where none stands.
+    pub(crate) fn scrubbed_text(&self, text: &str) -> Option<String> {
+        let new = String::from_utf8(self.scrubbed_bytes(text.as_bytes())?).ok()?;
+        Some(if new.trim().is_empty() {
+            MARK.to_owned()
+        } else {
+            new
         })
     }
 
     /// The text of a field without the ids in it; `None` where none stands or it must not be touched.
+    ///
+    /// A text that is a JSON list or object stays one.
     pub(crate) fn scrubbed(&self, field: &str, text: &str) -> Option<String> {
         if self.untouched.contains(field) {
             return None;
         }
-        let new = self.forms?.scrubbed(text)?;
-        // A JSON text in which the id is a number would no longer be one.
-        let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-        (is_json(&new) || !is_json(text)).then_some(new)
+        let is_json = text.trim_start().starts_with(['{', '[']) && is_json(text);
+        if is_json {
+            return scrubbed_json(self, text);
+        }
+        self.scrubbed_text(text)
+    }
+
+    /// Fields of texts.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().zip(&self.kinds);
+        fields
+            .filter(|(_, kind)| **kind == ColumnKind::Text)
+            .map(|(field, _)| field.as_str())
     }
 
     /// Fields in which an id is another thing.
@@ -365,6 +429,30 @@ b = { type = "person" }
         assert_eq!(verdict("t", [Some("C0042"), Some("-")]), Verdict::Drop);
         assert_eq!(verdict("t", [Some("C0042"), Some("C0042")]), Verdict::Drop);
         assert_eq!(verdict("t", [Some("C1"), None]), Verdict::Keep);
+    }
+
+    #[test]
+    fn a_person_whose_id_nobody_knows_any_more_is_taken_out_of_texts() {
+        let source: SourceSpec = toml::from_str(SOURCE).unwrap();
+        let keys = PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1);
+        let marks = Marks {
+            keys: &keys,
+            platform: "p",
+        };
+        let suppressed = ["C0042", "12"].map(|id| marks.of_id("person", id));
+        let suppressed = BTreeSet::from(suppressed);
+        let judge = Judge::new(&source.tables["t"], marks, &suppressed, None);
+        let scrubbed = |text| judge.scrubbed("note", text);
+        assert_eq!(scrubbed("see C0042!").unwrap(), "see !");
+        assert_eq!(scrubbed(" C0042").unwrap(), MARK);
+        assert_eq!(scrubbed("C00421 paid 12 euro"), None);
+        assert_eq!(
+            scrubbed(r#"{"by":"C0042","C0042":1}"#).unwrap(),
+            r#"{"by":"[erased]","[erased]":1}"#
+        );
+        assert_eq!(judge.scrubbed("n", "C0042"), None);
+        assert!(judge.names_a_subject("x;C0042;y;z"));
+        assert!(!judge.names_a_subject("paid 12 euro"));
     }
 
     #[test]

@@ -145,8 +145,8 @@ pub(crate) struct Page {
     pub(crate) note: Option<String>,
     /// Records that left it because their person was erased; the count is of before.
     pub(crate) n_erased: u64,
-    /// Erased persons of the platform it was searched for.
-    pub(crate) n_searched: u64,
+    /// Fingerprint of the erased persons and of the contract it was searched with; 0 before that.
+    pub(crate) searched_as: u64,
     /// Number of the run that let it expire: its rows stay, its bytes are gone.
     pub(crate) expired: Option<u64>,
     /// Which part of the table it was fetched as.
@@ -214,7 +214,7 @@ fn list_schema() -> SchemaRef {
         text("count_of"),
         text("note"),
         count("n_erased"),
-        count("n_searched"),
+        count("searched_as"),
         count("expired"),
         text("role"),
         text("from"),
@@ -259,7 +259,7 @@ fn list_batch(platform: &str, holding: &Holding) -> Result<RecordBatch, arrow::e
             texts(|page| Some(page.count_of.word())),
             texts(|page| page.note.as_deref()),
             counts(|page| Some(page.n_erased)),
-            counts(|page| Some(page.n_searched)),
+            counts(|page| Some(page.searched_as)),
             counts(|page| page.expired),
             and_cursors(|page| Some(page.role.word()), |_| CURSOR.to_owned()),
             and_cursors(|page| page.from.as_deref(), |(_, value)| value.clone()),
@@ -313,7 +313,7 @@ fn line_in(batch: &RecordBatch, row: usize) -> (String, Line) {
         count_of: CountOf::from_word(&text("count_of").unwrap_or_default()),
         note: text("note"),
         n_erased: count("n_erased").unwrap_or_default(),
-        n_searched: count("n_searched").unwrap_or_default(),
+        searched_as: count("searched_as").unwrap_or_default(),
         expired: count("expired"),
         role: Role::from_word(&role),
         from: text("from"),

@@ -10,7 +10,7 @@ use crate::erase::forms::{Forms, is_distinctive};
 use crate::erase::proof::prove;
 use crate::erase::request::{self, RECEIPT, Receipt, Request};
 use crate::erase::subjects::{Marks, Subjects, Suppressed, domains};
-use crate::erase::sweep::{Swept, ids_of_keys, rewritten, settle};
+use crate::erase::sweep::{Swept, delete_undeclared_tables, ids_of_keys, rewritten, settle};
 use crate::lake::Zone;
 use crate::lake::objects::Made;
 use crate::stages::conform::SCRATCH_FOLDER;
@@ -138,8 +138,10 @@ pub(super) async fn complete(cx: &Context) -> Result<Option<Receipt>, Error> {
     let forms = Forms::new(&ids, &keys).map_err(Error::erase)?;
     let swept = swept(cx, &mut request, &suppressed, &forms).await;
     let swept = swept.map_err(Error::erase)?;
+    let n_undeclared = delete_undeclared_tables(cx, &request.platform).await;
+    let n_undeclared = n_undeclared.map_err(Error::erase)?;
     rebuild(cx, &request.platform).await?;
-    let n_deleted = clean(cx, &forms).await.map_err(Error::erase)?;
+    let n_deleted = n_undeclared + clean(cx, &forms).await.map_err(Error::erase)?;
     let keys = Forms::new(&BTreeSet::new(), &keys).map_err(Error::erase)?;
     let proof = prove(&cx.lake, &request.platform, &forms, &keys).await;
     let proof = proof.map_err(Error::erase)?;
@@ -202,6 +204,7 @@ fn of(cx: &Context, request: &Request, swept: Swept) -> Receipt {
         n_files_searched: 0,
         n_bytes_searched: 0,
         n_same_text_elsewhere: 0,
+        n_undeclared_pages: swept.n_undeclared,
         rows_before: request.before.clone(),
         rows_after: BTreeMap::new(),
         previous: String::new(),

@@ -325,8 +325,7 @@ fn source_mistakes(sources: &BTreeMap<String, Declared<SourceSpec>>) -> Vec<Diag
         }));
         if !can_be_joined(platform) {
             let message = format!(
-                "platform `{}` cannot be told apart in `source.<platform>__<table>`",
-                platform
+                "platform `{platform}` cannot be told apart in `source.<platform>__<table>`"
             );
             let help = "rename the file: no `__`, and no underscore at its beginning or end";
             mistakes.push(

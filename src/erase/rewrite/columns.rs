@@ -245,7 +245,7 @@ fn scrubbed(
     column: &ArrayRef,
     done: &mut Rewritten,
 ) -> Result<Option<ArrayRef>, ArrowError> {
-    if judge.forms.is_none() {
+    if !judge.takes_out_words() {
         return Ok(None);
     }
     if let Some(lists) = column.as_list_opt::<i32>() {

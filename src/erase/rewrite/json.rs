@@ -3,8 +3,10 @@
 use serde::de::IgnoredAny;
 
 use super::{Error, Rewritten};
-use crate::canon::json_spans::{Span, elements, plain_text, replaced, scalars, values_at};
-use crate::erase::subjects::{Judge, Verdict};
+use crate::canon::json_spans::{
+    Span, elements, plain_text, replaced, scalars_and_names, values_at,
+};
+use crate::erase::subjects::{Judge, MARK, Verdict};
 use crate::spec::format::JsonFormat;
 
 /// What becomes of one JSON record.
@@ -27,8 +29,9 @@ pub(super) fn document(
 ) -> Result<Rewritten, Error> {
     let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(plain).map_err(|_not_utf8| Error::unreadable("is not UTF-8"))?;
-    serde_json::from_str::<IgnoredAny>(text)
-        .map_err(|_cut| Error::unreadable("is not a whole JSON document"))?;
+    if !is_json(text) {
+        return Err(Error::unreadable("is not a whole JSON document"));
+    }
     let steps: Vec<&str> = options
         .records
         .split('.')
@@ -37,30 +40,81 @@ pub(super) fn document(
     let mut done = Rewritten::default();
     let mut lists = values_at(text, &(0..text.len()), &steps);
     lists.sort_by_key(|list| list.start);
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
+    let mut edits: Vec<(Span, String)> = Vec::new();
+    let mut held: Vec<Span> = Vec::new();
     for list in lists {
-        let Some(members) = elements(text, &list).filter(|_| list.start >= at) else {
+        let is_inside = held.last().is_some_and(|last| list.start < last.end);
+        let Some(members) = elements(text, &list).filter(|_| !is_inside) else {
             continue;
         };
-        out.push_str(&outside(judge, text.get(at..list.start), &mut done));
-        at = list.end;
-        match without_records(judge, (text, &list), &members, &mut done) {
-            Some(new) => out.push_str(&new),
-            None => out.push_str(text.get(list).unwrap_or_default()),
+        if let Some(new) = without_records(judge, (text, &list), &members, &mut done) {
+            edits.push((list.clone(), new));
         }
+        held.push(list);
     }
-    out.push_str(&outside(judge, text.get(at..), &mut done));
-    done.bytes = out.into_bytes();
+    let outside = outside(judge, text, &held);
+    done.n_mentions += u64::from(!outside.is_empty());
+    edits.extend(outside);
+    let new = replaced(text, edits);
+    if !is_json(&new) {
+        return Err(Error::Changed {
+            what: "it would no longer be JSON",
+        });
+    }
+    done.bytes = bytes
+        .get(..bytes.len() - plain.len())
+        .unwrap_or_default()
+        .to_vec();
+    done.bytes.extend(new.into_bytes());
     Ok(done)
 }
 
-/// What stands outside the records, such as the address of the next page, without ids.
-fn outside(judge: &Judge<'_>, text: Option<&str>, done: &mut Rewritten) -> String {
-    let text = text.unwrap_or_default();
-    let scrubbed = judge.forms.and_then(|forms| forms.scrubbed(text));
-    done.n_mentions += u64::from(scrubbed.is_some());
-    scrubbed.unwrap_or_else(|| text.to_owned())
+/// Whether a text is JSON.
+pub(in crate::erase) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// The edits that take ids out of what stands outside the records, such as the address of the next
+/// page.
+fn outside(judge: &Judge<'_>, text: &str, held: &[Span]) -> Vec<(Span, String)> {
+    let mut edits = Vec::new();
+    let mut at = 0;
+    for list in held
+        .iter()
+        .cloned()
+        .chain(std::iter::once(text.len()..text.len()))
+    {
+        let parts = scalars_and_names(text, &(at..list.start)).into_iter();
+        edits.extend(parts.filter_map(|part| without_ids(judge, text, part, "null")));
+        at = list.end;
+    }
+    edits
+}
+
+/// The edit that takes ids out of a scalar or a name; `None` where none stands in it.
+fn without_ids(
+    judge: &Judge<'_>,
+    text: &str,
+    (span, is_name): (Span, bool),
+    number: &str,
+) -> Option<(Span, String)> {
+    let new = judge.scrubbed_text(&plain_text(text, &span)?)?;
+    let is_text = text.get(span.clone())?.starts_with('"');
+    let new = if is_text || is_name {
+        serde_json::to_string(&new).ok()?
+    } else {
+        number.to_owned()
+    };
+    Some((span, new))
+}
+
+/// A JSON text without the ids in it; `None` where none stands in it.
+pub(in crate::erase) fn scrubbed_json(judge: &Judge<'_>, text: &str) -> Option<String> {
+    let parts = scalars_and_names(text, &(0..text.len())).into_iter();
+    let edits: Vec<(Span, String)> = parts
+        .filter_map(|part| without_ids(judge, text, part, "null"))
+        .collect();
+    (!edits.is_empty()).then(|| replaced(text, edits))
 }
 
 /// A list without the records that leave; `None` if it stays as it is.
@@ -211,30 +265,33 @@ pub(super) fn person_inside(
 
 /// Adds the edits that take ids out of other texts of a record; how many texts they are.
 fn mentions(judge: &Judge<'_>, record: &str, edits: &mut Vec<(Span, String)>) -> u64 {
-    let Some(forms) = judge
-        .forms
-        .filter(|forms| forms.stand_in(record.as_bytes()))
-    else {
-        return 0;
-    };
     let all = 0..record.len();
+    let parts = scalars_and_names(record, &all).into_iter();
+    let mut found: Vec<(Span, String)> = parts
+        .filter_map(|part| without_ids(judge, record, part, "null"))
+        .collect();
+    if found.is_empty() {
+        return 0;
+    }
     let untouched: Vec<Span> = judge
         .untouched()
         .flat_map(|field| at_path(record, &all, field))
         .collect();
-    let mut n_mentions = 0;
-    for span in scalars(record, &all) {
-        let is_taken = untouched.contains(&span) || edits.iter().any(|(edit, _)| *edit == span);
-        let text = plain_text(record, &span).filter(|_| !is_taken);
-        if let Some(new) = text.and_then(|text| forms.scrubbed(&text)) {
-            n_mentions += 1;
-            let new = if new.is_empty() {
-                "null".to_owned()
-            } else {
-                serde_json::to_string(&new).unwrap_or_else(|_never| "null".to_owned())
-            };
-            edits.push((span, new));
+    found.retain(|(span, _)| {
+        let is_edited = edits.iter().any(|(edit, _)| edit == span);
+        !is_edited && !untouched.contains(span)
+    });
+    // A number where the contract has a text that must be there.
+    let texts: Vec<Span> = judge
+        .texts()
+        .flat_map(|field| at_path(record, &all, field))
+        .collect();
+    for (span, new) in &mut found {
+        if new == "null" && texts.contains(span) {
+            *new = format!("\"{MARK}\"");
         }
     }
+    let n_mentions = found.len() as u64;
+    edits.extend(found);
     n_mentions
 }

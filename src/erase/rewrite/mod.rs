@@ -20,8 +20,11 @@ use crate::spec::format::{Format, SheetFormat};
 mod columns;
 mod json;
 mod lines;
+mod records;
 mod sheet;
 mod text;
+
+pub(super) use json::{is_json, scrubbed_json};
 
 /// A page written anew.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -93,9 +96,9 @@ fn repacked(done: Rewritten, wrap: &Wrap) -> Result<Rewritten, Error> {
     })
 }
 
-/// A page that cannot be taken apart, without the forms of the ids.
+/// A page that cannot be taken apart, without the ids.
 fn as_bytes(judge: &Judge<'_>, page: &[u8]) -> Option<Rewritten> {
-    let bytes = judge.forms?.scrubbed_bytes(page)?;
+    let bytes = judge.scrubbed_bytes(page)?;
     Some(Rewritten {
         bytes,
         n_mentions: 1,

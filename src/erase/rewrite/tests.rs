@@ -318,3 +318,77 @@ fn rows_of_a_workbook_are_emptied_with_their_shared_texts() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn only_the_field_concerned_changes_in_a_line_of_text() {
+    let format = "format.csv = { delimiter = \";\", comment = \"#\" }";
+    let page = "note;n;who;with\n\"#1 x\";1;C9;C0042\n# by C0042\n\"#2\";2;C8;\ny;3;C0042;\n";
+    let (text, counts) = text_without(format, page);
+    assert_eq!(
+        text,
+        "note;n;who;with\n\"#1 x\";1;C9;\n# by \n\"#2\";2;C8;\n"
+    );
+    assert_eq!(counts, [1, 1, 1]);
+    let format = "format.csv = { delimiter = \";\", escape = '\\' }";
+    let page =
+        "n;who;with;note\n0;C1;C0042;\\\n1;C2;C0042;C:\\new\n2;C3;C0042;\"a\\\"b;\"\n3;C4;;c\n";
+    let (text, _) = text_without(format, page);
+    assert_eq!(
+        text,
+        "n;who;with;note\n0;C1;;\\\n1;C2;;C:\\new\n2;C3;;\"a\\\"b;\"\n3;C4;;c\n"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_and_a_text_of_the_id_alone_gets_a_mark() {
+    let page = b"n,who,with,note\n1,C9,C0042,caf\xe8\n2,C8,,C0042\n3,C8,,\"\xe8 C0042\"\n";
+    let done = without("format.csv = {}", page).unwrap();
+    assert_eq!(
+        done.bytes,
+        b"n,who,with,note\n1,C9,,caf\xe8\n2,C8,,[erased]\n3,C8,,\"\xe8 \"\n"
+    );
+}
+
+#[test]
+fn a_line_of_another_that_is_no_record_leaves_by_an_id_long_enough_alone() {
+    let page = "n,who,with,note\n1,C9,,paid 12 euro,more\n2,C0042,,x,y\n3,C9,,by C0042,y\n";
+    let (text, counts) = text_without("format.csv = {}", page);
+    assert_eq!(text, "n,who,with,note\n1,C9,,paid 12 euro,more\n");
+    assert_eq!(counts, [2, 0, 0]);
+}
+
+#[test]
+fn a_document_stays_json_whatever_leaves_it() {
+    let page = r#"{"items":[{"who":"C1","C0042":7,"x":"C00\u00342"},{"who":"C0042"}],"last":["C0042"],"C0042":"a%43%300042"}"#;
+    let (text, counts) = text_without("format.json = { records = \"items\" }", page);
+    assert_eq!(
+        text,
+        r#"{"items":[{"who":"C1","[erased]":7,"x":"[erased]"}],"last":["[erased]"],"[erased]":"a%43%300042"}"#
+    );
+    assert_eq!(counts, [1, 0, 3]);
+}
+
+#[test]
+fn a_number_outside_the_records_becomes_nothing() {
+    let declared = format!(
+        "fetch.files = {{ url = \"x\" }}\nformat.json = {{ records = \"items\" }}\n{COLUMNS}"
+    );
+    let table: TableSpec = toml::from_str(&declared).unwrap();
+    let keys = PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1);
+    let marks = Marks {
+        keys: &keys,
+        platform: "p",
+    };
+    let id = "300000123";
+    let suppressed = BTreeSet::from([marks.of_id("person", id)]);
+    let forms = Forms::new(&BTreeSet::from([id.to_owned()]), &BTreeSet::new()).unwrap();
+    let page = br#"{"items":[{"n":300000123,"who":"a","note":300000123,"x":300000123},{"who":300000123}],"last_id":300000123,"next":"/x?after=300000123"}"#;
+    for forms in [Some(&forms), None] {
+        let judge = Judge::new(&table, marks, &suppressed, forms);
+        let done = rewrite(&table.format, &judge, &Bytes::from_static(page));
+        assert_eq!(
+            String::from_utf8(done.unwrap().unwrap().bytes).unwrap(),
+            r#"{"items":[{"n":300000123,"who":"a","note":"[erased]","x":null}],"last_id":null,"next":"/x?after="}"#
+        );
+    }
+}

@@ -671,7 +671,7 @@ mod tests {
             part: 0,
             run: 1,
             n_erased: 0,
-            n_searched: 0,
+            searched_as: 0,
             expired: None,
         };
         let bytes = b"id,ore,Data\na,\"1,5\",2026-01-01\nb,2.5,2026-01-01\nc,3.5,2026-01-01\n";

@@ -161,7 +161,7 @@ impl Trial {
                     count_of: CountOf::Page,
                     note: None,
                     n_erased: 0,
-                    n_searched: 0,
+                    searched_as: 0,
                     expired: None,
                     role: Role::Whole,
                     from: None,

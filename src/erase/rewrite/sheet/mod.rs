@@ -11,7 +11,6 @@ use bytes::Bytes;
 
 use self::plan::{Plan, Read};
 use super::{Error, Rewritten};
-use crate::erase::forms::Forms;
 use crate::erase::packed::{Part, parts, zipped};
 use crate::erase::subjects::{Judge, Verdict};
 use crate::spec::format::SheetFormat;
@@ -43,8 +42,8 @@ enum Change {
 struct Cells<'p> {
     /// Plan of the declared sheet; none for the others, which no table has.
     plan: Option<&'p Plan>,
-    /// Ids to take out of words.
-    forms: Option<&'p Forms>,
+    /// Who knows the ids to take out of words.
+    judge: &'p Judge<'p>,
     /// Texts in which one stood.
     n_mentions: u64,
 }
@@ -52,7 +51,7 @@ struct Cells<'p> {
 impl Cells<'_> {
     /// Whether nothing can change.
     fn is_idle(&self) -> bool {
-        self.plan.is_none() && self.forms.is_none()
+        self.plan.is_none() && !self.judge.takes_out_words()
     }
 
     /// What becomes of a cell by its row and column, from zero.
@@ -60,7 +59,7 @@ impl Cells<'_> {
         if let Some(plan) = self.plan {
             return plan.change(place);
         }
-        let new = self.forms.and_then(|forms| forms.scrubbed(&text()));
+        let new = self.judge.scrubbed_text(&text());
         self.n_mentions += u64::from(new.is_some());
         new.map_or(Change::Same, change_to)
     }
@@ -72,14 +71,13 @@ impl Cells<'_> {
 
     /// Whether an id stands in a text.
     fn is_named(&self, text: &str) -> bool {
-        let forms = self.forms;
-        forms.is_some_and(|forms| forms.stand_in(text.as_bytes()))
+        self.judge.names_a_subject(text)
     }
 
     /// Takes ids out of the words of a part of an XML text.
     fn scrub(&mut self, xml: &str, span: Range<usize>) -> Option<Edit> {
         let text = xml.get(span.clone())?;
-        let new = self.forms?.scrubbed_bytes(text.as_bytes())?;
+        let new = self.judge.scrubbed_bytes(text.as_bytes())?;
         let new = String::from_utf8(new).ok()?;
         self.n_mentions += 1;
         Some((span, new))
@@ -118,9 +116,9 @@ pub(super) fn workbook(
     let plan = plan.as_ref();
     let is_ods = parts.iter().any(|(name, _)| name == ods::CONTENT);
     let n_mentions = if is_ods {
-        ods::rewrite(&mut parts, &options.sheet, plan, judge.forms)
+        ods::rewrite(&mut parts, &options.sheet, plan, judge)
     } else {
-        xlsx::rewrite(&mut parts, &options.sheet, plan, judge.forms)
+        xlsx::rewrite(&mut parts, &options.sheet, plan, judge)
     };
     done.n_mentions += n_mentions + scrub(&mut parts, judge);
     if done.is_same() {
@@ -174,11 +172,10 @@ fn scrub(parts: &mut Parts, judge: &Judge<'_>) -> u64 {
             .iter()
             .any(|ending| name.ends_with(ending));
         let has_cells = name == ods::CONTENT || xlsx::has_cells(name);
-        let new = judge
-            .forms
-            .filter(|_| is_xml && !has_cells)
-            .and_then(|forms| forms.scrubbed_bytes(content));
-        if let Some(new) = new {
+        if !is_xml || has_cells {
+            continue;
+        }
+        if let Some(new) = judge.scrubbed_bytes(content) {
             *content = new;
             n_mentions += 1;
         }

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::{Cells, Change, Edit, Parts, put, whole, xml_of};
 use crate::canon::json_spans::replaced;
 use crate::canon::xml_spans::{Element, elements, elements_of, escaped, local, text};
-use crate::erase::forms::Forms;
+use crate::erase::subjects::Judge;
 
 /// The part with all sheets.
 pub(super) const CONTENT: &str = "content.xml";
@@ -36,7 +36,7 @@ pub(super) fn rewrite(
     parts: &mut Parts,
     sheet: &str,
     plan: Option<&Plan>,
-    forms: Option<&Forms>,
+    judge: &Judge<'_>,
 ) -> u64 {
     let xml = xml_of(parts, CONTENT);
     let mut edits = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn rewrite(
         let is_declared = table.attribute(&xml, "name").as_deref() == Some(sheet);
         let mut cells = Cells {
             plan: declared.take_if(|_| is_declared),
-            forms,
+            judge,
             n_mentions: 0,
         };
         if !cells.is_idle() {
@@ -57,7 +57,7 @@ pub(super) fn rewrite(
     }
     let mut between = Cells {
         plan: None,
-        forms,
+        judge,
         n_mentions: 0,
     };
     between.scrub_between(&xml, &spans, &mut edits);
@@ -150,17 +150,19 @@ fn cell_edits(
         let start = start_tag(xml, cell, n_columns, |name| name != FORMULA);
         let end = if cell.inner.is_empty() { "/>" } else { ">" };
         edits.push((cell.whole.start..cell.attributes.end, start));
-        let until = match cell.inner.is_empty() {
-            true => cell.whole.end,
-            false => cell.inner.start,
+        let until = if cell.inner.is_empty() {
+            cell.whole.end
+        } else {
+            cell.inner.start
         };
         edits.push((cell.attributes.end..until, end.to_owned()));
     }
     for aside in elements_of(xml, &cell.inner, &["annotation", "a"]) {
         let is_link = xml.get(aside.name.clone()).map(local) == Some("a");
-        let span = match is_link {
-            true => aside.whole.start..aside.inner.start,
-            false => aside.whole,
+        let span = if is_link {
+            aside.whole.start..aside.inner.start
+        } else {
+            aside.whole
         };
         edits.extend(cells.scrub(xml, span));
     }
@@ -207,11 +209,16 @@ fn start_tag(xml: &str, cell: &Element, n_columns: u32, is_kept: impl Fn(&str) -
     for (name, value) in cell.all_attributes(xml) {
         if local(name) != REPEATED && is_kept(local(name)) {
             let value = value.replace('"', "&quot;");
-            start.push_str(&format!(" {name}=\"{value}\""));
+            for part in [" ", name, "=\"", &value, "\""] {
+                start.push_str(part);
+            }
         }
     }
     if n_columns > 1 {
-        start.push_str(&format!(" table:{REPEATED}=\"{n_columns}\""));
+        let n_columns = n_columns.to_string();
+        for part in [" table:", REPEATED, "=\"", &n_columns, "\""] {
+            start.push_str(part);
+        }
     }
     start
 }

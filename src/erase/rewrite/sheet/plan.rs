@@ -189,7 +189,7 @@ impl Plan {
     /// Takes ids out of the words of a row.
     fn scrub(&mut self, judge: &Judge<'_>, read: &Read, row: &Row, done: &mut Rewritten) {
         let is_title = row.number < self.header.start;
-        if judge.forms.is_none() || self.gone.contains(&row.number) {
+        if !judge.takes_out_words() || self.gone.contains(&row.number) {
             return;
         }
         let mut n_mentions = 0;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Cells, Change, Edit, Parts, put, whole, xml_of};
 use crate::canon::json_spans::replaced;
 use crate::canon::xml_spans::{Element, elements, escaped, text};
-use crate::erase::forms::Forms;
+use crate::erase::subjects::Judge;
 
 use super::plan::Plan;
 
@@ -22,7 +22,7 @@ pub(super) fn has_cells(name: &str) -> bool {
 
 /// Whether a part is a sheet.
 fn is_sheet(name: &str) -> bool {
-    name.starts_with("xl/") && name.contains("sheets/") && name.ends_with(".xml")
+    name.starts_with("xl/") && name.contains("sheets/") && name.strip_suffix(".xml").is_some()
 }
 
 /// Rewrites all sheets; in how many texts an id stood.
@@ -30,7 +30,7 @@ pub(super) fn rewrite(
     parts: &mut Parts,
     sheet: &str,
     plan: Option<&Plan>,
-    forms: Option<&Forms>,
+    judge: &Judge<'_>,
 ) -> u64 {
     let declared = declared_part(parts, sheet);
     let shared = shared_texts(parts);
@@ -44,7 +44,7 @@ pub(super) fn rewrite(
     for name in &names {
         let mut cells = Cells {
             plan: plan.filter(|_| is_declared(name)),
-            forms,
+            judge,
             n_mentions: 0,
         };
         if cells.is_idle() {

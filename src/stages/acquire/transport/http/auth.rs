@@ -171,16 +171,14 @@ impl Authorization {
 
     /// The body with every secret that the server repeats replaced by as many stars.
     pub(super) fn without_secrets(&self, body: Bytes) -> Bytes {
-        let mut found = self
-            .hidden
-            .iter()
-            .filter(|mask| mask.is_in(&body))
-            .peekable();
-        if found.peek().is_none() {
-            return body.clone();
-        }
-        let cleaned = found.fold(body.to_vec(), |cleaned, mask| mask.star(&cleaned));
-        Bytes::from(cleaned)
+        let masks = self.hidden.iter();
+        masks.fold(body, |body, mask| {
+            if mask.is_in(&body) {
+                Bytes::from(mask.star(&body))
+            } else {
+                body
+            }
+        })
     }
 
     /// Forgets the token in use; whether there was one.

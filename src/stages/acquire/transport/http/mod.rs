@@ -150,6 +150,15 @@ impl Client {
         })
     }
 
+    /// The tag of an answer; none if it repeats a secret.
+    fn tag_of(&self, response: &Response) -> Tag {
+        let tag = Tag::of(response.headers());
+        if self.auth.is_repeated_in(&tag.0) {
+            return Tag::default();
+        }
+        tag
+    }
+
     /// The address without secrets.
     pub(super) fn shown(&self, url: &Url) -> String {
         self.auth.shown(url)
@@ -199,10 +208,7 @@ impl Client {
                     return Ok(Begun::Unchanged);
                 }
                 Ok(response) if response.status().is_success() => {
-                    let mut tag = Tag::of(response.headers());
-                    if self.auth.is_repeated_in(&tag.0) {
-                        tag = Tag::default();
-                    }
+                    let tag = self.tag_of(&response);
                     return Ok(Begun::Body(response, tag));
                 }
                 Ok(response) => response,
