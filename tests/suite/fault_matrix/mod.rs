@@ -25,6 +25,9 @@ mod sources;
 /// Kills of every source, unless the variable says another number.
 const N_KILLS: usize = 15;
 
+/// The fault after which books may be open.
+const TWICE: &str = "a page that came twice";
+
 /// Variable with another number of kills; the page gives the figures of 200.
 const KILLS: &str = "ANTENNE_KILLS";
 
@@ -67,9 +70,11 @@ fn end(mut command: Command) {
 fn recover(source: &Source, commons: &Commons, expected: &Tables, without: &[&str], after: &str) {
     let output = pull(source, commons).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
+    // Where the platform counts its own table, rows of a second page are too many, and that is said.
+    let is_told = after == TWICE && said.contains("do not close");
     assert_eq!(
         output.status.code(),
-        Some(0),
+        Some(if is_told { 4 } else { 0 }),
         "{}, after {after}: {said}",
         source.name
     );
@@ -289,13 +294,7 @@ fn pages_twice(source: &Source, expected: &Tables) -> String {
     fs::copy(&file, &copy).unwrap();
     end(pull(source, &commons));
     fs::remove_file(copy).unwrap();
-    recover(
-        source,
-        &commons,
-        expected,
-        &OF_PAGES,
-        "a page that came twice",
-    );
+    recover(source, &commons, expected, &OF_PAGES, TWICE);
     "1 of 1".to_owned()
 }
 

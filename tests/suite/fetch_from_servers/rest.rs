@@ -293,7 +293,9 @@ fn a_count_that_is_wrong_leaves_the_books_open() {
         |_| Reply::ok(PAGE.replace("\"total\":1", "\"total\":2")),
         "",
     );
-    run(&commons);
+    antenne(&commons, &["acquire"], &[]).expect_code(0);
+    let answer = antenne(&commons, &["conform"], &[]).expect_code(4);
+    assert!(answer.said.contains("do not close"), "{}", answer.said);
     assert_eq!(book(&commons)["closed"], false);
     let (_web, commons) = one_page(|_| Reply::ok(PAGE), "format.json = { records = \"items\" }");
     run(&commons);
