@@ -1,12 +1,23 @@
 //! Keyed pseudonyms: what a platform's ids become before anything is written.
 //!
-//! Privacy rule: ids are replaced by keyed BLAKE3 over domain ‖ platform ‖ key epoch ‖ id, with the
-//! key outside the lake. An unkeyed hash of an id can be undone by trying all ids, so there is no
-//! way to make one here. Every part is preceded by its length, so that no two sets of parts run
-//! together.
+//! Privacy rule: ids are replaced by keyed BLAKE3, with the key outside the lake. An unkeyed hash
+//! of an id can be undone by trying all ids, so there is no way to make one here. Each column of
+//! ids has a key of its own, made from the secret and from domain ‖ platform ‖ key epoch, each
+//! behind its length, so that no two sets of parts run together:
+//!
+//! ```text
+//! column key = BLAKE3(secret; domain ‖ platform ‖ epoch)
+//! pseudonym  = first 16 bytes of BLAKE3(column key; id ‖ 0x80 ‖ zeros up to 64 bytes)
+//! ```
+//!
+//! An id that fills the 64 bytes is hashed as id ‖ 0x80, which is longer than any other and so
+//! never the same. Ids of one block are hashed many at a time, as the processor allows.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use blake3::IncrementCounter;
+use blake3::platform::Platform;
 
 /// Secret of a commons.
 #[derive(Clone)]
@@ -30,88 +41,157 @@ impl PseudonymKey {
         *blake3::keyed_hash(&self.0, text.as_bytes()).as_bytes()
     }
 
-    /// Pseudonym of an id: the first 16 bytes of the keyed hash.
+    /// Key of the ids of a domain on a platform.
     ///
     /// Records use epoch 0; persons use the current epoch, which ends the link when it changes.
-    pub(crate) fn key(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> [u8; 16] {
-        self.number(domain, platform, epoch, id).to_be_bytes()
+    pub(crate) fn of_ids(&self, domain: &str, platform: &str, epoch: u32) -> IdKey {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"antenne ids");
+        for part in [domain.as_bytes(), platform.as_bytes(), &epoch.to_le_bytes()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        IdKey(*hasher.finalize().as_bytes())
     }
 
-    /// The pseudonym as a number, its first byte the highest.
-    pub(crate) fn number(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> u128 {
-        let mut parts = Parts::default();
-        for part in [
-            domain.as_bytes(),
-            platform.as_bytes(),
-            &epoch.to_le_bytes(),
-            id.as_bytes(),
-        ] {
-            parts.push(part);
-        }
-        self.digest(parts.written())
+    /// Pseudonym of one id; many of one column are made faster by [`IdBatch`].
+    pub(crate) fn key(&self, domain: &str, platform: &str, epoch: u32, id: &str) -> [u8; 16] {
+        let ids = self.of_ids(domain, platform, epoch);
+        ids.number(id).to_be_bytes()
     }
 
     /// First 16 bytes of the keyed hash of bytes that are no id.
     pub(crate) fn digest(&self, bytes: &[u8]) -> u128 {
-        let hash = blake3::keyed_hash(&self.0, bytes);
-        let first = hash.as_bytes().first_chunk();
-        first.map_or(0, |first| u128::from_be_bytes(*first))
+        first_half(blake3::keyed_hash(&self.0, bytes).as_bytes())
     }
 }
 
-/// Bytes that are written without asking for memory.
-const SHORT: usize = 128;
+/// Key of the ids of one domain, platform and epoch.
+#[derive(Clone)]
+pub(crate) struct IdKey([u8; 32]);
 
-/// Parts end to end, each behind its length.
-struct Parts {
-    /// The first bytes, if they are enough.
-    short: [u8; SHORT],
-    /// How many there are.
-    n_bytes: usize,
-    /// All bytes, if they are more.
-    long: Vec<u8>,
+impl fmt::Debug for IdKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("IdKey(…)")
+    }
 }
 
-impl Default for Parts {
-    fn default() -> Self {
-        Self {
-            short: [0; SHORT],
-            n_bytes: 0,
-            long: Vec::new(),
+impl IdKey {
+    /// The pseudonym of an id as a number, its first byte the highest.
+    pub(crate) fn number(&self, id: &str) -> u128 {
+        let hash = match padded(id) {
+            Some(block) => blake3::keyed_hash(&self.0, &block),
+            None => blake3::keyed_hash(&self.0, &[id.as_bytes(), &[END]].concat()),
+        };
+        first_half(hash.as_bytes())
+    }
+
+    /// The key as the words that the hash works on.
+    fn words(&self) -> [u32; 8] {
+        let mut words = [0; 8];
+        let (bytes, _) = self.0.as_chunks::<4>();
+        for (word, bytes) in words.iter_mut().zip(bytes) {
+            *word = u32::from_le_bytes(*bytes);
         }
+        words
     }
 }
 
-impl Parts {
-    /// Adds a part.
-    fn push(&mut self, part: &[u8]) {
-        self.extend(&part.len().to_le_bytes());
-        self.extend(part);
-    }
+/// Bytes of a block of BLAKE3.
+const BLOCK: usize = 64;
 
-    /// Adds bytes.
-    fn extend(&mut self, bytes: &[u8]) {
-        let end = self.n_bytes + bytes.len();
-        match self.short.get_mut(self.n_bytes..end) {
-            Some(room) if self.long.is_empty() => room.copy_from_slice(bytes),
-            Some(_) | None => {
-                if self.long.is_empty() {
-                    let start = self.short.get(..self.n_bytes).unwrap_or_default();
-                    self.long.extend_from_slice(start);
+/// What stands behind an id.
+const END: u8 = 0x80;
+
+/// The block of an id; `None` for one that fills it.
+fn padded(id: &str) -> Option<[u8; BLOCK]> {
+    let mut block = [0; BLOCK];
+    let (text, rest) = block.split_at_mut_checked(id.len())?;
+    let end = rest.first_mut()?;
+    text.copy_from_slice(id.as_bytes());
+    *end = END;
+    Some(block)
+}
+
+/// The first 16 bytes of a hash as a number, the first byte the highest.
+fn first_half(hash: &[u8]) -> u128 {
+    let first = hash.first_chunk();
+    first.map_or(0, |first| u128::from_be_bytes(*first))
+}
+
+/// Ids that are hashed together.
+const TOGETHER: usize = 64;
+
+/// Flags of a message of one block under a key, which is the first, the last and the root of its
+/// tree (BLAKE3, section 2.2): `KEYED_HASH`, `CHUNK_START`, `CHUNK_END`, `ROOT`.
+const FLAGS: u8 = 16 | 1 | 2 | 8;
+
+/// Pseudonyms of ids of one column, made many at a time.
+///
+/// The ids of a column are short, and hashing one after the other leaves most of the processor
+/// idle; a row of them under the same key fills its widest registers.
+#[derive(Debug, Default)]
+pub(crate) struct IdBatch {
+    /// Blocks of ids that are not hashed yet.
+    waiting: Vec<[u8; BLOCK]>,
+    /// Pseudonyms that are made.
+    keys: Vec<u128>,
+}
+
+impl IdBatch {
+    /// Takes an id and gives the place at which its pseudonym will stand.
+    pub(crate) fn push(&mut self, key: &IdKey, id: &str) -> usize {
+        match padded(id) {
+            Some(block) => {
+                self.waiting.push(block);
+                let place = self.keys.len() + self.waiting.len() - 1;
+                if self.waiting.len() == TOGETHER {
+                    self.make(key);
                 }
-                self.long.extend_from_slice(bytes);
+                place
+            }
+            None => {
+                self.make(key);
+                self.keys.push(key.number(id));
+                self.keys.len() - 1
             }
         }
-        self.n_bytes = end;
     }
 
-    /// All bytes.
-    fn written(&self) -> &[u8] {
-        if self.long.is_empty() {
-            self.short.get(..self.n_bytes).unwrap_or_default()
-        } else {
-            &self.long
+    /// The pseudonyms of all ids, by their places.
+    pub(crate) fn finished(&mut self, key: &IdKey) -> &[u128] {
+        self.make(key);
+        &self.keys
+    }
+
+    /// Forgets all ids.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+        self.keys.clear();
+    }
+
+    /// Hashes what waits.
+    fn make(&mut self, key: &IdKey) {
+        let mut inputs: [&[u8; BLOCK]; TOGETHER] = [&[0; BLOCK]; TOGETHER];
+        for (input, block) in inputs.iter_mut().zip(&self.waiting) {
+            *input = block;
         }
+        let inputs = inputs.get(..self.waiting.len()).unwrap_or_default();
+        let mut hashes = [0_u8; 32 * TOGETHER];
+        Platform::detect().hash_many(
+            inputs,
+            &key.words(),
+            0,
+            IncrementCounter::No,
+            FLAGS,
+            0,
+            0,
+            &mut hashes,
+        );
+        let (hashes, _) = hashes.as_chunks::<32>();
+        let made = hashes.iter().take(self.waiting.len());
+        self.keys.extend(made.map(|hash| first_half(hash)));
+        self.waiting.clear();
     }
 }
 
@@ -198,23 +278,43 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_any_length_is_hashed_as_its_parts_end_to_end() {
-        for n_bytes in [0, 1, 60, 79, 80, 81, 200] {
+    fn an_id_is_hashed_as_one_block_or_as_more() {
+        let ids = PseudonymKey::new([7; 32]).of_ids("person", "wemi", 1);
+        for n_bytes in [0, 1, 60, 63, 64, 65, 200] {
             let id = "x".repeat(n_bytes);
-            let mut parts = Vec::new();
-            for part in [
-                b"person".as_slice(),
-                b"wemi",
-                &1_u32.to_le_bytes(),
-                id.as_bytes(),
-            ] {
-                parts.extend_from_slice(&part.len().to_le_bytes());
-                parts.extend_from_slice(part);
-            }
-            let hash = blake3::keyed_hash(&[7; 32], &parts);
-            let key = PseudonymKey::new([7; 32]).key("person", "wemi", 1, &id);
-            assert_eq!(key, hash.as_bytes()[..16], "{n_bytes}");
+            let mut message = id.clone().into_bytes();
+            message.push(0x80);
+            message.resize(message.len().max(64), 0);
+            let hash = blake3::keyed_hash(&ids.0, &message);
+            let number = ids.number(&id).to_be_bytes();
+            assert_eq!(number, hash.as_bytes()[..16], "{n_bytes}");
         }
+    }
+
+    #[test]
+    fn ids_hashed_together_get_the_pseudonyms_of_ids_hashed_alone() {
+        let key = PseudonymKey::new([9; 32]).of_ids("record", "wemi", 0);
+        for n_ids in [0, 1, 2, 15, 16, 17, 63, 64, 65, 200] {
+            let long = "l".repeat(70);
+            let ids: Vec<String> = (0..n_ids)
+                .map(|number| match number % 50 {
+                    30 => format!("{long}{number}"),
+                    _ => format!("S{number}"),
+                })
+                .collect();
+            let mut batch = IdBatch::default();
+            let places: Vec<usize> = ids.iter().map(|id| batch.push(&key, id)).collect();
+            assert_eq!(places, (0..n_ids).collect::<Vec<_>>());
+            let alone: Vec<u128> = ids.iter().map(|id| key.number(id)).collect();
+            assert_eq!(batch.finished(&key), alone);
+        }
+    }
+
+    #[test]
+    fn an_id_and_the_same_id_with_zeros_behind_it_are_two() {
+        let ids = PseudonymKey::new([7; 32]).of_ids("person", "wemi", 1);
+        assert_ne!(ids.number("a"), ids.number("a\0"));
+        assert_ne!(ids.number("a"), ids.number("a\u{80}"));
     }
 
     #[test]

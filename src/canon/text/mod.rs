@@ -82,11 +82,30 @@ pub(crate) fn boolean(text: &str) -> Result<bool, Reason> {
 
 /// Reads a whole number, with an optional sign and no group separators.
 pub(crate) fn integer(text: &str) -> Result<i64, Reason> {
+    if let Some(number) = short_whole(text) {
+        return Ok(number);
+    }
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Reason::BadInteger);
     }
     text.parse().map_err(|_| Reason::OutOfRange)
+}
+
+/// A whole number without a sign that fits whatever its digits are; `None` for any other text.
+fn short_whole(text: &str) -> Option<i64> {
+    if !(1..=18).contains(&text.len()) {
+        return None;
+    }
+    let mut number = 0;
+    for byte in text.bytes() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(number)
 }
 
 #[cfg(test)]
@@ -110,6 +129,8 @@ mod tests {
     fn a_whole_number_has_digits_only() {
         assert_eq!(integer("-12"), Ok(-12));
         assert_eq!(integer("007"), Ok(7));
+        assert_eq!(integer("999999999999999999"), Ok(999_999_999_999_999_999));
+        assert_eq!(integer("9223372036854775807"), Ok(i64::MAX));
         for bad in ["", "-", "1.000", "12,0", "dodici", "1 2"] {
             assert_eq!(integer(bad), Err(Reason::BadInteger), "{bad}");
         }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
+use crate::canon::pseudonym::IdBatch;
 use crate::stages::conform::corrections::RowPlace;
 use crate::stages::conform::formats::{RawRow, Record};
 
-use super::cells::{CellBuilder, Staging};
+use super::cells::{CellBuilder, Content, Staging};
 use super::parts::PartNumber;
-use super::plan::{Plan, ReadRow, Standing};
+use super::plan::{ColumnPlan, Plan, ReadRow, Standing};
 use super::presence::{Presence, Refused};
 use super::settle::{Books, Identity, Mark, Place};
 use super::{PageRef, Reject};
@@ -110,8 +111,8 @@ pub(super) struct BlockBuilder<'p, 'c> {
     identity: Identity,
     /// Refused rows.
     rejects: Vec<Reject>,
-    /// Deletions.
-    deletions: Vec<Deletion>,
+    /// Deletions, by their places among the identities.
+    deletions: Vec<usize>,
     /// Records of refused rows.
     presence: Presence,
     /// Accounts.
@@ -142,6 +143,8 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
     pub(super) fn in_room_of(mut self, staging: &mut Staging) -> Self {
         self.marks = std::mem::take(&mut staging.marks);
         self.marks.clear();
+        let n_columns = self.plan.columns.len();
+        staging.ids.resize_with(n_columns, IdBatch::default);
         self
     }
 
@@ -220,11 +223,7 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
             content: row.content,
         });
         if row.standing == Standing::Tombstone {
-            self.deletions.push(Deletion {
-                part: row.part,
-                key: row.key,
-                revision: row.revision,
-            });
+            self.deletions.push(self.marks.len() - 1);
         }
     }
 
@@ -250,7 +249,22 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
     }
 
     /// The block; its room is left for the next one.
-    pub(super) fn finish(self, staging: &mut Staging) -> Result<Block, arrow::error::ArrowError> {
+    pub(super) fn finish(
+        mut self,
+        staging: &mut Staging,
+    ) -> Result<Block, arrow::error::ArrowError> {
+        let made = pseudonyms(self.plan, &mut staging.ids);
+        self.complete_marks(&made);
+        let deletions = self.deletions.iter().filter_map(|place| {
+            let mark = self.marks.get(*place)?;
+            let chunk = self.chunks.get(mark.place.chunk())?;
+            Some(Deletion {
+                part: chunk.part,
+                key: mark.key,
+                revision: mark.revision,
+            })
+        });
+        let deletions = deletions.collect();
         for chunk in &self.chunks {
             let n_rows = usize::try_from(chunk.n_rows).unwrap_or(FIRST_ROWS);
             // Some more than the last time, so that few blocks outgrow their room.
@@ -260,12 +274,14 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
         }
         let mut chunks = Vec::with_capacity(self.chunks.len());
         for chunk in self.chunks {
-            let columns = chunk.columns.into_iter().map(CellBuilder::finish);
+            let columns = chunk.columns.into_iter().zip(&made);
+            let columns = columns.map(|(column, made)| column.finish(made));
             chunks.push(BlockChunk {
                 part: chunk.part,
-                rows: compact_batch(self.plan, columns.collect())?,
+                rows: compact_batch(self.plan, columns.collect::<Result<_, _>>()?)?,
             });
         }
+        staging.ids.iter_mut().for_each(IdBatch::clear);
         let marks = match self.identity {
             Identity::Keyed => bucketed(&self.marks),
             Identity::None => BlockMarks::default(),
@@ -275,11 +291,48 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
             chunks,
             marks,
             rejects: self.rejects,
-            deletions: self.deletions,
+            deletions,
             presence: self.presence,
             books: self.books,
         })
     }
+
+    /// Adds to the identities what the pseudonyms, made by now, say of them.
+    fn complete_marks(&mut self, made: &[&[u128]]) {
+        let columns = self.plan.stored().enumerate();
+        let ids = columns.filter(|(_, (_, column))| column.is_ids());
+        let ids: Vec<(usize, bool)> = ids
+            .map(|(ordinal, (place, _))| (ordinal, self.plan.is_whole_key(place)))
+            .collect();
+        for mark in &mut self.marks {
+            let Some(chunk) = self.chunks.get(mark.place.chunk()) else {
+                continue;
+            };
+            let row = mark.place.row() as usize;
+            let mut content = Content::resumed(mark.content);
+            for (ordinal, is_whole_key) in &ids {
+                let made = made.get(*ordinal).copied().unwrap_or_default();
+                let column = chunk.columns.get(*ordinal);
+                let key = column.and_then(|column| column.key(row, made));
+                content.add_key(key);
+                if *is_whole_key && let Some(key) = key {
+                    mark.key = self.plan.salted(key, chunk.part);
+                }
+            }
+            mark.content = content.value();
+        }
+    }
+}
+
+/// The pseudonyms made of each stored column; none of one that holds no ids.
+fn pseudonyms<'s>(plan: &Plan<'_>, ids: &'s mut [IdBatch]) -> Vec<&'s [u128]> {
+    let stored: Vec<(usize, &ColumnPlan<'_>)> = plan.stored().collect();
+    let mut ids = ids.iter_mut().enumerate();
+    let made = stored.into_iter().map(|(place, column)| {
+        let batch = ids.find(|(found, _)| *found == place);
+        batch.map_or(&[][..], |(_, batch)| batch.finished(&column.ids))
+    });
+    made.collect()
 }
 
 /// Stored columns of rows as a batch.

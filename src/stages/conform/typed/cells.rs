@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder,
+    ArrayRef, BooleanBuilder, Date32Builder, FixedSizeBinaryArray, Float64Builder, Int64Builder,
     StringBuilder, UInt16Builder,
 };
+use arrow::buffer::{Buffer, NullBuffer};
+use arrow::error::ArrowError;
 
+use crate::canon::pseudonym::IdBatch;
 use crate::canon::text::Reason;
 use crate::spec::source::ColumnKind;
 
@@ -41,6 +44,8 @@ pub(super) enum Cell {
     Flag(bool),
     /// A pseudonym, its first byte the highest.
     Key(u128),
+    /// A pseudonym that is not made yet: its place among those of its column in [`Staging::ids`].
+    Id(usize),
 }
 
 /// Odd multipliers of the content hash: one for each kind of cell, so that kinds do not collide.
@@ -65,6 +70,11 @@ impl Content {
         Self(seed)
     }
 
+    /// The hash with so much in it already.
+    pub(super) fn resumed(value: u64) -> Self {
+        Self(value)
+    }
+
     /// The hash so far.
     pub(super) fn value(self) -> u64 {
         self.0
@@ -72,7 +82,7 @@ impl Content {
 
     /// Adds a cell.
     pub(super) fn add(&mut self, cell: &Cell, texts: &str) {
-        let [null, text, place, number, cents, float, flag, key] = MULTIPLIERS;
+        let [null, text, place, number, cents, float, flag, _] = MULTIPLIERS;
         match cell {
             Cell::Null => self.mix(1, null),
             Cell::Text(from, to) => {
@@ -83,11 +93,21 @@ impl Content {
             Cell::Cents(whole) => self.mix(whole.cast_unsigned(), cents),
             Cell::Number(value) => self.mix(value.to_bits(), float),
             Cell::Flag(is_set) => self.mix(u64::from(*is_set), flag),
-            Cell::Key(number) => {
+            // Pseudonyms are added when they are made.
+            Cell::Key(_) | Cell::Id(_) => {}
+        }
+    }
+
+    /// Adds a pseudonym, or that there is none.
+    pub(super) fn add_key(&mut self, key: Option<u128>) {
+        let [null, .., multiplier] = MULTIPLIERS;
+        match key {
+            None => self.mix(1, null),
+            Some(number) => {
                 // Both halves; a cast would hide that none is lost.
                 let low = u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
-                self.mix(u64::try_from(number >> 64).unwrap_or(0), key);
-                self.mix(low, key);
+                self.mix(u64::try_from(number >> 64).unwrap_or(0), multiplier);
+                self.mix(low, multiplier);
             }
         }
     }
@@ -130,6 +150,8 @@ pub(super) struct Staging {
     pub(super) usual_rows: BTreeMap<PartNumber, usize>,
     /// Room for the identities of a block.
     pub(super) marks: Vec<Mark>,
+    /// Ids of the block, by column.
+    pub(super) ids: Vec<IdBatch>,
 }
 
 impl Staging {
@@ -163,7 +185,72 @@ pub(super) enum CellBuilder {
     /// Yes or no.
     Flag(BooleanBuilder),
     /// Pseudonyms.
-    Key(FixedSizeBinaryBuilder),
+    Key(KeySlots),
+}
+
+/// Where the pseudonyms of a column are found once they are made.
+#[derive(Debug)]
+pub(super) struct KeySlots {
+    /// Of each row, a place among the pseudonyms of the column, one of `known`, or nothing.
+    slots: Vec<u32>,
+    /// Pseudonyms that were made with their rows.
+    known: Vec<u128>,
+}
+
+/// Slot of a row without a pseudonym.
+const NO_KEY: u32 = u32::MAX;
+
+/// What is added to the slots of pseudonyms that were made with their rows.
+const KNOWN: u32 = 1 << 31;
+
+impl KeySlots {
+    /// Adds a row.
+    fn push(&mut self, cell: &Cell) {
+        let slot = match cell {
+            Cell::Id(place) => u32::try_from(*place).unwrap_or(NO_KEY),
+            Cell::Key(key) => {
+                self.known.push(*key);
+                u32::try_from(self.known.len() - 1).map_or(NO_KEY, |place| place | KNOWN)
+            }
+            _ => NO_KEY,
+        };
+        self.slots.push(slot);
+    }
+
+    /// The pseudonym of a row, out of those made of the column.
+    fn key(&self, row: usize, made: &[u128]) -> Option<u128> {
+        let slot = *self.slots.get(row)?;
+        let place = (slot & !KNOWN) as usize;
+        match slot {
+            NO_KEY => None,
+            slot if slot & KNOWN == 0 => made.get(place).copied(),
+            _ => self.known.get(place).copied(),
+        }
+    }
+
+    /// The pseudonyms as a column.
+    fn finish(&self, made: &[u128]) -> Result<ArrayRef, ArrowError> {
+        let mut bytes = Vec::with_capacity(self.slots.len() * 16);
+        let mut nulls = Vec::new();
+        for row in 0..self.slots.len() {
+            let key = self.key(row, made);
+            if key.is_none() {
+                nulls.push(row);
+            }
+            bytes.extend_from_slice(&key.unwrap_or(0).to_be_bytes());
+        }
+        let validity = (!nulls.is_empty()).then(|| {
+            let mut are_valid = vec![true; self.slots.len()];
+            for row in nulls {
+                if let Some(is_valid) = are_valid.get_mut(row) {
+                    *is_valid = false;
+                }
+            }
+            NullBuffer::from(are_valid)
+        });
+        let keys = FixedSizeBinaryArray::try_new(KEY_BYTES, Buffer::from_vec(bytes), validity)?;
+        Ok(Arc::new(keys))
+    }
 }
 
 impl CellBuilder {
@@ -185,9 +272,10 @@ impl CellBuilder {
             | ColumnKind::Decimal => Self::Whole(Int64Builder::with_capacity(n_rows)),
             ColumnKind::Number => Self::Number(Float64Builder::with_capacity(n_rows)),
             ColumnKind::Boolean => Self::Flag(BooleanBuilder::with_capacity(n_rows)),
-            ColumnKind::Person | ColumnKind::Record => {
-                Self::Key(FixedSizeBinaryBuilder::with_capacity(n_rows, KEY_BYTES))
-            }
+            ColumnKind::Person | ColumnKind::Record => Self::Key(KeySlots {
+                slots: Vec::with_capacity(n_rows),
+                known: Vec::new(),
+            }),
         }
     }
 
@@ -208,10 +296,7 @@ impl CellBuilder {
             }
             (Self::Number(column), Cell::Number(number)) => column.append_value(number),
             (Self::Flag(column), Cell::Flag(flag)) => column.append_value(flag),
-            (Self::Key(column), Cell::Key(key)) => {
-                // Every key has as many bytes as the column says.
-                let _appended = column.append_value(key.to_be_bytes());
-            }
+            (Self::Key(column), cell) => column.push(&cell),
             (column, _) => column.push_null(),
         }
     }
@@ -225,7 +310,7 @@ impl CellBuilder {
             Self::Whole(column) => column.append_null(),
             Self::Number(column) => column.append_null(),
             Self::Flag(column) => column.append_null(),
-            Self::Key(column) => column.append_null(),
+            Self::Key(column) => column.push(&Cell::Null),
         }
     }
 
@@ -242,16 +327,29 @@ impl CellBuilder {
         }
     }
 
-    /// The whole column.
-    pub(super) fn finish(self) -> ArrayRef {
+    /// The pseudonym of a row, out of those made of the column; `None` of any other column.
+    pub(super) fn key(&self, row: usize, made: &[u128]) -> Option<u128> {
         match self {
+            Self::Key(column) => column.key(row, made),
+            Self::Text(_)
+            | Self::Place(_)
+            | Self::Days(_)
+            | Self::Whole(_)
+            | Self::Number(_)
+            | Self::Flag(_) => None,
+        }
+    }
+
+    /// The whole column, with the pseudonyms made of it.
+    pub(super) fn finish(self, made: &[u128]) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
             Self::Text(mut column) => Arc::new(column.finish()),
             Self::Place(mut column) => Arc::new(column.finish()),
             Self::Days(mut column) => Arc::new(column.finish()),
             Self::Whole(mut column) => Arc::new(column.finish()),
             Self::Number(mut column) => Arc::new(column.finish()),
             Self::Flag(mut column) => Arc::new(column.finish()),
-            Self::Key(mut column) => Arc::new(column.finish()),
-        }
+            Self::Key(column) => column.finish(made)?,
+        })
     }
 }

@@ -90,7 +90,7 @@ impl RawColumns for RawRowOf<'_, '_> {
     fn pseudonym(&self, column: usize) -> [u8; 16] {
         let found = self.plan.columns.get(column);
         found.map_or([0; 16], |found| {
-            self.plan.pseudonym_of(found, &self.text(column))
+            found.ids.number(&self.text(column)).to_be_bytes()
         })
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, FixedSizeBinaryBuilder, GenericBinaryBuilder,
-    Int64Array, RecordBatch, StringArray, UInt16Array,
+    Array, ArrayRef, AsArray, BinaryArray, DictionaryArray, FixedSizeBinaryBuilder, Int64Array,
+    RecordBatch, StringArray, UInt16Array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef,
@@ -113,13 +114,13 @@ fn lake_column(
             Ok(Arc::new(instants.with_timezone("UTC")))
         }
         ColumnKind::Person | ColumnKind::Record => {
+            // The same bytes in the layout of texts: only where each key ends is added.
             let keys = array.as_fixed_size_binary();
-            let n_bytes = keys.len() * usize::try_from(KEY_BYTES).unwrap_or(0);
-            let mut binary = GenericBinaryBuilder::<i32>::with_capacity(keys.len(), n_bytes);
-            for key in keys {
-                binary.append_option(key);
-            }
-            Ok(Arc::new(binary.finish()))
+            let n_bytes = usize::try_from(KEY_BYTES).unwrap_or(0);
+            let ends = OffsetBuffer::from_repeated_length(n_bytes, keys.len());
+            let bytes = keys.values().clone();
+            let binary = BinaryArray::try_new(ends, bytes, keys.nulls().cloned())?;
+            Ok(Arc::new(binary))
         }
         ColumnKind::Text
         | ColumnKind::Tags

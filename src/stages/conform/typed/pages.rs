@@ -127,7 +127,8 @@ impl PageReader<'_, '_> {
             .map_err(|source| self.unreadable(formats::Error::ReadPage { source }))?;
         let store = Mutex::new(store);
         let mut staging = Staging::default();
-        let mut block = BlockBuilder::new(self.plan, self.page, &self.sha);
+        let block = BlockBuilder::new(self.plan, self.page, &self.sha);
+        let mut block = block.in_room_of(&mut staging);
         let mut number = 0;
         let mut failure = None;
         let mut sink = |raw: RawRow<'_>| {

@@ -1,6 +1,7 @@
 //! A contract made ready: patterns compiled, fields numbered, JSON paths grouped by their text.
 
 use crate::canon::comune::ComuneIndex;
+use crate::canon::pseudonym::IdKey;
 use crate::canon::text::amount::Mark;
 use crate::canon::text::moment::Pattern;
 use crate::spec::format::Format;
@@ -26,6 +27,15 @@ pub(super) enum Input {
     Json(usize, usize),
 }
 
+/// When the pseudonyms of a column are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    /// Each with its row: where a key of several columns is made of them, or they are not stored.
+    Alone,
+    /// Those of a block together.
+    Together,
+}
+
 /// Whether a bare number may be a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Serials {
@@ -48,20 +58,29 @@ pub(super) struct ColumnPlan<'c> {
     pub(super) pattern: Option<Pattern>,
     /// Decimal mark.
     pub(super) mark: Mark,
-    /// Domain of a pseudonym.
-    pub(super) domain: String,
+    /// Its place among the columns.
+    pub(super) place: usize,
+    /// Key of its ids.
+    pub(super) ids: IdKey,
+    /// Whether its pseudonyms are made row by row.
+    pub(super) making: Making,
     /// Whether a bare number may be a date.
     pub(super) serials: Serials,
     /// Codes of the source and what they become.
     pub(super) codes: Codes,
-    /// Epoch of a pseudonym.
-    pub(super) epoch: u32,
     /// Whether a number is held against bounds.
     pub(super) has_bounds: bool,
     /// Column that must not be later.
     not_before: Option<usize>,
     /// Where the value comes from.
     pub(super) input: Input,
+}
+
+impl ColumnPlan<'_> {
+    /// Whether it holds pseudonyms.
+    pub(super) fn is_ids(&self) -> bool {
+        matches!(self.spec.kind, ColumnKind::Person | ColumnKind::Record)
+    }
 }
 
 /// A field whose text holds JSON.
@@ -109,6 +128,8 @@ pub(super) struct Plan<'c> {
     seed: u64,
     /// Places of the columns that are stored.
     stored: Vec<usize>,
+    /// Places of those among them that hold no pseudonyms.
+    plain: Vec<usize>,
     /// Whether a column must not be before another.
     has_order: bool,
 }
@@ -154,12 +175,15 @@ impl<'c> Plan<'c> {
         let (fields, groups, inputs) = inputs(&table);
         let mut columns = Vec::new();
         for (name, input) in spec.columns.keys().zip(inputs) {
-            columns.push(column_plan(&table, name, (input, keys.epoch))?);
+            columns.push(column_plan(&table, name, (input, keys))?);
         }
         let numbered = spec.columns.values().enumerate();
         let stored = numbered.filter(|(_, column)| column.keep == Keeping::Stored);
+        let stored: Vec<usize> = stored.map(|(place, _)| place).collect();
+        let is_plain = |place: &usize| columns.get(*place).is_some_and(|column| !column.is_ids());
         Ok(Self {
-            stored: stored.map(|(place, _)| place).collect(),
+            plain: stored.iter().copied().filter(is_plain).collect(),
+            stored,
             has_order: columns.iter().any(|column| column.not_before.is_some()),
             table,
             comuni,
@@ -310,13 +334,17 @@ impl<'c> Plan<'c> {
     fn identify(&self, staging: &mut Staging, standing: Standing) -> Result<ReadRow, Breach<'c>> {
         let part = self.part_of(&staging.cells)?;
         let mut content = Content::new(self.seed);
-        for place in &self.stored {
+        for place in &self.plain {
             if let Some(cell) = staging.cells.get(*place) {
                 content.add(cell, &staging.texts);
             }
         }
+        let key = match self.keyed_by(&staging.cells) {
+            Some(Cell::Id(_)) => 0,
+            _ => self.salted_key(staging, part),
+        };
         Ok(ReadRow {
-            key: self.salted_key(staging, part),
+            key,
             part,
             revision: self.revision_of(&staging.cells),
             content: content.value(),
@@ -324,9 +352,28 @@ impl<'c> Plan<'c> {
         })
     }
 
+    /// The cell that is the key by itself: a single pseudonym.
+    fn keyed_by<'s>(&self, cells: &'s [Cell]) -> Option<&'s Cell> {
+        let [place] = self.key.as_slice() else {
+            return None;
+        };
+        let cell = cells.get(*place);
+        cell.filter(|cell| matches!(cell, Cell::Key(_) | Cell::Id(_)))
+    }
+
+    /// The key of a record in a part, where a single pseudonym is the key.
+    pub(super) fn salted(&self, key: u128, part: PartNumber) -> u128 {
+        key ^ self.filing.map_or(0, |filing| filing.salt(part))
+    }
+
+    /// Whether a column is the key by itself.
+    pub(super) fn is_whole_key(&self, place: usize) -> bool {
+        self.key.as_slice() == [place]
+    }
+
     /// The key of the staged row, salted with its part.
     pub(super) fn salted_key(&self, staging: &mut Staging, part: PartNumber) -> u128 {
-        self.key_of(staging) ^ self.filing.map_or(0, |filing| filing.salt(part))
+        self.salted(self.key_of(staging), part)
     }
 
     /// The part a row is filed in.
@@ -352,12 +399,11 @@ impl<'c> Plan<'c> {
 
     /// The key of the staged row: a pseudonym as it is, anything else hashed with the secret key.
     pub(super) fn key_of(&self, staging: &mut Staging) -> u128 {
-        if let [place] = self.key.as_slice()
-            && let Some(Cell::Key(key)) = staging.cells.get(*place)
-        {
-            return *key;
+        match self.keyed_by(&staging.cells) {
+            Some(Cell::Key(key)) => return *key,
+            Some(Cell::Id(id)) => return self.made(*id, staging),
+            _ => staging.bytes.clear(),
         }
-        staging.bytes.clear();
         for place in &self.key {
             if let (Some(cell), Some(column)) =
                 (staging.cells.get(*place), self.columns.get(*place))
@@ -366,6 +412,14 @@ impl<'c> Plan<'c> {
             }
         }
         self.keys.key.digest(&staging.bytes)
+    }
+
+    /// The pseudonym of the column that is the key by itself.
+    fn made(&self, id: usize, staging: &mut Staging) -> u128 {
+        let column = self.key.first().and_then(|place| self.columns.get(*place));
+        let ids = column.and_then(|column| Some((column, staging.ids.get_mut(column.place)?)));
+        let key = ids.and_then(|(column, ids)| ids.finished(&column.ids).get(id).copied());
+        key.unwrap_or(0)
     }
 
     /// Writes a cell of a key so that two cells write alike only if they are alike, in every run.
@@ -385,12 +439,27 @@ impl<'c> Plan<'c> {
             Cell::Number(number) => put(4, &number.to_bits().to_le_bytes()),
             Cell::Flag(flag) => put(5, &[u8::from(*flag)]),
             Cell::Key(key) => put(6, &key.to_be_bytes()),
+            // The columns of a key of several have their pseudonyms made with their rows.
+            Cell::Id(_) => {}
         }
     }
 
     /// Identity of a row that the lake already holds, its cells staged.
     pub(super) fn identify_held(&self, staging: &mut Staging) -> Option<ReadRow> {
-        self.identify(staging, Standing::Live).ok()
+        let row = self.identify(staging, Standing::Live).ok()?;
+        let mut content = Content::resumed(row.content);
+        for (place, column) in self.stored() {
+            if column.is_ids() {
+                content.add_key(match staging.cells.get(place) {
+                    Some(Cell::Key(key)) => Some(*key),
+                    _ => None,
+                });
+            }
+        }
+        Some(ReadRow {
+            content: content.value(),
+            ..row
+        })
     }
 
     /// Values inside the fields that hold JSON.
@@ -417,7 +486,7 @@ impl<'c> Plan<'c> {
 fn column_plan<'c>(
     table: &TableRef<'c>,
     name: &'c str,
-    (input, epoch): (Input, u32),
+    (input, keys): (Input, KeyRing<'_>),
 ) -> Result<ColumnPlan<'c>, Error> {
     let spec = table.spec;
     let wrong = |message: String| Error::Contract {
@@ -444,11 +513,20 @@ fn column_plan<'c>(
             DecimalMark::Point => Mark::Point,
             DecimalMark::Comma => Mark::Comma,
         },
-        domain: domain(column),
-        epoch: if column.kind == ColumnKind::Person {
-            epoch
-        } else {
-            0
+        place: spec
+            .columns
+            .keys()
+            .position(|known| known == name)
+            .unwrap_or(0),
+        ids: match column.kind {
+            ColumnKind::Person => keys
+                .person
+                .of_ids(&domain(column), table.platform, keys.epoch),
+            _ => keys.key.of_ids(&domain(column), table.platform, 0),
+        },
+        making: match column.keep {
+            Keeping::Stored if !is_key || spec.key.len() == 1 => Making::Together,
+            Keeping::Stored | Keeping::Judged => Making::Alone,
         },
         has_bounds: column.min.is_some() || column.max.is_some(),
         serials: match spec.format {

@@ -1,7 +1,6 @@
 //! One raw value to one typed cell, by the contract of its column.
 
 use crate::canon::identifiers;
-use crate::canon::pseudonym::PseudonymKey;
 use crate::canon::text::amount::{self, Mark};
 use crate::canon::text::moment::{self, DAY_MICROS};
 use crate::canon::text::{Reason, boolean, duration, integer};
@@ -10,7 +9,7 @@ use crate::stages::conform::formats::sheet::serial_days;
 use crate::stages::conform::formats::{LIST_SEPARATOR, Value};
 
 use super::cells::{Cell, Staging};
-use super::plan::{ColumnPlan, Plan, Serials};
+use super::plan::{ColumnPlan, Making, Plan, Serials};
 
 /// Most comuni remembered: beyond, each is looked up again.
 const MOST_COMUNI: usize = 100_000;
@@ -34,8 +33,8 @@ impl Plan<'_> {
         }
         match column.spec.kind {
             ColumnKind::Person | ColumnKind::Record => {
-                let key = self.pseudonym(column, plain);
-                staging.cells.push(Cell::Key(key));
+                let cell = pseudonym(column, plain, staging);
+                staging.cells.push(cell);
             }
             ColumnKind::Code => {
                 let code = column.codes.find(plain).ok_or("unknown_code")?;
@@ -149,7 +148,7 @@ impl Plan<'_> {
             }
             ColumnKind::Comune => return self.comune(text, staging).map(Cell::Comune),
             ColumnKind::Person | ColumnKind::Record => {
-                return Ok(Cell::Key(self.pseudonym(column, text)));
+                return Ok(pseudonym(column, text, staging));
             }
             ColumnKind::Date => date(column, text).map(|days| Cell::Integer(i64::from(days))),
             ColumnKind::Month => month(column, text),
@@ -161,26 +160,6 @@ impl Plan<'_> {
             ColumnKind::Boolean => boolean(text).map(Cell::Flag),
         };
         read.map_err(Reason::code)
-    }
-
-    /// The pseudonym of an id.
-    fn pseudonym(&self, column: &ColumnPlan<'_>, id: &str) -> u128 {
-        let secret = self.secret(column);
-        secret.number(&column.domain, self.table.platform, column.epoch, id)
-    }
-
-    /// The key of the operator that a column's ids are hashed with.
-    fn secret(&self, column: &ColumnPlan<'_>) -> &PseudonymKey {
-        match column.spec.kind {
-            ColumnKind::Person => self.keys.person,
-            _ => self.keys.key,
-        }
-    }
-
-    /// The bytes of the pseudonym of an id.
-    pub(super) fn pseudonym_of(&self, column: &ColumnPlan<'_>, id: &str) -> [u8; 16] {
-        self.secret(column)
-            .key(&column.domain, self.table.platform, column.epoch, id)
     }
 
     /// The place of a comune in the list, remembered for the next row.
@@ -200,6 +179,14 @@ impl Plan<'_> {
         let found = self.comuni.place(text).and_then(fitting);
         staging.comuni.insert(text.to_owned(), found);
         found.map_err(Reason::code)
+    }
+}
+
+/// The pseudonym of an id, or its place among those that are made together.
+fn pseudonym(column: &ColumnPlan<'_>, id: &str, staging: &mut Staging) -> Cell {
+    match (column.making, staging.ids.get_mut(column.place)) {
+        (Making::Together, Some(ids)) => Cell::Id(ids.push(&column.ids, id)),
+        (Making::Together | Making::Alone, _) => Cell::Key(column.ids.number(id)),
     }
 }
 
@@ -383,7 +370,8 @@ fn is_outside(column: &ColumnPlan<'_>, cell: &Cell) -> bool {
         | Cell::Code(_)
         | Cell::Comune(_)
         | Cell::Flag(_)
-        | Cell::Key(_) => return false,
+        | Cell::Key(_)
+        | Cell::Id(_) => return false,
     };
     least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most)
 }

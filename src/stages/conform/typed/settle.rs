@@ -269,13 +269,38 @@ impl<'s> Settling<'s> {
     }
 
     /// Settles rows in any order.
-    pub(super) fn settle(&mut self, marks: &mut [Mark]) {
-        marks.sort_unstable_by_key(|mark| (mark.key, mark.revision, mark.order));
-        for record in marks.chunk_by(|one, next| one.key == next.key) {
-            match record {
-                [mark] if !mark.place.is_tombstone() => self.settle_single(*mark),
-                _ => self.settle_record(record),
+    ///
+    /// Most records have one row, and half of a key tells almost all of them apart: only that half
+    /// is sorted, with the places of the rows, and whole rows where it is the same.
+    pub(super) fn settle(&mut self, marks: &[Mark]) {
+        let halves = marks.iter().map(|mark| mark.key >> 64);
+        let mut order: Vec<(u64, usize)> = halves
+            .map(|half| u64::try_from(half).unwrap_or(u64::MAX))
+            .zip(0..)
+            .collect();
+        order.sort_unstable();
+        let mut alike = Vec::new();
+        for group in order.chunk_by(|(one, _), (next, _)| one == next) {
+            let rows = group.iter().filter_map(|(_, place)| marks.get(*place));
+            match group {
+                [_] => rows.for_each(|mark| self.settle_rows(std::slice::from_ref(mark))),
+                _ => {
+                    alike.clear();
+                    alike.extend(rows.copied());
+                    alike.sort_unstable_by_key(|mark| (mark.key, mark.revision, mark.order));
+                    for record in alike.chunk_by(|one, next| one.key == next.key) {
+                        self.settle_rows(record);
+                    }
+                }
             }
+        }
+    }
+
+    /// Settles the rows of one record, which stand in the order of their revisions.
+    fn settle_rows(&mut self, record: &[Mark]) {
+        match record {
+            [mark] if !mark.place.is_tombstone() => self.settle_single(*mark),
+            _ => self.settle_record(record),
         }
     }
 
@@ -291,7 +316,7 @@ impl<'s> Settling<'s> {
         }
     }
 
-    /// Settles the rows of one record, which stand in the order of their revisions.
+    /// Settles a record of several rows, or of a tombstone.
     fn settle_record(&mut self, record: &[Mark]) {
         let tombstones = record.iter().filter(|mark| mark.place.is_tombstone());
         let end = tombstones.map(|mark| mark.order).min();
@@ -474,7 +499,7 @@ mod tests {
             .collect();
         let presence = presence.arranged();
         let mut settling = Settling::new(&chunks, (absence, &presence));
-        settling.settle(&mut marks.to_vec());
+        settling.settle(marks);
         let verdict_of = |mark: &Mark| {
             let mut verdicts = settling.verdicts.iter();
             verdicts

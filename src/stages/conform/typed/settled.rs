@@ -129,9 +129,9 @@ impl Settled<'_> {
             let taken = || Some(next.fetch_add(1, Ordering::Relaxed));
             let buckets = std::iter::from_fn(taken);
             for bucket in buckets.take_while(|bucket| *bucket < N_BUCKETS) {
-                let mut marks = rows.bucket(bucket)?;
+                let marks = rows.bucket(bucket)?;
                 let mut settling = Settling::new(&rows.facts, (absence, presence));
-                settling.settle(&mut marks);
+                settling.settle(&marks);
                 let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
                 note(&mut verdicts, &settling.verdicts);
                 let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
