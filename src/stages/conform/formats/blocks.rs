@@ -14,7 +14,8 @@ use std::sync::Mutex;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::csv::{CsvLines, Scanner};
+use super::csv::CsvLines;
+use super::ends::Scanner;
 use super::ndjson::JsonLines;
 use super::{Error, PageRead, RawRow, Record, Sink, csv, ndjson};
 use crate::spec::format::Format;

@@ -8,22 +8,24 @@
 use std::borrow::Cow;
 
 use ::csv::ByteRecord;
-use encoding_rs::{Encoding, UTF_8};
-use memchr::{memchr, memchr2, memchr3, memchr3_iter, memrchr};
+use encoding_rs::{DecoderResult, Encoding, UTF_8};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::blocks::{MOST_RECORD, TOO_LONG};
+use super::ends::Scanner;
+use super::marks::{self, AnyOf, Marks};
 use super::quoting::{Fault, Quoting};
 use super::{Error, PageRead, RawRow, Record, Sink, Value, delimited, places, without_mark};
 use crate::spec::format::{CsvFormat, CsvMarks};
 
 /// Quote of plain delimited text.
-const QUOTE: u8 = b'"';
+pub(super) const QUOTE: u8 = b'"';
 
 /// What gives a line its parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialect {
     /// Byte between fields.
-    delimiter: u8,
+    pub(super) delimiter: u8,
     /// Encoding of the fields.
     encoding: &'static Encoding,
 }
@@ -98,12 +100,7 @@ pub(super) fn open(
         .map(|place| header_name(dialect.encoding, record.get(header, place)))
         .collect();
     let (places, read) = places(fields, &names);
-    let lines = CsvLines {
-        dialect,
-        n_names: names.len(),
-        places,
-    };
-    Ok((read, lines))
+    Ok((read, CsvLines::new(dialect, names.len(), places)))
 }
 
 /// A name of the header, without spaces around it.
@@ -150,6 +147,10 @@ pub(crate) struct CsvLines {
     n_names: usize,
     /// Where the fields asked for stand.
     places: Vec<Option<usize>>,
+    /// For each field of the header, which value it gives; one that is not asked for, none there is.
+    slots: Vec<usize>,
+    /// Values whose field gives another one already, which is the second of the two.
+    twins: Vec<(usize, usize)>,
 }
 
 /// Where a record lies in its block.
@@ -162,6 +163,28 @@ struct Extent {
 }
 
 impl CsvLines {
+    /// Takes records with so many fields apart, of which some are asked for.
+    fn new(dialect: Dialect, n_names: usize, places: Vec<Option<usize>>) -> Self {
+        let nowhere = places.len();
+        let mut slots = vec![nowhere; n_names];
+        let mut twins = Vec::new();
+        let asked = places.iter().enumerate();
+        for (slot, place) in asked.filter_map(|(slot, place)| Some((slot, (*place)?))) {
+            match slots.get_mut(place) {
+                Some(free) if *free == nowhere => *free = slot,
+                Some(first) => twins.push((slot, *first)),
+                None => {}
+            }
+        }
+        Self {
+            dialect,
+            n_names,
+            places,
+            slots,
+            twins,
+        }
+    }
+
     /// Hands the records of a block over.
     pub(super) fn rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) {
         if memchr(QUOTE, bytes).is_none() {
@@ -171,79 +194,154 @@ impl CsvLines {
         }
     }
 
-    /// Hands over the records of a block without quotes: one pass over its delimiters and line ends.
+    /// Hands over the records of a block without quotes: piece by piece as text, where decoding a
+    /// piece as a whole says the same as decoding the fields asked for.
     fn plain_rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) {
-        let mut values = vec![Value::Absent; self.places.len()];
-        let mut ends: Vec<usize> = Vec::with_capacity(self.n_names);
-        let (mut line, mut start) = (first_line, 0);
-        for hit in memchr3_iter(self.dialect.delimiter, b'\n', b'\r', bytes) {
-            let found = bytes.get(hit).copied();
-            if found == Some(self.dialect.delimiter) {
-                ends.push(hit);
-                continue;
-            }
-            if hit > start {
-                ends.push(hit);
-                let extent = Extent { start, end: hit };
-                self.plain_row((bytes, extent, &ends), line, &mut values, sink);
-                ends.clear();
-            }
-            line += u64::from(found == Some(b'\n'));
-            start = hit + 1;
+        if matches!(self.dialect.delimiter, b'\n' | b'\r') {
+            self.byte_rows(bytes, first_line, sink);
+            return;
         }
-        if start < bytes.len() {
-            ends.push(bytes.len());
-            let extent = Extent {
-                start,
-                end: bytes.len(),
+        let mut line = first_line;
+        let mut decoded = String::new();
+        for piece in marks::pieces(bytes, *b"\n\r") {
+            line = match self.text_of(piece, &mut decoded) {
+                Some(text) => self.text_rows(text, line, sink),
+                None => self.byte_rows(piece, line, sink),
             };
-            self.plain_row((bytes, extent, &ends), line, &mut values, sink);
         }
     }
 
+    /// A piece as text, if none of its bytes is outside the encoding and no record too long.
+    fn text_of<'t>(&self, piece: &'t [u8], decoded: &'t mut String) -> Option<&'t str> {
+        let encoding = self.dialect.encoding;
+        if piece.len() > MOST_RECORD {
+            return None;
+        }
+        if encoding == UTF_8 || piece.is_ascii() {
+            return std::str::from_utf8(piece).ok();
+        }
+        // Where a character has several bytes, one of them may look like a delimiter.
+        if !encoding.is_single_byte() {
+            return None;
+        }
+        let mut reader = encoding.new_decoder_without_bom_handling();
+        decoded.clear();
+        decoded.reserve(reader.max_utf8_buffer_length_without_replacement(piece.len())?);
+        let (result, _) = reader.decode_to_string_without_replacement(piece, decoded, true);
+        (result == DecoderResult::InputEmpty).then_some(decoded.as_str())
+    }
+
+    /// Hands over the records of a text without quotes: one pass over its delimiters and line
+    /// ends. Gives the number of the line behind it.
+    fn text_rows(&self, text: &str, first_line: u64, sink: &mut Sink<'_>) -> u64 {
+        let mut values = vec![Value::Absent; self.places.len()];
+        let mut marks = self.marks(text.as_bytes());
+        let (mut line, mut start) = (first_line, 0);
+        loop {
+            let (n_fields, end) = self.take_apart((text, start), &mut marks, &mut values);
+            if end > start {
+                let (place, record) = (line, self.record(n_fields, &mut values));
+                sink(RawRow { place, record });
+            }
+            match text.as_bytes().get(end) {
+                None => return line,
+                Some(found) => line += u64::from(*found == b'\n'),
+            }
+            start = end + 1;
+        }
+    }
+
+    /// Delimiters and line ends.
+    fn marks<'b>(&self, bytes: &'b [u8]) -> Marks<'b, AnyOf> {
+        Marks::new(bytes, AnyOf::new([self.dialect.delimiter, b'\n', b'\r']))
+    }
+
+    /// Takes the record at `start` apart: how many fields it has, and where it ends.
+    #[inline(never)]
+    fn take_apart<'t>(
+        &self,
+        (text, start): (&'t str, usize),
+        walk: &mut Marks<'_, AnyOf>,
+        values: &mut [Value<'t>],
+    ) -> (usize, usize) {
+        let delimiter = self.dialect.delimiter;
+        // A copy of our own is kept near the processor, behind a reference it is not.
+        let mut marks = walk.clone();
+        let (mut n_fields, mut start) = (0, start);
+        let mut slots = self.slots.iter();
+        loop {
+            let end = marks.next().unwrap_or(text.len());
+            if let Some(value) = slots.next().and_then(|slot| values.get_mut(*slot)) {
+                value.put(text_value(text.get(start..end).unwrap_or_default()));
+            }
+            n_fields += 1;
+            if text.as_bytes().get(end).copied() != Some(delimiter) {
+                *walk = marks;
+                return (n_fields, end);
+            }
+            start = end + 1;
+        }
+    }
+
+    /// A record of so many fields, as it is handed over.
+    fn record<'v>(&self, n_fields: usize, values: &'v mut [Value<'_>]) -> Record<'v> {
+        if n_fields != self.n_names {
+            return Record::Broken("ragged_row");
+        }
+        for (twin, first) in &self.twins {
+            let value = values.get(*first).cloned();
+            if let (Some(place), Some(value)) = (values.get_mut(*twin), value) {
+                *place = value;
+            }
+        }
+        Record::Fields(values)
+    }
+
+    /// Hands over the records of bytes without quotes, of which some may not be text. Gives the
+    /// number of the line behind them.
+    fn byte_rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) -> u64 {
+        let mut values = vec![Value::Absent; self.places.len()];
+        let mut ends: Vec<usize> = Vec::with_capacity(self.n_names);
+        let (mut line, mut start) = (first_line, 0);
+        for end in self.marks(bytes).chain([bytes.len()]) {
+            let found = bytes.get(end).copied();
+            ends.push(end);
+            if found == Some(self.dialect.delimiter) {
+                continue;
+            }
+            if end > start {
+                let extent = Extent { start, end };
+                self.byte_row((bytes, extent, &ends), line, &mut values, sink);
+            }
+            ends.clear();
+            line += u64::from(found == Some(b'\n'));
+            start = end + 1;
+        }
+        line
+    }
+
     /// Hands over a record without quotes, whose fields end at `ends`.
-    fn plain_row<'b>(
+    fn byte_row<'b>(
         &self,
         (bytes, extent, ends): (&'b [u8], Extent, &[usize]),
         place: u64,
         values: &mut [Value<'b>],
         sink: &mut Sink<'_>,
     ) {
-        if ends.len() != self.n_names {
-            let record = Record::Broken("ragged_row");
-            sink(RawRow { place, record });
-            return;
-        }
         let field_of = |place: usize| {
             let before = place.checked_sub(1).and_then(|before| ends.get(before));
             let start = before.map_or(extent.start, |end| end + 1);
-            (start, ends.get(place).copied().unwrap_or(start))
+            let end = ends.get(place).copied().unwrap_or(start);
+            bytes.get(start..end).unwrap_or_default()
         };
-        let whole = bytes.get(extent.start..extent.end).unwrap_or_default();
-        let record = match self.text_of(whole) {
-            _ if whole.len() > MOST_RECORD => Record::Broken(TOO_LONG),
-            Some(text) => {
-                for (value, place) in values.iter_mut().zip(&self.places) {
-                    let found = place.map(field_of);
-                    let inside = |(start, end)| text.get(start - extent.start..end - extent.start);
-                    *value = found.and_then(inside).map_or(Value::Absent, text_value);
-                }
-                Record::Fields(values)
-            }
-            None => self.decode(values, |place| {
-                let (start, end) = field_of(place);
-                bytes.get(start..end).unwrap_or_default()
-            }),
+        let record = if ends.len() != self.n_names {
+            Record::Broken("ragged_row")
+        } else if extent.end - extent.start > MOST_RECORD {
+            Record::Broken(TOO_LONG)
+        } else {
+            self.decode(values, field_of)
         };
         sink(RawRow { place, record });
-    }
-
-    /// A whole record as text, if that is what decoding its fields gives.
-    fn text_of<'b>(&self, whole: &'b [u8]) -> Option<&'b str> {
-        if self.dialect.encoding == UTF_8 || whole.is_ascii() {
-            return std::str::from_utf8(whole).ok();
-        }
-        None
     }
 
     /// Decodes the fields asked for one by one.
@@ -308,6 +406,7 @@ impl CsvLines {
 }
 
 /// A field as a value; an empty one is none.
+#[inline]
 fn text_value(field: &str) -> Value<'_> {
     if field.is_empty() {
         Value::Absent
@@ -418,107 +517,70 @@ fn field_end(delimiter: u8, bytes: &[u8], start: usize) -> usize {
     memchr3(delimiter, b'\n', b'\r', rest).map_or(bytes.len(), |end| start + end)
 }
 
-/// Where a scan for the ends of records stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// At the start of a record, or in line ends before it.
-    Record,
-    /// At the start of a later field.
-    Field,
-    /// In a field without quotes.
-    Plain,
-    /// In a field with quotes.
-    Quoted,
-    /// After a quote in a field with quotes.
-    Closing,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-/// Finds the ends of records, also over several runs of bytes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scanner {
-    /// Byte between fields.
-    delimiter: u8,
-    /// Where it stands.
-    state: State,
-}
+    /// Rows as texts: the line, and the values or the rule that is broken.
+    type Rows = Vec<(u64, Result<Vec<String>, &'static str>)>;
 
-impl Scanner {
-    /// A scanner at the start of a record.
-    pub(super) fn new(dialect: Dialect) -> Self {
-        Self {
-            delimiter: dialect.delimiter,
-            state: State::Record,
-        }
+    /// Columns `a`, `b` and `c` in an encoding, asked for in another order and one of them twice.
+    fn lines(label: &str) -> CsvLines {
+        let toml = format!("delimiter = ';'\nencoding = '{label}'");
+        let dialect = Dialect::new(&toml::from_str(&toml).unwrap()).unwrap();
+        CsvLines::new(dialect, 3, vec![Some(2), Some(0), None, Some(2)])
     }
 
-    /// Where the last whole record of bytes ends that begin with a record.
-    pub(super) fn last_end(mut self, bytes: &[u8]) -> Option<usize> {
-        if memchr(QUOTE, bytes).is_none() {
-            let last = memrchr(b'\n', bytes).or_else(|| {
-                // Behind a `\r` that comes last there may be a `\n` that belongs to it.
-                let inner = bytes.get(..bytes.len().saturating_sub(1));
-                inner.and_then(|inner| memrchr(b'\r', inner))
+    /// What a reader hands over.
+    fn rows(read: impl FnOnce(&mut Sink<'_>)) -> Rows {
+        let mut rows = Rows::new();
+        read(&mut |row| {
+            let mut scratch = String::new();
+            let mut text = |value: &Value<'_>| value.text(&mut scratch).to_owned();
+            rows.push(match row.record {
+                Record::Fields(values) => (row.place, Ok(values.iter().map(&mut text).collect())),
+                Record::Broken(rule) => (row.place, Err(rule)),
             });
-            return last.map(|end| end + 1);
-        }
-        let (mut at, mut last) = (0, None);
-        while let Some(end) = self.first_end(bytes.get(at..).unwrap_or_default()) {
-            at += end;
-            last = Some(at);
-        }
-        last
+        });
+        rows
     }
 
-    /// Where the record that goes on in these bytes ends, one line end included.
-    pub(super) fn first_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            let before = self.state;
-            self.state = self.after(*byte);
-            if self.state == State::Record && before != State::Record {
-                return Some(at + 1);
-            }
-            at += if matches!(self.state, State::Quoted | State::Plain) {
-                1 + self.skip(bytes, at + 1)
-            } else {
-                1
-            };
-        }
-        None
+    #[test]
+    fn a_field_asked_for_twice_is_given_twice() {
+        let lines = lines("utf-8");
+        let found = rows(|sink| lines.rows(b"7;Lodi;1,5\n\n8;Stresa\r\n", 2, sink));
+        let first = ["1,5", "7", "", "1,5"].map(str::to_owned).to_vec();
+        assert_eq!(found, [(2, Ok(first)), (4, Err("ragged_row"))]);
     }
 
-    /// Where the scan stands after one more byte.
-    fn after(self, byte: u8) -> State {
-        let is_end = matches!(byte, b'\n' | b'\r');
-        match self.state {
-            State::Quoted if byte == QUOTE => State::Closing,
-            State::Quoted => State::Quoted,
-            State::Record | State::Field | State::Closing if byte == QUOTE => State::Quoted,
-            State::Record | State::Field | State::Plain | State::Closing => {
-                if is_end {
-                    State::Record
-                } else if byte == self.delimiter {
-                    State::Field
-                } else {
-                    State::Plain
-                }
-            }
-        }
+    #[test]
+    fn bytes_outside_the_encoding_break_the_record_only_where_they_are_asked_for() {
+        let lines = lines("utf-8");
+        let found = rows(|sink| lines.rows(b"1;\xff;2\n3;4;\xff\n5;6;7\n", 2, sink));
+        let kept = |texts: [&str; 4]| Ok(texts.map(str::to_owned).to_vec());
+        let expected: Rows = vec![
+            (2, kept(["2", "1", "", "2"])),
+            (3, Err("bad_encoding")),
+            (4, kept(["7", "5", "", "7"])),
+        ];
+        assert_eq!(found, expected);
     }
 
-    /// Bytes that do not change where the scan stands.
-    fn skip(self, bytes: &[u8], at: usize) -> usize {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let found = if self.state == State::Quoted {
-            memchr(QUOTE, rest)
-        } else {
-            match memchr2(b'\n', b'\r', rest) {
-                Some(end) => {
-                    memchr(self.delimiter, rest.get(..end).unwrap_or_default()).or(Some(end))
-                }
-                None => memchr(self.delimiter, rest),
-            }
-        };
-        found.unwrap_or(rest.len())
+    proptest! {
+        #[test]
+        fn a_piece_read_as_text_gives_the_rows_of_one_read_as_bytes(
+            parts in proptest::collection::vec(prop_oneof![
+                Just(b";".to_vec()), Just(b"\n".to_vec()), Just(b"\r\n".to_vec()), Just(b"\r".to_vec()),
+                Just("é".as_bytes().to_vec()), proptest::collection::vec(b' '..=b'~', 0..40), proptest::collection::vec(128_u8.., 0..2),
+            ], 0..60),
+            label in prop_oneof![Just("utf-8"), Just("windows-1252"), Just("windows-1253"), Just("shift_jis")],
+        ) {
+            let lines = lines(label);
+            let bytes = parts.concat();
+            let as_text = rows(|sink| lines.plain_rows(&bytes, 7, sink));
+            let as_bytes = rows(|sink| { lines.byte_rows(&bytes, 7, sink); });
+            prop_assert_eq!(as_text, as_bytes);
+        }
     }
 }

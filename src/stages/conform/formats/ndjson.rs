@@ -1,12 +1,20 @@
 //! One JSON object per line.
 //!
 //! Most lines are plain: one object of texts without escapes, whole numbers, yes, no and nulls, its
-//! names in the order of the line before. Such a line is read where it lies. Any other line goes
-//! to the complete reader ([`PathTree`]), which says the same of a plain one; a test holds that.
+//! names in the order of the line before. Such a line is read where it lies: what stands between
+//! two values is compared as a whole with what stood there before, and texts end where a quote was
+//! marked. Any other line goes to the complete reader ([`PathTree`]), which says the same of a
+//! plain one; a test holds that.
+//!
+//! ```text
+//! {"id":7,"comune":"Stresa","ore":null}
+//! ╰─┬──╯ ╰───┬────╯        ╰──┬──╯          joints: each says which value comes next
+//! ```
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use super::blocks::{MOST_RECORD, TOO_LONG};
+use super::marks::{self, TextEnds};
 use super::paths::{PathTree, Shape};
 use super::{PageRead, RawRow, Record, Sink, Value, without_mark};
 
@@ -25,22 +33,56 @@ pub(crate) struct JsonLines {
     fields: Vec<String>,
 }
 
-/// A name met in a plain line.
+/// Values that are words.
+const WORDS: [(&str, Value<'static>); 3] = [
+    ("null", Value::Absent),
+    ("true", Value::Flag(true)),
+    ("false", Value::Flag(false)),
+];
+
+/// Joints that are remembered.
+const MOST_JOINTS: usize = 1000;
+
+/// Joints that a line may leave out and still be recognized behind them.
+const MOST_LEFT_OUT: usize = 8;
+
+/// Bytes of a joint that are compared at once.
+const HEAD: usize = 16;
+
+/// What stands between two values of a plain line: punctuation, a name, a colon, blanks.
 #[derive(Debug)]
-struct Known {
-    /// The name, in quotes.
-    quoted: String,
-    /// Where its value goes, if it is asked for.
-    slot: Option<usize>,
+struct Joint {
+    /// Its first bytes as a number, zeros behind it.
+    head: u128,
+    /// Ones where it has bytes.
+    mask: u128,
+    /// All its bytes.
+    bytes: Box<[u8]>,
+    /// Where the value behind it goes; if it is not asked for, behind all that are.
+    slot: usize,
 }
 
-/// Reads plain lines; it remembers the names of the line before.
+/// Reads plain lines; it remembers the joints of the lines before.
 #[derive(Debug)]
 struct Plain<'l> {
     /// What is asked for.
     lines: &'l JsonLines,
-    /// Names in the order met.
-    known: Vec<Known>,
+    /// Joints in their order.
+    known: Vec<Joint>,
+}
+
+/// Whole lines of text.
+#[derive(Debug, Clone, Copy)]
+struct Run<'t>(&'t str);
+
+/// Where the reading of a block stands.
+struct Reading<'l, 't> {
+    /// Reads plain lines.
+    plain: Plain<'l>,
+    /// Values of the line that is being read, and one more place for those that nobody asked for.
+    values: Vec<Value<'t>>,
+    /// Its number.
+    line: u64,
 }
 
 /// What a reader of plain lines says of a line that is not plain.
@@ -72,43 +114,16 @@ impl JsonLines {
 
     /// Hands over the lines of a block; one that cannot be read is a broken row, so no page fails.
     pub(super) fn rows(&self, bytes: &[u8], first_line: u64, sink: &mut Sink<'_>) {
-        let mut plain = Plain {
-            lines: self,
-            known: Vec::new(),
+        let mut reading = Reading {
+            plain: Plain::new(self),
+            values: vec![Value::Absent; self.fields.len() + 1],
+            line: first_line,
         };
-        let mut values = vec![Value::Absent; self.fields.len()];
-        for (place, line) in (first_line..).zip(lines_of(bytes)) {
-            if is_blank(line) {
-                continue;
+        for piece in marks::pieces(bytes, *b"\n\n") {
+            match std::str::from_utf8(piece) {
+                Ok(text) => reading.rows(text, sink),
+                Err(_) => reading.mixed_rows(piece, sink),
             }
-            values.fill(Value::Absent);
-            let record = match self.take_apart(&mut plain, line, &mut values) {
-                Ok(()) => Record::Fields(&values),
-                Err(rule) => Record::Broken(rule),
-            };
-            sink(RawRow { place, record });
-        }
-    }
-
-    /// Reads one line into `values`, or says why it cannot be.
-    fn take_apart<'l>(
-        &self,
-        plain: &mut Plain<'_>,
-        line: &'l [u8],
-        values: &mut [Value<'l>],
-    ) -> Result<(), &'static str> {
-        if line.len() > MOST_RECORD {
-            return Err(TOO_LONG);
-        }
-        let text = std::str::from_utf8(line).map_err(|_| "bad_encoding")?;
-        if plain.read(text, values).is_ok() {
-            return Ok(());
-        }
-        values.fill(Value::Absent);
-        match self.tree.read(text, values) {
-            Ok(Shape::Object) => Ok(()),
-            Ok(Shape::Other) => Err("not_an_object"),
-            Err(_) => Err("broken_json"),
         }
     }
 
@@ -151,108 +166,302 @@ fn is_blank(line: &[u8]) -> bool {
     line.first() != Some(&b'{') && line.iter().all(u8::is_ascii_whitespace)
 }
 
-impl Plain<'_> {
-    /// Reads a plain line into `values`; of any other line it leaves them half filled.
-    fn read<'l>(&mut self, text: &'l str, values: &mut [Value<'l>]) -> Result<(), NotPlain> {
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        // No control character may stand in a text, and white space is left to the other reader.
-        let least = text.bytes().fold(u8::MAX, u8::min);
-        let mut rest = text.strip_prefix('{').ok_or(NotPlain)?;
-        if least < b' ' || rest.starts_with('}') {
+impl<'t> Reading<'_, 't> {
+    /// Hands over lines of which some are not UTF-8.
+    fn mixed_rows(&mut self, bytes: &'t [u8], sink: &mut Sink<'_>) {
+        for line in lines_of(bytes) {
+            if let Ok(text) = std::str::from_utf8(line) {
+                self.rows(text, sink);
+                self.line += u64::from(text.is_empty());
+                continue;
+            }
+            let is_too_long = line.len() > MOST_RECORD;
+            let rule = if is_too_long {
+                TOO_LONG
+            } else {
+                "bad_encoding"
+            };
+            self.hand_over(Err(rule), sink);
+        }
+    }
+
+    /// Hands over whole lines.
+    fn rows(&mut self, text: &'t str, sink: &mut Sink<'_>) {
+        let run = Run(text);
+        let mut start = 0;
+        while start < text.len() {
+            for value in &mut self.values {
+                *value = Value::Absent;
+            }
+            let end = self.plain.read(run, start, &mut self.values);
+            if let Some(end) = end.ok().filter(|end| end - start <= MOST_RECORD) {
+                self.hand_over(Ok(()), sink);
+                start = end + 1;
+                continue;
+            }
+            let rest = text.get(start..).unwrap_or_default();
+            let end = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+            self.row(rest.get(..end).unwrap_or_default(), sink);
+            start += end + 1;
+        }
+    }
+
+    /// Hands over a line that is not plain.
+    fn row(&mut self, line: &'t str, sink: &mut Sink<'_>) {
+        if is_blank(line.as_bytes()) {
+            self.line += 1;
+            return;
+        }
+        self.values.fill(Value::Absent);
+        let is_too_long = line.len() > MOST_RECORD;
+        let read = (!is_too_long).then(|| self.plain.lines.tree.read(line, &mut self.values));
+        let record = match read {
+            Some(Ok(Shape::Object)) => Ok(()),
+            Some(Ok(Shape::Other)) => Err("not_an_object"),
+            Some(Err(_)) => Err("broken_json"),
+            None => Err(TOO_LONG),
+        };
+        self.hand_over(record, sink);
+    }
+
+    /// Hands over the line that was read, or why it cannot be.
+    fn hand_over(&mut self, read: Result<(), &'static str>, sink: &mut Sink<'_>) {
+        let record = match read {
+            Ok(()) => Record::Fields(self.values.split_last().map_or(&[], |(_, asked)| asked)),
+            Err(rule) => Record::Broken(rule),
+        };
+        sink(RawRow {
+            place: self.line,
+            record,
+        });
+        self.line += 1;
+    }
+}
+
+impl Joint {
+    /// Remembers these bytes.
+    fn new(bytes: &[u8], slot: usize) -> Self {
+        let mut head = [0; HEAD];
+        let mut mask = [0; HEAD];
+        for ((byte, one), found) in head.iter_mut().zip(&mut mask).zip(bytes) {
+            (*byte, *one) = (*found, u8::MAX);
+        }
+        Self {
+            head: u128::from_le_bytes(head),
+            mask: u128::from_le_bytes(mask),
+            bytes: bytes.into(),
+            slot,
+        }
+    }
+
+    /// Where it ends, if it stands at `start`.
+    #[inline]
+    fn end(&self, bytes: &[u8], start: usize) -> Option<usize> {
+        let rest = bytes.get(start..)?;
+        let is_here = match rest.first_chunk::<HEAD>() {
+            Some(first) if self.bytes.len() <= HEAD => {
+                u128::from_le_bytes(*first) & self.mask == self.head
+            }
+            Some(first) => {
+                u128::from_le_bytes(*first) == self.head && rest.starts_with(&self.bytes)
+            }
+            None => rest.starts_with(&self.bytes),
+        };
+        is_here.then_some(start + self.bytes.len())
+    }
+}
+
+impl<'t> Run<'t> {
+    /// One byte.
+    #[inline]
+    fn byte(self, place: usize) -> Option<u8> {
+        self.0.as_bytes().get(place).copied()
+    }
+
+    /// Behind a byte that has to stand at `place`.
+    fn behind(self, byte: u8, place: usize) -> Result<usize, NotPlain> {
+        let is_there = self.byte(place) == Some(byte);
+        is_there.then_some(place + 1).ok_or(NotPlain)
+    }
+
+    /// Behind the blanks at `place`.
+    fn behind_blanks(self, place: usize) -> usize {
+        let rest = self.0.as_bytes().get(place..).unwrap_or_default();
+        place + rest.iter().take_while(|byte| **byte == b' ').count()
+    }
+
+    /// Where the text ends that begins at `start`, if it has no escapes.
+    #[inline]
+    fn text_end(self, start: usize) -> Result<usize, NotPlain> {
+        let end = marks::first_from(self.0.as_bytes(), start, TextEnds).ok_or(NotPlain)?;
+        let is_quote = self.byte(end) == Some(b'"');
+        is_quote.then_some(end).ok_or(NotPlain)
+    }
+
+    /// Where the line ends whose object has ended before `place`; a `\r` may come before its end.
+    #[inline]
+    fn line_end(self, place: usize) -> Result<usize, NotPlain> {
+        let end = place + usize::from(self.byte(place) == Some(b'\r'));
+        let is_end = matches!(self.byte(end), None | Some(b'\n'));
+        is_end.then_some(end).ok_or(NotPlain)
+    }
+
+    /// Reads the plain value at `start` into `place`, and gives where it ends.
+    #[inline]
+    fn value(self, start: usize, place: &mut Value<'t>) -> Result<usize, NotPlain> {
+        match self.byte(start) {
+            Some(b'"') => {
+                let end = self.text_end(start + 1)?;
+                place.put(Value::Text(self.0.get(start + 1..end).ok_or(NotPlain)?));
+                Ok(end + 1)
+            }
+            Some(b'0'..=b'9' | b'-') => {
+                let (number, end) = self.number(start)?;
+                place.put(Value::Integer(number));
+                Ok(end)
+            }
+            _ => {
+                let (value, end) = self.word(start)?;
+                place.put(value);
+                Ok(end)
+            }
+        }
+    }
+
+    /// Reads a value that is a word, and gives where it ends.
+    #[inline(never)]
+    fn word(self, start: usize) -> Result<(Value<'t>, usize), NotPlain> {
+        let rest = self.0.as_bytes().get(start..).unwrap_or_default();
+        let mut words = WORDS.iter();
+        let found = words.find(|(word, _)| rest.starts_with(word.as_bytes()));
+        let (word, value) = found.ok_or(NotPlain)?;
+        Ok((value.clone(), start + word.len()))
+    }
+
+    /// Reads a whole number of not too many digits, and gives where it ends.
+    #[inline]
+    fn number(self, start: usize) -> Result<(i64, usize), NotPlain> {
+        let is_negative = self.byte(start) == Some(b'-');
+        let first = start + usize::from(is_negative);
+        let digits = self.0.as_bytes().get(first..).ok_or(NotPlain)?;
+        let (number, n_digits) = few_digits(digits).unwrap_or_else(|| any_digits(digits));
+        // A zero in front of other digits is not JSON, and a negative zero is no whole number.
+        let has_leading_zero = self.byte(first) == Some(b'0') && (n_digits > 1 || is_negative);
+        if has_leading_zero || !(1..=MOST_DIGITS).contains(&n_digits) {
             return Err(NotPlain);
         }
-        let mut turn = 0;
+        let number = if is_negative { -number } else { number };
+        Ok((number, first + n_digits))
+    }
+}
+
+/// The number that bytes begin with, and how many digits it has, if they are fewer than eight.
+///
+/// All digits are looked at together, so that the processor need not guess how many there are:
+/// neighbors become pairs, pairs fours, fours the number.
+#[inline]
+fn few_digits(bytes: &[u8]) -> Option<(i64, usize)> {
+    let values = u64::from_le_bytes(*bytes.first_chunk()?) ^ 0x3030_3030_3030_3030;
+    // The high bit of a byte is set if it is no digit; behind the first such byte it may err.
+    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    let n_digits = others.trailing_zeros() / 8;
+    let digits = values.checked_shl(64 - 8 * n_digits).unwrap_or(0);
+    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let number = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
+    (others != 0).then_some((number.cast_signed(), n_digits as usize))
+}
+
+/// The number that bytes begin with, and how many digits it has; wrong if it has too many.
+#[cold]
+#[inline(never)]
+fn any_digits(bytes: &[u8]) -> (i64, usize) {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    digits
+        .take(MOST_DIGITS + 1)
+        .fold((0, 0), |(number, n_digits), byte| {
+            let next = i64::wrapping_mul(number, 10).wrapping_add(i64::from(*byte - b'0'));
+            (next, n_digits + 1)
+        })
+}
+
+impl<'l> Plain<'l> {
+    /// A reader that knows no joints yet.
+    fn new(lines: &'l JsonLines) -> Self {
+        Self {
+            lines,
+            known: Vec::new(),
+        }
+    }
+
+    /// Reads the plain line at `start` into `values`, of which the last takes what nobody asked for,
+    /// and gives where it ends; of any other line it leaves them half filled.
+    #[inline(never)]
+    fn read<'t>(
+        &mut self,
+        run: Run<'t>,
+        start: usize,
+        values: &mut [Value<'t>],
+    ) -> Result<usize, NotPlain> {
+        run.behind(b'{', start)?;
+        let (mut at, mut turn) = (start, 0);
         loop {
-            let (slot, behind) = self.name(rest, turn)?;
-            let (value, behind) = plain_value(behind.trim_start_matches(' '))?;
-            if let Some(place) = slot.and_then(|slot| values.get_mut(slot)) {
-                *place = value;
-            }
-            turn += 1;
-            match behind.as_bytes() {
-                [b',', ..] => rest = behind.get(1..).ok_or(NotPlain)?.trim_start_matches(' '),
-                [b'}'] => return Ok(()),
+            let (slot, value_start) = match self.known.get(turn) {
+                Some(joint) if let Some(end) = joint.end(run.0.as_bytes(), at) => (joint.slot, end),
+                _ => self.joint(run, at, &mut turn)?,
+            };
+            let place = values.get_mut(slot).ok_or(NotPlain)?;
+            let end = run.value(value_start, place)?;
+            match run.byte(end) {
+                Some(b',') => (at, turn) = (end, turn + 1),
+                Some(b'}') => return run.line_end(end + 1),
                 _ => return Err(NotPlain),
             }
         }
     }
 
-    /// Reads a name and the colon behind it: the slot of its value, and what comes behind.
-    fn name<'l>(
+    /// Reads a joint that does not stand where the lines before had it: the slot of the value
+    /// behind it, and where that begins. Brings `turn` up to it.
+    #[cold]
+    fn joint(
         &mut self,
-        text: &'l str,
-        turn: usize,
-    ) -> Result<(Option<usize>, &'l str), NotPlain> {
-        if let Some(known) = self.known.get(turn)
-            && let Some(behind) = text.strip_prefix(known.quoted.as_str())
-            && let Some(behind) = behind.strip_prefix(':')
-        {
-            return Ok((known.slot, behind));
+        run: Run<'_>,
+        start: usize,
+        turn: &mut usize,
+    ) -> Result<(usize, usize), NotPlain> {
+        let bytes = run.0.as_bytes();
+        let next = self
+            .known
+            .iter()
+            .enumerate()
+            .skip(*turn)
+            .take(MOST_LEFT_OUT);
+        for (place, joint) in next {
+            if let Some(end) = joint.end(bytes, start) {
+                *turn = place;
+                return Ok((joint.slot, end));
+            }
         }
-        let inside = text.strip_prefix('"').ok_or(NotPlain)?;
-        let end = memchr2(b'"', b'\\', inside.as_bytes()).ok_or(NotPlain)?;
-        let name = inside.get(..end).ok_or(NotPlain)?;
-        let behind = inside
-            .get(end..)
-            .and_then(|quote| quote.strip_prefix("\":"));
-        let slot = self.lines.tree.slot(name);
-        if self.known.len() == turn {
-            self.known.push(Known {
-                quoted: format!("\"{name}\""),
-                slot,
-            });
+        let begin = if run.byte(start) == Some(b'{') {
+            start + 1
+        } else {
+            run.behind_blanks(run.behind(b',', start)?)
+        };
+        let name_start = run.behind(b'"', begin)?;
+        let name_end = run.text_end(name_start)?;
+        let name = run.0.get(name_start..name_end).ok_or(NotPlain)?;
+        let end = run.behind_blanks(run.behind(b':', name_end + 1)?);
+        let slot = self
+            .lines
+            .tree
+            .slot(name)
+            .unwrap_or(self.lines.fields.len());
+        if self.known.len() < MOST_JOINTS {
+            let joint = Joint::new(bytes.get(start..end).unwrap_or_default(), slot);
+            self.known.insert((*turn).min(self.known.len()), joint);
         }
-        Ok((slot, behind.ok_or(NotPlain)?))
+        Ok((slot, end))
     }
-}
-
-/// Reads a value that is plain, and gives what comes behind.
-fn plain_value(text: &str) -> Result<(Value<'_>, &str), NotPlain> {
-    match text.as_bytes().first() {
-        Some(b'"') => {
-            let inside = text.get(1..).ok_or(NotPlain)?;
-            let end = memchr2(b'"', b'\\', inside.as_bytes()).ok_or(NotPlain)?;
-            let value = inside.get(..end).ok_or(NotPlain)?;
-            let behind = inside.get(end..).and_then(|quote| quote.strip_prefix('"'));
-            Ok((Value::Text(value), behind.ok_or(NotPlain)?))
-        }
-        Some(b'0'..=b'9' | b'-') => plain_number(text),
-        Some(b'n') => Ok((Value::Absent, text.strip_prefix("null").ok_or(NotPlain)?)),
-        Some(b't') => Ok((
-            Value::Flag(true),
-            text.strip_prefix("true").ok_or(NotPlain)?,
-        )),
-        Some(b'f') => Ok((
-            Value::Flag(false),
-            text.strip_prefix("false").ok_or(NotPlain)?,
-        )),
-        _ => Err(NotPlain),
-    }
-}
-
-/// Reads a whole number of not too many digits.
-fn plain_number(text: &str) -> Result<(Value<'_>, &str), NotPlain> {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let mut number: i64 = 0;
-    let mut n_digits = 0;
-    for byte in unsigned
-        .bytes()
-        .take_while(u8::is_ascii_digit)
-        .take(MOST_DIGITS + 1)
-    {
-        number = number.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
-        n_digits += 1;
-    }
-    let is_negative = unsigned.len() < text.len();
-    let behind = unsigned.get(n_digits..).ok_or(NotPlain)?;
-    let is_whole = matches!(behind.as_bytes().first(), Some(b',' | b'}'));
-    // A zero in front of other digits is not JSON, and a negative zero is no whole number.
-    let has_leading_zero = unsigned.starts_with('0') && (n_digits > 1 || is_negative);
-    if !is_whole || has_leading_zero || !(1..=MOST_DIGITS).contains(&n_digits) {
-        return Err(NotPlain);
-    }
-    let number = if is_negative { -number } else { number };
-    Ok((Value::Integer(number), behind))
 }
 
 #[cfg(test)]
@@ -264,12 +473,12 @@ mod tests {
     fn both(line: &str) -> (Option<Vec<Value<'_>>>, Option<Vec<Value<'_>>>) {
         let fields = ["a", "b", "c.d", "e"].map(str::to_owned);
         let (_, lines) = open(&fields);
-        let mut plain = Plain {
-            lines: &lines,
-            known: Vec::new(),
-        };
-        let mut one = vec![Value::Absent; fields.len()];
-        let is_plain = plain.read(line, &mut one).is_ok();
+        let mut plain = Plain::new(&lines);
+        let mut one = vec![Value::Absent; fields.len() + 1];
+        let run = Run(line);
+        let end = plain.read(run, 0, &mut one);
+        let is_plain = end.is_ok_and(|end| end == line.len());
+        one.truncate(fields.len());
         let mut other = vec![Value::Absent; fields.len()];
         let is_object = matches!(lines.tree.read(line, &mut other), Ok(Shape::Object));
         (is_plain.then_some(one), is_object.then_some(other))
@@ -297,7 +506,65 @@ mod tests {
         }
     }
 
+    /// Rows of a block for the fields `a` and `b`: the line, and the values or the rule broken.
+    fn rows(bytes: &[u8]) -> Vec<(u64, Result<[String; 2], &'static str>)> {
+        let (_, lines) = open(&["a", "b"].map(str::to_owned));
+        let mut rows = Vec::new();
+        lines.rows(bytes, 1, &mut |row| {
+            rows.push(match row.record {
+                Record::Fields([a, b]) => {
+                    let texts = [a, b].map(|value| value.text(&mut String::new()).to_owned());
+                    (row.place, Ok(texts))
+                }
+                Record::Fields(_) => (row.place, Err("not two values")),
+                Record::Broken(rule) => (row.place, Err(rule)),
+            });
+        });
+        rows
+    }
+
+    #[test]
+    fn members_may_be_left_out_and_come_again() {
+        let block = [
+            "{\"a\":1}",
+            "{\"a\":2,\"a long name of more than sixteen bytes\":[],\"b\":\"x\"}",
+            "{\"b\": \"y\", \"a\": 3}\r",
+            "",
+            "{\"a\":4,\"b\":\"z\"{\"a\":5}",
+            "{\"a\":6,\"b\":\"z\"}",
+        ];
+        let kept = |a: &str, b: &str| Ok([a, b].map(str::to_owned));
+        let expected = [
+            (1, kept("1", "")),
+            (2, kept("2", "x")),
+            (3, kept("3", "y")),
+            (5, Err("broken_json")),
+            (6, kept("6", "z")),
+        ];
+        assert_eq!(rows(block.join("\n").as_bytes()), expected);
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_broken_and_the_others_are_read() {
+        let found = rows(b"{\"a\":1}\n\n{\"a\":\"\xff\"}\n\n{\"b\":2}");
+        let kept = |a: &str, b: &str| Ok([a, b].map(str::to_owned));
+        let expected = [
+            (1, kept("1", "")),
+            (3, Err("bad_encoding")),
+            (5, kept("", "2")),
+        ];
+        assert_eq!(found, expected);
+    }
+
     proptest! {
+        #[test]
+        fn few_digits_are_read_together_as_one_by_one(text in "[0-9]{0,9}[,}.:/è \u{7f}]{0,9}") {
+            let bytes = text.as_bytes();
+            if let Some(found) = few_digits(bytes) {
+                prop_assert_eq!(found, any_digits(bytes));
+            }
+        }
+
         #[test]
         fn a_plain_line_means_what_the_complete_reader_says(
             members in proptest::collection::vec(("\"(a|b|c|e|c\\.d)\"[ ]{0,1}", "(\"[a-zè\\\\ \"]{0,3}\"|-?[0-9]{1,20}|-0|1e3|true|null|fals|\\{\\}|\\[\\]| [0-9]|\t1)"), 0..4),

@@ -28,6 +28,14 @@ pub(crate) enum Value<'v> {
 }
 
 impl<'v> Value<'v> {
+    /// Takes the place of a value that owns nothing, as all do that were read in place.
+    ///
+    /// Whether there is something to free is not asked, which would take longer than the rest.
+    #[inline]
+    pub(super) fn put(&mut self, value: Self) {
+        std::mem::forget(std::mem::replace(self, value));
+    }
+
     /// The value as text; typed values are written into `scratch`.
     pub(crate) fn text<'t>(&'t self, scratch: &'t mut String) -> &'t str
     where
