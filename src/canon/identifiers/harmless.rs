@@ -15,6 +15,8 @@
 //! as they are; a text with any other character is not proved. A property test holds that a text
 //! proved harmless passes every detector.
 
+use wide::u8x16;
+
 /// Letters in a row that may be a codice fiscale.
 const CODE_LENGTH: usize = 16;
 
@@ -68,22 +70,110 @@ fn class_of(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(SUSPECT)
 }
 
+/// Bytes that are looked at together.
+const LEAP: usize = 64;
+
+/// What some bytes are, one bit for each.
+#[derive(Debug, Clone, Copy)]
+struct Kinds {
+    /// Letters of ASCII.
+    letters: u64,
+    /// Digits.
+    digits: u64,
+    /// Bytes that nothing is proved about.
+    suspects: u64,
+}
+
+impl Kinds {
+    /// What 64 bytes are: the same as [`class_of`] says of each.
+    #[inline]
+    fn of(bytes: &[u8; LEAP]) -> Self {
+        let mut kinds = Self {
+            letters: 0,
+            digits: 0,
+            suspects: 0,
+        };
+        let (parts, _) = bytes.as_chunks::<16>();
+        for part in parts.iter().rev() {
+            let part = u8x16::new(*part);
+            let (letters, digits) = (
+                is_among(part | all(0x20), b'a', 26),
+                is_among(part, b'0', 10),
+            );
+            // From `À` on every first byte but that of the accented letters.
+            let beyond = part.max(all(0xc0)).simd_eq(part) & !part.simd_eq(all(0xc3));
+            let marks = part.simd_eq(all(b'@')) | part.simd_eq(all(b'('));
+            let suspects = beyond | marks | part.simd_eq(all(b'['));
+            let add = |bits: u64, found: u8x16| bits << 16 | u64::from(found.to_bitmask());
+            kinds = Self {
+                letters: add(kinds.letters, letters),
+                digits: add(kinds.digits, digits),
+                suspects: add(kinds.suspects, suspects),
+            };
+        }
+        kinds
+    }
+}
+
+/// Sixteen times the same byte.
+#[inline]
+fn all(byte: u8) -> u8x16 {
+    u8x16::new([byte; 16])
+}
+
+/// Bytes that are among `n_bytes` from `first` on become 255, others 0.
+#[inline]
+fn is_among(bytes: u8x16, first: u8, n_bytes: u8) -> u8x16 {
+    let above = bytes - all(first);
+    above.min(all(n_bytes - 1)).simd_eq(above)
+}
+
+/// What was seen of a text so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether one of its bytes, or sixteen letters in a row, rule out a proof.
+    is_suspect: bool,
+    /// Digits.
+    n_digits: usize,
+    /// Letters in a row at the end of what was seen.
+    n_letters: u32,
+}
+
+impl Seen {
+    /// Looks at the next 64 bytes.
+    #[inline]
+    fn look_at(&mut self, bytes: &[u8; LEAP]) {
+        let kinds = Kinds::of(bytes);
+        // After these steps a bit is left where sixteen in a row begin.
+        let rows = [1, 2, 4, 8]
+            .iter()
+            .fold(kinds.letters, |rows, by| rows & rows >> by);
+        let row_from_before = self.n_letters + kinds.letters.trailing_ones();
+        self.is_suspect |= kinds.suspects != 0
+            || rows != 0
+            || usize::try_from(row_from_before).is_ok_and(|row| row >= CODE_LENGTH);
+        self.n_digits += kinds.digits.count_ones() as usize;
+        self.n_letters = kinds.letters.leading_ones();
+    }
+}
+
 /// Whether nothing in a text can be an identifier.
 pub(super) fn is_harmless(text: &str) -> bool {
-    // Counts are kept without branches: where words end cannot be foreseen.
-    let (mut seen, mut row, mut longest, mut n_digits) = (0_u8, 0_u32, 0_u32, 0_usize);
-    for byte in text.bytes() {
-        let class = class_of(byte);
-        seen |= class;
-        row = (row + 1) & u32::from(class & LETTER).wrapping_neg();
-        longest = longest.max(row);
-        n_digits += usize::from(class & DIGIT != 0);
+    let mut seen = Seen::default();
+    let (leaps, rest) = text.as_bytes().as_chunks::<LEAP>();
+    leaps.iter().for_each(|leap| seen.look_at(leap));
+    if !rest.is_empty() {
+        // A zero is none of the bytes that are looked for.
+        let mut last = [0; LEAP];
+        if let Some(start) = last.get_mut(..rest.len()) {
+            start.copy_from_slice(rest);
+        }
+        seen.look_at(&last);
     }
-    let may_be_code = usize::try_from(longest).is_ok_and(|longest| longest >= CODE_LENGTH);
-    if seen & SUSPECT != 0 || may_be_code {
-        return false;
-    }
-    n_digits == 0 || (n_digits <= MOST_DIGITS && is_plain_number(text.as_bytes(), n_digits))
+    let n_digits = seen.n_digits;
+    !seen.is_suspect
+        && (n_digits == 0
+            || (n_digits <= MOST_DIGITS && is_plain_number(text.as_bytes(), n_digits)))
 }
 
 /// Whether the only digits of a text are one run that belongs to no identifier.
@@ -138,4 +228,48 @@ fn has_street(before: &[u8]) -> bool {
         rest = after;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a pass byte by byte sees: whether it is suspect, and the digits.
+    fn byte_by_byte(bytes: &[u8]) -> (bool, usize) {
+        let (mut is_suspect, mut row, mut n_digits) = (false, 0, 0);
+        for byte in bytes {
+            let class = class_of(*byte);
+            row = if class == LETTER { row + 1 } else { 0 };
+            is_suspect |= class == SUSPECT || row >= CODE_LENGTH;
+            n_digits += usize::from(class == DIGIT);
+        }
+        (is_suspect, n_digits)
+    }
+
+    proptest! {
+        #[test]
+        fn many_bytes_at_once_are_what_they_are_one_by_one(
+            pieces in proptest::collection::vec(("[ -~À-ÿ€]{0,9}", "[a-zA-Z]{0,18}", "[0-9]{0,2}"), 0..8),
+        ) {
+            let text: String = pieces.iter().map(|(any, letters, digits)| format!("{any}{letters}{digits}")).collect();
+            let mut seen = Seen::default();
+            let mut bytes = text.clone().into_bytes();
+            bytes.resize(bytes.len().next_multiple_of(LEAP), 0);
+            bytes.as_chunks::<LEAP>().0.iter().for_each(|leap| seen.look_at(leap));
+            prop_assert_eq!((seen.is_suspect, seen.n_digits), byte_by_byte(text.as_bytes()), "{}", text);
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_class_among_many() {
+        for byte in 0..=u8::MAX {
+            let kinds = Kinds::of(&[byte; LEAP]);
+            let class = class_of(byte);
+            let found = [kinds.letters, kinds.digits, kinds.suspects];
+            let expected =
+                [LETTER, DIGIT, SUSPECT].map(|kind| if class == kind { u64::MAX } else { 0 });
+            assert_eq!(found, expected, "{byte}");
+        }
+    }
 }
