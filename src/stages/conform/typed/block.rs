@@ -13,8 +13,9 @@ use crate::stages::conform::corrections::RowPlace;
 use crate::stages::conform::formats::{RawRow, Record};
 
 use super::cells::{CellBuilder, Content, Staging};
+use super::identity::{ReadRow, Standing};
 use super::parts::PartNumber;
-use super::plan::{ColumnPlan, Plan, ReadRow, Standing};
+use super::plan::{ColumnPlan, Plan};
 use super::presence::{Presence, Refused};
 use super::settle::{Books, Identity, Mark, Place};
 use super::{PageRef, Reject};

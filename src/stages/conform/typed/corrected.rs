@@ -4,7 +4,8 @@ use crate::stages::conform::corrections::{NoColumns, RawColumns, RowPlace, Rulin
 use crate::stages::conform::formats::Value;
 
 use super::cells::Staging;
-use super::plan::{Input, Plan, ReadRow};
+use super::identity::ReadRow;
+use super::plan::{Input, Plan};
 use super::presence::Refused;
 
 impl<'c> Plan<'c> {

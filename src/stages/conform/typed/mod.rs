@@ -49,6 +49,7 @@ mod cells;
 mod codes;
 mod corrected;
 mod held;
+mod identity;
 mod pages;
 mod parts;
 mod plan;
