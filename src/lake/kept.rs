@@ -5,7 +5,9 @@
 //! that is not complete therefore has no name a reader could ask for, and what a killed run left
 //! in `arriving` is overwritten by the next page that comes.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use bytes::{Buf, Bytes};
@@ -13,8 +15,8 @@ use futures::StreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::{Error, Lake, object_error};
 
@@ -27,7 +29,7 @@ const ARRIVING: &str = "arriving";
 /// Bytes of a page that wait for its hash in memory.
 const SMALL: usize = 4 << 20;
 
-/// Pieces that wait between a store and a reader.
+/// Pieces that wait between a store and a reader, or between a page and its file.
 const N_WAITING: usize = 4;
 
 /// Bytes of one part of an upload.
@@ -70,7 +72,7 @@ enum Body {
     /// In memory.
     Memory(Vec<Bytes>, usize),
     /// In a file of this machine.
-    File(File),
+    File(Written),
     /// On the way to an object store.
     Upload(WriteMultipart),
 }
@@ -123,8 +125,7 @@ impl Lake {
     ) -> Result<Box<dyn Read + Send>, Error> {
         let location = self.path(&format!("{}/{sha256}", folder_of(platform, table)));
         if self.is_local() {
-            let opened =
-                local_path(&location).and_then(|path| std::fs::File::open(path).map_err(io_error));
+            let opened = local_path(&location).and_then(|path| File::open(path).map_err(io_error));
             return opened
                 .map(|file| Box::new(file) as Box<dyn Read + Send>)
                 .map_err(|source| object_error("read", &location, source));
@@ -153,7 +154,7 @@ where
         let is_last = piece.is_err();
         let sender = sender.clone();
         // A full channel blocks, so the wait is no business of the runtime's own threads.
-        let sent = tokio::task::spawn_blocking(move || sender.send(piece)).await;
+        let sent = spawn_blocking(move || sender.send(piece)).await;
         if is_last || !matches!(sent, Ok(Ok(()))) {
             return;
         }
@@ -194,7 +195,7 @@ impl<F: FnMut() -> Option<io::Result<Bytes>>> Read for Fed<F> {
 }
 
 /// Path of this machine for a location of a local lake.
-fn local_path(location: &Path) -> object_store::Result<std::path::PathBuf> {
+fn local_path(location: &Path) -> object_store::Result<PathBuf> {
     LocalFileSystem::new().path_to_filesystem(location)
 }
 
@@ -227,8 +228,11 @@ impl Arriving {
         let failed = |source| object_error("write", &location, source);
         let body = if self.lake.is_local() {
             let path = local_path(&location).map_err(failed)?;
-            let opened = create(&path).await;
-            Body::File(opened.map_err(|source| failed(io_error(source)))?)
+            let created = spawn_blocking(move || create(&path)).await;
+            let created = created.map_err(stopped).flatten();
+            Body::File(Written::begin(
+                created.map_err(|source| failed(io_error(source)))?,
+            ))
         } else {
             let upload = self.lake.store().put_multipart(&location).await;
             Body::Upload(WriteMultipart::new_with_chunk_size(
@@ -249,7 +253,7 @@ impl Arriving {
         let location = self.location();
         let written = match &mut self.body {
             Body::Memory(..) => Ok(()),
-            Body::File(file) => file.write_all(&piece).await.map_err(io_error),
+            Body::File(written) => written.push(piece).await.map_err(io_error),
             Body::Upload(upload) => {
                 let waited = upload.wait_for_capacity(N_PARTS).await;
                 upload.put(piece);
@@ -278,10 +282,9 @@ impl Arriving {
                 let whole = pieces.into_iter().collect::<object_store::PutPayload>();
                 store.put(&to, whole).await.map_err(failed)?;
             }
-            Body::File(mut file) => {
-                let written = file.flush().await;
-                written.map_err(|source| failed(io_error(source)))?;
-                drop(file);
+            Body::File(written) => {
+                let ended = written.end().await;
+                ended.map_err(|source| failed(io_error(source)))?;
                 store.rename(&from, &to).await.map_err(failed)?;
             }
             Body::Upload(upload) => {
@@ -301,8 +304,9 @@ impl Arriving {
         let failed = |source| object_error("remove", &location, source);
         match self.body {
             Body::Memory(..) => Ok(()),
-            Body::File(file) => {
-                drop(file);
+            Body::File(written) => {
+                // What could not be written is forgotten like what could.
+                let _ = written.end().await;
                 self.lake.store().delete(&location).await.map_err(failed)
             }
             Body::Upload(upload) => upload.abort().await.map_err(failed),
@@ -310,12 +314,76 @@ impl Arriving {
     }
 }
 
-/// Opens a file for writing, empty, and makes the folders above it.
-async fn create(path: &std::path::Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        tokio::fs::create_dir_all(folder).await?;
+/// A file of this machine that a thread of its own writes.
+struct Written {
+    /// To the thread.
+    pieces: Sender<Bytes>,
+    /// The thread; none after it failed.
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Written {
+    /// Begins a thread that writes the file.
+    fn begin(mut file: File) -> Self {
+        let (pieces, mut coming) = channel(N_WAITING);
+        let thread = spawn_blocking(move || write_all(&mut file, &mut coming));
+        Self {
+            pieces,
+            thread: Some(thread),
+        }
     }
-    File::create(path).await
+
+    /// Hands a piece to the thread.
+    async fn push(&mut self, piece: Bytes) -> io::Result<()> {
+        if self.pieces.send(piece).await.is_ok() {
+            return Ok(());
+        }
+        // It listens until the last piece or its first error.
+        heard_out(self.thread.take()).await?;
+        Err(ErrorKind::BrokenPipe.into())
+    }
+
+    /// Waits until every piece is written and the file is closed.
+    async fn end(self) -> io::Result<()> {
+        let Self { pieces, thread } = self;
+        drop(pieces);
+        heard_out(thread).await
+    }
+}
+
+/// What became of a thread that writes; one that failed before has not written all.
+async fn heard_out(thread: Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
+    match thread {
+        Some(thread) => thread.await.map_err(stopped)?,
+        None => Err(ErrorKind::BrokenPipe.into()),
+    }
+}
+
+/// Writes the pieces that come.
+fn write_all(file: &mut File, coming: &mut Receiver<Bytes>) -> io::Result<()> {
+    while let Some(piece) = coming.blocking_recv() {
+        file.write_all(&piece)?;
+    }
+    Ok(())
+}
+
+/// Opens a file for writing, and makes the folders above it.
+///
+/// It is a new file, not an old one emptied: a thread that still writes for a page that was given
+/// up then writes where nobody reads.
+fn create(path: &std::path::Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(source),
+        Ok(()) | Err(_) => File::create_new(path),
+    }
+}
+
+/// The error of a thread that did not end.
+fn stopped(source: JoinError) -> io::Error {
+    io::Error::other(source)
 }
 
 /// An error of this machine's files, as a store would give it.
@@ -377,6 +445,35 @@ mod tests {
             arriving.discard().await.unwrap();
             assert_eq!(names(folder.path()), [""; 0]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_does_not_write_into_the_file_of_one_that_was_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/arriving");
+        let mut given_up = create(&path).unwrap();
+        let mut file = create(&path).unwrap();
+        file.write_all(b"page").unwrap();
+        given_up.write_all(b"late").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"page");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_is_told_by_a_later_piece_or_at_the_end() {
+        let full = || File::options().write(true).open("/dev/full").unwrap();
+        let mut written = Written::begin(full());
+        let error = loop {
+            if let Err(error) = written.push(Bytes::from_static(b"x")).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert!(written.end().await.is_err());
+        let mut written = Written::begin(full());
+        written.push(Bytes::from_static(b"x")).await.unwrap();
+        let error = written.end().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 
     #[tokio::test]

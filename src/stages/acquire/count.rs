@@ -11,6 +11,7 @@ use std::io::{self, BufReader, Read};
 use ::parquet::file::metadata::ParquetMetaDataReader;
 use bytes::Bytes;
 use calamine::Data;
+use memchr::memchr;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -170,7 +171,7 @@ fn count_lines(page: Bytestream) -> io::Result<Counted> {
     let mut has_text = false;
     each_piece(page, |piece| {
         let mut rest = piece;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr(b'\n', rest) {
             let (line, after) = rest.split_at(end);
             n_lines += u64::from(has_text || !is_blank(line));
             has_text = false;
@@ -406,6 +407,16 @@ fn whole_number(cells: &Sheet, (row, column): (u32, u32)) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lines_with_text_are_those_that_are_not_blank(text in "[a \t\r\n]{0,80}") {
+            let lines = text.split('\n').filter(|line| !line.trim_ascii().is_empty());
+            let found = count("ndjson = {}", text.as_bytes());
+            prop_assert_eq!(found, Count::Verified(lines.count() as u64));
+        }
+    }
 
     /// Counts a page in a format written in TOML.
     fn count(format: &str, bytes: &[u8]) -> Count {

@@ -3,7 +3,8 @@
 //! ```text
 //!            ┌→ hash      on a thread of its own
 //! pieces ────┼→ count     on a thread of its own
-//!            └→ write     small pages wait for their hash, large ones in `arriving`
+//!            └→ write     small pages wait for their hash, large ones in `arriving`, written
+//!                         by a thread of its own where the lake is a folder
 //! ```
 //!
 //! Each holds a few pieces at most, so a page of any size takes the same memory. A page that

@@ -1,29 +1,38 @@
-//! A file of this machine, in large pieces.
+//! A file of this machine, in pieces that stay near a processor.
+//!
+//! A piece is read by one thread, hashed by another and written by a third. It is small enough for
+//! the few pieces that are on their way to lie in the cache of a core, and its buffer is used again
+//! as soon as nobody holds it, so that no memory is fetched anew for each.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream::{BoxStream, StreamExt, poll_fn};
 use tokio::sync::mpsc::channel;
 
 use crate::stages::acquire::Error;
 
-/// Bytes of a piece.
-const PIECE: usize = 1 << 20;
+/// Bytes of a piece: the dozen on their way take about as much as the cache of a core holds.
+const PIECE: usize = 256 << 10;
 
 /// Pieces that are read ahead.
 const N_AHEAD: usize = 4;
 
+/// Buffers that are waited for to be used again; those of a small page are held until its end.
+const N_LENT: usize = 16;
+
 /// The pieces of a file, read ahead by a thread of its own.
-pub(super) fn pieces(mut file: File, url: String) -> BoxStream<'static, Result<Bytes, Error>> {
+pub(super) fn pieces(file: File, url: String) -> BoxStream<'static, Result<Bytes, Error>> {
     let (sender, mut receiver) = channel(N_AHEAD);
     tokio::task::spawn_blocking(move || {
         let failed = |source| Error::Read {
             url: url.clone(),
             source,
         };
-        let pieces = std::iter::from_fn(|| next_piece(&mut file).map_err(failed).transpose());
+        let mut reading = Reading::new(file);
+        let pieces = std::iter::from_fn(|| reading.next_piece().map_err(failed).transpose());
         // Nobody listens any more when the page was given up.
         for piece in pieces {
             let is_last = piece.is_err();
@@ -35,9 +44,96 @@ pub(super) fn pieces(mut file: File, url: String) -> BoxStream<'static, Result<B
     poll_fn(move |context| receiver.poll_recv(context)).boxed()
 }
 
-/// The next piece of a file; none at its end.
-fn next_piece(file: &mut File) -> std::io::Result<Option<Bytes>> {
-    let mut piece = Vec::with_capacity(PIECE);
-    file.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
-    Ok((!piece.is_empty()).then(|| Bytes::from(piece)))
+/// A file that is read into buffers that are used again.
+struct Reading {
+    /// The file.
+    file: File,
+    /// Buffers whose pieces were handed on, the oldest first.
+    lent: VecDeque<Bytes>,
+}
+
+impl Reading {
+    /// Begins where the file stands.
+    fn new(file: File) -> Self {
+        Self {
+            file,
+            lent: VecDeque::with_capacity(N_LENT),
+        }
+    }
+
+    /// The next piece; none at the end of the file.
+    fn next_piece(&mut self) -> io::Result<Option<Bytes>> {
+        let mut buffer = self.buffer();
+        let n_bytes = read_some(&mut self.file, &mut buffer)?;
+        let whole = buffer.freeze();
+        let piece = whole.slice(..n_bytes);
+        self.lent.push_back(whole);
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+
+    /// The buffer that was lent first if it came back, else a new one.
+    fn buffer(&mut self) -> BytesMut {
+        match self.lent.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(free)) => return free,
+            Some(Err(held)) if self.lent.len() + 1 < N_LENT => self.lent.push_front(held),
+            // Whoever holds one too many gives it back to the allocator.
+            Some(Err(_)) | None => {}
+        }
+        BytesMut::zeroed(PIECE)
+    }
+}
+
+/// Bytes that one call of the system gives; none at the end of the file.
+fn read_some(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(source) if source.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of so many bytes, each that of its piece, opened.
+    fn file(folder: &std::path::Path, n_bytes: usize) -> File {
+        let path = folder.join("a.csv");
+        let byte = |place: usize| u8::try_from(place / PIECE).unwrap();
+        std::fs::write(&path, (0..n_bytes).map(byte).collect::<Vec<u8>>()).unwrap();
+        File::open(path).unwrap()
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_only_after_its_piece_was_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut reading = Reading::new(file(folder.path(), PIECE * 3 + 5));
+        let first = reading.next_piece().unwrap().unwrap();
+        let second = reading.next_piece().unwrap().unwrap();
+        assert!(first.iter().all(|byte| *byte == 0));
+        assert!(second.iter().all(|byte| *byte == 1));
+        let place = first.as_ptr();
+        drop(first);
+        let third = reading.next_piece().unwrap().unwrap();
+        assert_eq!(third.as_ptr(), place);
+        assert!(second.iter().all(|byte| *byte == 1));
+        assert!(third.iter().all(|byte| *byte == 2));
+        let last = reading.next_piece().unwrap().unwrap();
+        assert_eq!(last.as_ref(), [3; 5]);
+        assert_eq!(reading.next_piece().unwrap(), None);
+    }
+
+    #[test]
+    fn pieces_that_are_held_stay_as_they_are_however_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let n_pieces = N_LENT * 2;
+        let mut reading = Reading::new(file(folder.path(), PIECE * n_pieces));
+        let held: Vec<Bytes> = std::iter::from_fn(|| reading.next_piece().unwrap()).collect();
+        assert_eq!(held.len(), n_pieces);
+        for (number, piece) in held.iter().enumerate() {
+            assert!(piece.iter().all(|byte| usize::from(*byte) == number));
+        }
+        assert!(reading.lent.len() <= N_LENT);
+    }
 }
