@@ -3,7 +3,7 @@
 //! The hash of a page is known after its last byte. A small page waits for it in memory; a large
 //! one is written to `arriving` in the folder of its table and takes its name at the end. A page
 //! that is not complete therefore has no name a reader could ask for, and what a killed run left
-//! in `arriving` is overwritten by the next page that comes.
+//! in `arriving` is replaced by the next page that comes.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,8 +15,7 @@ use futures::StreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::{Error, Lake, object_error};
 
@@ -29,7 +28,7 @@ const ARRIVING: &str = "arriving";
 /// Bytes of a page that wait for its hash in memory.
 const SMALL: usize = 4 << 20;
 
-/// Pieces that wait between a store and a reader, or between a page and its file.
+/// Pieces that wait between a store and a reader.
 const N_WAITING: usize = 4;
 
 /// Bytes of one part of an upload.
@@ -72,7 +71,7 @@ enum Body {
     /// In memory.
     Memory(Vec<Bytes>, usize),
     /// In a file of this machine.
-    File(Written),
+    File(File),
     /// On the way to an object store.
     Upload(WriteMultipart),
 }
@@ -205,16 +204,37 @@ impl Arriving {
     /// # Errors
     /// [`Error::Object`] when the lake refuses.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), Error> {
-        if let Body::Memory(pieces, n_bytes) = &mut self.body {
-            *n_bytes += piece.len();
-            pieces.push(piece);
-            return if *n_bytes > SMALL {
-                self.move_out().await
+        for piece in self.due(piece) {
+            if self.lake.is_local() {
+                self.write_apart(piece).await?;
             } else {
-                Ok(())
-            };
+                self.upload(piece).await?;
+            }
         }
-        self.write(piece).await
+        Ok(())
+    }
+
+    /// Adds a piece to a page of a local lake, on the thread of the caller, which may block.
+    ///
+    /// # Errors
+    /// [`Error::Object`] when the lake refuses.
+    pub(crate) fn push_here(&mut self, piece: Bytes) -> Result<(), Error> {
+        let due = self.due(piece);
+        due.iter().try_for_each(|piece| self.write_here(piece))
+    }
+
+    /// What is to be written now that a piece came: nothing while the page is small.
+    fn due(&mut self, piece: Bytes) -> Vec<Bytes> {
+        let Body::Memory(pieces, n_bytes) = &mut self.body else {
+            return vec![piece];
+        };
+        *n_bytes += piece.len();
+        pieces.push(piece);
+        if *n_bytes > SMALL {
+            std::mem::take(pieces)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Location of the page while it is not complete.
@@ -222,45 +242,57 @@ impl Arriving {
         self.lake.path(&format!("{}/{ARRIVING}", self.folder))
     }
 
-    /// Writes what waits in memory to where large pages go.
-    async fn move_out(&mut self) -> Result<(), Error> {
+    /// Writes a piece of a large page to its file, on a thread that may block.
+    async fn write_apart(&mut self, piece: Bytes) -> Result<(), Error> {
         let location = self.location();
-        let failed = |source| object_error("write", &location, source);
-        let body = if self.lake.is_local() {
-            let path = local_path(&location).map_err(failed)?;
-            let created = spawn_blocking(move || create(&path)).await;
-            let created = created.map_err(stopped).flatten();
-            Body::File(Written::begin(
-                created.map_err(|source| failed(io_error(source)))?,
-            ))
-        } else {
-            let upload = self.lake.store().put_multipart(&location).await;
-            Body::Upload(WriteMultipart::new_with_chunk_size(
-                upload.map_err(failed)?,
-                PART,
-            ))
+        let mut apart = Self {
+            lake: self.lake.clone(),
+            folder: self.folder.clone(),
+            body: std::mem::replace(&mut self.body, Body::Memory(Vec::new(), 0)),
         };
-        if let Body::Memory(pieces, _) = std::mem::replace(&mut self.body, body) {
-            for piece in pieces {
-                self.write(piece).await?;
-            }
-        }
-        Ok(())
+        let ended = spawn_blocking(move || {
+            let written = apart.write_here(&piece);
+            (apart.body, written)
+        });
+        let stopped = |source| object_error("write", &location, io_error(io::Error::other(source)));
+        let (body, written) = ended.await.map_err(stopped)?;
+        self.body = body;
+        written
     }
 
-    /// Writes a piece of a large page.
-    async fn write(&mut self, piece: Bytes) -> Result<(), Error> {
+    /// Writes a piece of a large page to its file, on the thread of the caller.
+    fn write_here(&mut self, piece: &Bytes) -> Result<(), Error> {
         let location = self.location();
-        let written = match &mut self.body {
-            Body::Memory(..) => Ok(()),
-            Body::File(written) => written.push(piece).await.map_err(io_error),
-            Body::Upload(upload) => {
-                let waited = upload.wait_for_capacity(N_PARTS).await;
-                upload.put(piece);
-                waited
-            }
-        };
-        written.map_err(|source| object_error("write", &location, source))
+        let file = self.file(&location).map_err(io_error);
+        file.and_then(|file| file.write_all(piece).map_err(io_error))
+            .map_err(|source| object_error("write", &location, source))
+    }
+
+    /// The file of a large page, made for its first piece.
+    fn file(&mut self, location: &Path) -> io::Result<&mut File> {
+        if let Body::Memory(..) = self.body {
+            self.body = Body::File(create(&local_path(location)?)?);
+        }
+        match &mut self.body {
+            Body::File(file) => Ok(file),
+            Body::Memory(..) | Body::Upload(_) => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Sends a piece of a large page to the store.
+    async fn upload(&mut self, piece: Bytes) -> Result<(), Error> {
+        let location = self.location();
+        let failed = |source| object_error("write", &location, source);
+        if let Body::Memory(..) = self.body {
+            let upload = self.lake.store().put_multipart(&location).await;
+            let upload = upload.map_err(failed)?;
+            self.body = Body::Upload(WriteMultipart::new_with_chunk_size(upload, PART));
+        }
+        if let Body::Upload(upload) = &mut self.body {
+            upload.wait_for_capacity(N_PARTS).await.map_err(failed)?;
+            upload.put(piece);
+        }
+        Ok(())
     }
 
     /// Gives the page its name; the same bytes are kept once.
@@ -282,9 +314,8 @@ impl Arriving {
                 let whole = pieces.into_iter().collect::<object_store::PutPayload>();
                 store.put(&to, whole).await.map_err(failed)?;
             }
-            Body::File(written) => {
-                let ended = written.end().await;
-                ended.map_err(|source| failed(io_error(source)))?;
+            Body::File(file) => {
+                drop(file);
                 store.rename(&from, &to).await.map_err(failed)?;
             }
             Body::Upload(upload) => {
@@ -304,67 +335,13 @@ impl Arriving {
         let failed = |source| object_error("remove", &location, source);
         match self.body {
             Body::Memory(..) => Ok(()),
-            Body::File(written) => {
-                // What could not be written is forgotten like what could.
-                let _ = written.end().await;
+            Body::File(file) => {
+                drop(file);
                 self.lake.store().delete(&location).await.map_err(failed)
             }
             Body::Upload(upload) => upload.abort().await.map_err(failed),
         }
     }
-}
-
-/// A file of this machine that a thread of its own writes.
-struct Written {
-    /// To the thread.
-    pieces: Sender<Bytes>,
-    /// The thread; none after it failed.
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Written {
-    /// Begins a thread that writes the file.
-    fn begin(mut file: File) -> Self {
-        let (pieces, mut coming) = channel(N_WAITING);
-        let thread = spawn_blocking(move || write_all(&mut file, &mut coming));
-        Self {
-            pieces,
-            thread: Some(thread),
-        }
-    }
-
-    /// Hands a piece to the thread.
-    async fn push(&mut self, piece: Bytes) -> io::Result<()> {
-        if self.pieces.send(piece).await.is_ok() {
-            return Ok(());
-        }
-        // It listens until the last piece or its first error.
-        heard_out(self.thread.take()).await?;
-        Err(ErrorKind::BrokenPipe.into())
-    }
-
-    /// Waits until every piece is written and the file is closed.
-    async fn end(self) -> io::Result<()> {
-        let Self { pieces, thread } = self;
-        drop(pieces);
-        heard_out(thread).await
-    }
-}
-
-/// What became of a thread that writes; one that failed before has not written all.
-async fn heard_out(thread: Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
-    match thread {
-        Some(thread) => thread.await.map_err(stopped)?,
-        None => Err(ErrorKind::BrokenPipe.into()),
-    }
-}
-
-/// Writes the pieces that come.
-fn write_all(file: &mut File, coming: &mut Receiver<Bytes>) -> io::Result<()> {
-    while let Some(piece) = coming.blocking_recv() {
-        file.write_all(&piece)?;
-    }
-    Ok(())
 }
 
 /// Opens a file for writing, and makes the folders above it.
@@ -379,11 +356,6 @@ fn create(path: &std::path::Path) -> io::Result<File> {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(source),
         Ok(()) | Err(_) => File::create_new(path),
     }
-}
-
-/// The error of a thread that did not end.
-fn stopped(source: JoinError) -> io::Error {
-    io::Error::other(source)
 }
 
 /// An error of this machine's files, as a store would give it.
@@ -420,10 +392,12 @@ mod tests {
         let lake = lake(folder.path());
         let mut arriving = lake.arriving("p", "t");
         for number in 0..9_u8 {
-            arriving
-                .push(Bytes::from(vec![number; 1 << 20]))
-                .await
-                .unwrap();
+            let piece = Bytes::from(vec![number; 1 << 20]);
+            if number % 2 == 0 {
+                arriving.push(piece).await.unwrap();
+            } else {
+                arriving.push_here(piece).unwrap();
+            }
         }
         assert_eq!(names(folder.path()), ["arriving"]);
         arriving.keep("abc").await.unwrap();
@@ -431,7 +405,10 @@ mod tests {
         let mut reader = lake.page_reader("p", "t", "abc").await.unwrap();
         let mut read = Vec::new();
         reader.read_to_end(&mut read).unwrap();
-        assert_eq!((read.len(), read.last()), (9 << 20, Some(&8)));
+        assert_eq!(read.len(), 9 << 20);
+        for (number, piece) in read.chunks(1 << 20).enumerate() {
+            assert!(piece.iter().all(|byte| usize::from(*byte) == number));
+        }
     }
 
     #[tokio::test]
@@ -460,20 +437,19 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_full_disk_is_told_by_a_later_piece_or_at_the_end() {
-        let full = || File::options().write(true).open("/dev/full").unwrap();
-        let mut written = Written::begin(full());
-        let error = loop {
-            if let Err(error) = written.push(Bytes::from_static(b"x")).await {
-                break error;
-            }
-        };
-        assert_eq!(error.kind(), ErrorKind::StorageFull);
-        assert!(written.end().await.is_err());
-        let mut written = Written::begin(full());
-        written.push(Bytes::from_static(b"x")).await.unwrap();
-        let error = written.end().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    async fn a_full_disk_is_told_by_the_piece_that_does_not_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut arriving = lake(folder.path()).arriving("p", "t");
+        arriving.body = Body::File(full);
+        let piece = || Bytes::from_static(b"x");
+        for error in [arriving.push_here(piece()), arriving.push(piece()).await] {
+            let Err(Error::Object { path, source, .. }) = error else {
+                panic!("no error");
+            };
+            assert!(path.ends_with("acquired/pages/p/t/arriving"), "{path}");
+            assert!(format!("{source:?}").contains("StorageFull"), "{source:?}");
+        }
     }
 
     #[tokio::test]

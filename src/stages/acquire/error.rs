@@ -105,7 +105,7 @@ pub enum Error {
         table: String,
     },
     /// A thread of this process ended before its work.
-    #[error("the hash of a page could not be computed")]
+    #[error("a thread that takes a page stopped before its end")]
     Stopped(#[source] tokio::task::JoinError),
     /// The lake failed.
     #[error("the lake failed while acquiring")]

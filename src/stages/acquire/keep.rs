@@ -3,12 +3,12 @@
 //! ```text
 //!            ┌→ hash      on a thread of its own
 //! pieces ────┼→ count     on a thread of its own
-//!            └→ write     small pages wait for their hash, large ones in `arriving`, written
-//!                         by a thread of its own where the lake is a folder
+//!            └→ write     small pages wait for their hash, large ones in `arriving`
 //! ```
 //!
 //! Each holds a few pieces at most, so a page of any size takes the same memory. A page that
-//! breaks off is forgotten.
+//! breaks off is forgotten. A file of this machine for a lake of this machine is read and written
+//! by one thread, from the same buffer that is hashed: what is kept is what was hashed.
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -18,7 +18,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::Error;
 use super::count::{Counted, count_page};
-use super::transport::{Body, Request};
+use super::transport::{Body, LocalFile, Opened, Pieces, Request};
 use crate::canon::digits::hexadecimal;
 use crate::lake::Lake;
 use crate::lake::kept::{Arriving, Fed};
@@ -46,21 +46,20 @@ pub(super) async fn keep(
     request: &Request<'_>,
     body: Body,
 ) -> Result<Option<Kept>, Error> {
-    let mut pieces = match body {
+    let begin = || Taking::begin(lake, request);
+    let (taking, taken) = match body {
         Body::Unchanged => return Ok(None),
-        Body::Whole(bytes) => futures::stream::iter([Ok(bytes)]).boxed(),
-        Body::Pieces(pieces) => pieces,
-    };
-    let mut taking = Taking::begin(lake, request);
-    while let Some(piece) = pieces.next().await {
-        let taken = match piece {
-            Ok(piece) => taking.take(piece).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = taken {
-            taking.arriving.discard().await?;
-            return Err(error);
+        Body::Opened(opened) if lake.is_local() => begin().take_file(opened).await?,
+        Body::Opened(opened) => begin().take_pieces(opened.into_pieces()).await,
+        Body::Whole(bytes) => {
+            let pieces = futures::stream::iter([Ok(bytes)]);
+            begin().take_pieces(pieces.boxed()).await
         }
+        Body::Pieces(pieces) => begin().take_pieces(pieces).await,
+    };
+    if let Err(error) = taken {
+        taking.arriving.discard().await?;
+        return Err(error);
     }
     taking.end().await.map(Some)
 }
@@ -92,6 +91,48 @@ impl Taking {
             hash: spawn_blocking(move || hash(hashed)),
             count: spawn_blocking(move || count_page(&table, Box::new(Fed::new(next_of(counted))))),
         }
+    }
+
+    /// Takes a file of this machine, on a thread of its own.
+    async fn take_file(mut self, opened: Opened) -> Result<(Self, Result<(), Error>), Error> {
+        let Opened { mut file, version } = opened;
+        let ended = spawn_blocking(move || {
+            let taken = self.take_here(&mut file);
+            (self, taken)
+        });
+        let (taking, taken) = ended.await.map_err(stopped)?;
+        let checked = match taken {
+            Ok(()) => version.check(taking.n_bytes).await,
+            Err(error) => Err(error),
+        };
+        Ok((taking, checked))
+    }
+
+    /// Takes the pieces of a file, on the thread of the caller.
+    fn take_here(&mut self, file: &mut LocalFile) -> Result<(), Error> {
+        while let Some(piece) = file.next_piece()? {
+            self.n_bytes += piece.len() as u64;
+            for sender in &self.senders {
+                // A count that knows enough no longer listens.
+                let _ = sender.blocking_send(piece.clone());
+            }
+            self.arriving.push_here(piece)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the pieces that come.
+    async fn take_pieces(mut self, mut pieces: Pieces) -> (Self, Result<(), Error>) {
+        while let Some(piece) = pieces.next().await {
+            let taken = match piece {
+                Ok(piece) => self.take(piece).await,
+                Err(error) => Err(error),
+            };
+            if taken.is_err() {
+                return (self, taken);
+            }
+        }
+        (self, Ok(()))
     }
 
     /// Takes a piece.

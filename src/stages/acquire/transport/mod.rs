@@ -38,6 +38,7 @@ use crate::lake::pages::Page;
 use crate::spec::fetch::{Fetch, Servers};
 use crate::spec::secret::{Secret, SecretRef, Secrets};
 use crate::spec::source::TableSpec;
+pub(super) use files::{LocalFile, Opened};
 pub(super) use shared::Shared;
 
 /// What a transport is made from.
@@ -125,9 +126,14 @@ pub(super) enum Body {
     Unchanged,
     /// All of it.
     Whole(Bytes),
+    /// A file of this machine.
+    Opened(Opened),
     /// One piece after the other.
-    Pieces(BoxStream<'static, Result<Bytes, Error>>),
+    Pieces(Pieces),
 }
+
+/// The pieces of a page as they come.
+pub(super) type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 
 /// The part of a table to fetch, half open: from the first value, up to and without the second.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::stages::conform::formats::{Kinds, Value};
 use super::cells::{Cell, Staging};
 use super::codes::Codes;
 use super::identity::{ReadRow, Standing, seed};
-use super::parts::{Filing, PartNumber};
+use super::parts::Filing;
 use super::settle::Identity;
 use super::{Error, KeyRing, TableRef};
 

@@ -1,18 +1,19 @@
 //! A file of this machine, in pieces that stay near a processor.
 //!
-//! A piece is read by one thread, hashed by another and written by a third. It is small enough for
-//! the few pieces that are on their way to lie in the cache of a core, and its buffer is used again
-//! as soon as nobody holds it, so that no memory is fetched anew for each.
+//! A piece is small enough for the few that are on their way to lie in the cache of a core, and its
+//! buffer is used again as soon as nobody holds it, so that no memory is fetched anew for each.
+//! Where the lake is a folder too, the thread that reads a piece also writes it.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::{BoxStream, StreamExt, poll_fn};
+use futures::stream::{StreamExt, poll_fn};
 use tokio::sync::mpsc::channel;
 
 use crate::stages::acquire::Error;
+use crate::stages::acquire::transport::Pieces;
 
 /// Bytes of a piece: the dozen on their way take about as much as the cache of a core holds.
 const PIECE: usize = 256 << 10;
@@ -24,15 +25,10 @@ const N_AHEAD: usize = 4;
 const N_LENT: usize = 16;
 
 /// The pieces of a file, read ahead by a thread of its own.
-pub(super) fn pieces(file: File, url: String) -> BoxStream<'static, Result<Bytes, Error>> {
+pub(super) fn pieces(mut file: LocalFile) -> Pieces {
     let (sender, mut receiver) = channel(N_AHEAD);
     tokio::task::spawn_blocking(move || {
-        let failed = |source| Error::Read {
-            url: url.clone(),
-            source,
-        };
-        let mut reading = Reading::new(file);
-        let pieces = std::iter::from_fn(|| reading.next_piece().map_err(failed).transpose());
+        let pieces = std::iter::from_fn(|| file.next_piece().transpose());
         // Nobody listens any more when the page was given up.
         for piece in pieces {
             let is_last = piece.is_err();
@@ -45,26 +41,33 @@ pub(super) fn pieces(file: File, url: String) -> BoxStream<'static, Result<Bytes
 }
 
 /// A file that is read into buffers that are used again.
-struct Reading {
+pub(in crate::stages::acquire) struct LocalFile {
     /// The file.
     file: File,
+    /// Its address.
+    url: String,
     /// Buffers whose pieces were handed on, the oldest first.
     lent: VecDeque<Bytes>,
 }
 
-impl Reading {
+impl LocalFile {
     /// Begins where the file stands.
-    fn new(file: File) -> Self {
+    pub(super) fn new(file: File, url: String) -> Self {
         Self {
             file,
+            url,
             lent: VecDeque::with_capacity(N_LENT),
         }
     }
 
-    /// The next piece; none at the end of the file.
-    fn next_piece(&mut self) -> io::Result<Option<Bytes>> {
+    /// The next piece; none at the end of the file. It is for a thread that may block.
+    pub(in crate::stages::acquire) fn next_piece(&mut self) -> Result<Option<Bytes>, Error> {
         let mut buffer = self.buffer();
-        let n_bytes = read_some(&mut self.file, &mut buffer)?;
+        let read = read_some(&mut self.file, &mut buffer);
+        let n_bytes = read.map_err(|source| Error::Read {
+            url: self.url.clone(),
+            source,
+        })?;
         let whole = buffer.freeze();
         let piece = whole.slice(..n_bytes);
         self.lent.push_back(whole);
@@ -98,42 +101,42 @@ mod tests {
     use super::*;
 
     /// A file of so many bytes, each that of its piece, opened.
-    fn file(folder: &std::path::Path, n_bytes: usize) -> File {
+    fn opened(folder: &std::path::Path, n_bytes: usize) -> LocalFile {
         let path = folder.join("a.csv");
         let byte = |place: usize| u8::try_from(place / PIECE).unwrap();
         std::fs::write(&path, (0..n_bytes).map(byte).collect::<Vec<u8>>()).unwrap();
-        File::open(path).unwrap()
+        LocalFile::new(File::open(path).unwrap(), "a.csv".to_owned())
     }
 
     #[test]
     fn a_buffer_is_used_again_only_after_its_piece_was_given_back() {
         let folder = tempfile::tempdir().unwrap();
-        let mut reading = Reading::new(file(folder.path(), PIECE * 3 + 5));
-        let first = reading.next_piece().unwrap().unwrap();
-        let second = reading.next_piece().unwrap().unwrap();
+        let mut file = opened(folder.path(), PIECE * 3 + 5);
+        let first = file.next_piece().unwrap().unwrap();
+        let second = file.next_piece().unwrap().unwrap();
         assert!(first.iter().all(|byte| *byte == 0));
         assert!(second.iter().all(|byte| *byte == 1));
         let place = first.as_ptr();
         drop(first);
-        let third = reading.next_piece().unwrap().unwrap();
+        let third = file.next_piece().unwrap().unwrap();
         assert_eq!(third.as_ptr(), place);
         assert!(second.iter().all(|byte| *byte == 1));
         assert!(third.iter().all(|byte| *byte == 2));
-        let last = reading.next_piece().unwrap().unwrap();
+        let last = file.next_piece().unwrap().unwrap();
         assert_eq!(last.as_ref(), [3; 5]);
-        assert_eq!(reading.next_piece().unwrap(), None);
+        assert_eq!(file.next_piece().unwrap(), None);
     }
 
     #[test]
     fn pieces_that_are_held_stay_as_they_are_however_many() {
         let folder = tempfile::tempdir().unwrap();
         let n_pieces = N_LENT * 2;
-        let mut reading = Reading::new(file(folder.path(), PIECE * n_pieces));
-        let held: Vec<Bytes> = std::iter::from_fn(|| reading.next_piece().unwrap()).collect();
+        let mut file = opened(folder.path(), PIECE * n_pieces);
+        let held: Vec<Bytes> = std::iter::from_fn(|| file.next_piece().unwrap()).collect();
         assert_eq!(held.len(), n_pieces);
         for (number, piece) in held.iter().enumerate() {
             assert!(piece.iter().all(|byte| usize::from(*byte) == number));
         }
-        assert!(reading.lent.len() <= N_LENT);
+        assert!(file.lent.len() <= N_LENT);
     }
 }

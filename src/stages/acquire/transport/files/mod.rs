@@ -12,7 +12,9 @@ mod pattern;
 mod store;
 mod web;
 
+pub(in crate::stages::acquire) use local::LocalFile;
 pub(super) use pattern::matches;
+pub(in crate::stages::acquire) use store::Opened;
 
 use url::Url;
 

@@ -5,20 +5,21 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::{BoxStream, StreamExt, try_unfold};
+use futures::stream::{StreamExt, try_unfold};
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, parse_url_opts,
 };
 use url::Url;
 
-use super::local;
+use super::local::{self, LocalFile};
 use super::pattern::matches;
 use crate::lake::pages::Page;
 use crate::spec::fetch::Files;
 use crate::stages::acquire::Error;
-use crate::stages::acquire::transport::{Arrived, Body, Earlier, Ended, Request, Transport};
+use crate::stages::acquire::transport::{
+    Arrived, Body, Earlier, Ended, Pieces, Request, Transport,
+};
 
 /// One object that matches the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,63 +101,99 @@ impl Objects {
         let options = GetOptions::new().with_if_match(object.meta.e_tag.clone());
         let found = self.store.get_opts(&object.meta.location, options).await;
         let found = found.map_err(failed)?;
-        let (url, size) = (object.url.clone(), found.meta.size);
-        let pieces = match found.payload {
-            GetResultPayload::File(file, _path) => local::pieces(file, url.clone()),
+        let version = Version {
+            store: Arc::clone(&self.store),
+            object: object.clone(),
+            size: found.meta.size,
+        };
+        let url = object.url.clone();
+        let body = match found.payload {
+            GetResultPayload::File(file, _path) => Body::Opened(Opened {
+                file: LocalFile::new(file, url.clone()),
+                version,
+            }),
             GetResultPayload::Stream(stream) => {
                 let url = url.clone();
                 let broken = move |source| broken_off(&url, source);
-                stream.map(move |piece| piece.map_err(&broken)).boxed()
+                let pieces = stream.map(move |piece| piece.map_err(&broken));
+                Body::Pieces(version.whole(pieces.boxed()))
             }
         };
         let arrived = Arrived {
-            address: url.clone(),
+            address: url,
             tag: object.tag(),
-            body: Body::Pieces(self.whole(pieces, object.clone(), size)),
+            body,
             claim: None,
         };
         self.current = Some(object);
         Ok(arrived)
     }
+}
 
+/// A file of this machine, opened as a page.
+pub(in crate::stages::acquire) struct Opened {
+    /// The file.
+    pub(in crate::stages::acquire) file: LocalFile,
+    /// What it has to be after its last byte.
+    pub(in crate::stages::acquire) version: Version,
+}
+
+impl Opened {
+    /// Its pieces, read ahead and looked at after the last one.
+    pub(in crate::stages::acquire) fn into_pieces(self) -> Pieces {
+        self.version.whole(local::pieces(self.file))
+    }
+}
+
+/// The version of an object that is being read.
+pub(in crate::stages::acquire) struct Version {
+    /// Where it lies.
+    store: Arc<dyn ObjectStore>,
+    /// The object as it was when the reading began.
+    object: Object,
+    /// Bytes that were announced.
+    size: u64,
+}
+
+impl Version {
     /// The pieces, and after the last one a look at whether they are all there and of one version.
-    fn whole(
-        &self,
-        pieces: BoxStream<'static, Result<Bytes, Error>>,
-        object: Object,
-        size: u64,
-    ) -> BoxStream<'static, Result<Bytes, Error>> {
-        let store = Arc::clone(&self.store);
-        let start = (pieces, 0_u64, object, store);
-        try_unfold(
-            start,
-            move |(mut pieces, n_bytes, object, store)| async move {
-                if let Some(piece) = pieces.next().await {
-                    let piece = piece?;
-                    let n_bytes = n_bytes + piece.len() as u64;
-                    return Ok(Some((piece, (pieces, n_bytes, object, store))));
-                }
-                let Object { url, meta } = object;
-                let now = store.head(&meta.location).await;
-                let now = now.map_err(|source| fetch_error(&url, source))?;
-                if now.size != meta.size
-                    || now.e_tag != meta.e_tag
-                    || now.last_modified != meta.last_modified
-                {
-                    return Err(Error::Changed { url });
-                }
-                if n_bytes != size {
-                    let expected = size;
-                    return Err(Error::Cut {
-                        url,
-                        n_bytes,
-                        expected,
-                    });
-                }
-                Ok(None)
-            },
-        )
+    fn whole(self, pieces: Pieces) -> Pieces {
+        let start = (pieces, 0_u64, self);
+        try_unfold(start, move |(mut pieces, n_bytes, version)| async move {
+            if let Some(piece) = pieces.next().await {
+                let piece = piece?;
+                let n_bytes = n_bytes + piece.len() as u64;
+                return Ok(Some((piece, (pieces, n_bytes, version))));
+            }
+            version.check(n_bytes).await?;
+            Ok(None)
+        })
         .boxed()
+    }
+
+    /// Looks whether the bytes that came are all there and of one version.
+    ///
+    /// # Errors
+    /// When they are not, or the store does not answer.
+    pub(in crate::stages::acquire) async fn check(self, n_bytes: u64) -> Result<(), Error> {
+        let Object { url, meta } = self.object;
+        let now = self.store.head(&meta.location).await;
+        let now = now.map_err(|source| fetch_error(&url, source))?;
+        if now.size != meta.size
+            || now.e_tag != meta.e_tag
+            || now.last_modified != meta.last_modified
+        {
+            return Err(Error::Changed { url });
+        }
+        if n_bytes != self.size {
+            let expected = self.size;
+            return Err(Error::Cut {
+                url,
+                n_bytes,
+                expected,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -275,9 +312,10 @@ mod tests {
 
     /// What comes of a page.
     async fn drained(arrived: Arrived) -> Result<u64, Error> {
-        let Body::Pieces(mut pieces) = arrived.body else {
-            panic!("no pieces");
+        let Body::Opened(opened) = arrived.body else {
+            panic!("no file");
         };
+        let mut pieces = opened.into_pieces();
         let mut n_bytes = 0;
         while let Some(piece) = pieces.next().await {
             n_bytes += piece?.len() as u64;

@@ -142,7 +142,7 @@ async fn read_in(session: Arc<Session>, job: Job) -> Result<Given, SqliteError> 
             Ok(Some(page)) => {
                 let rows = match &page.body {
                     Body::Whole(content) => Some(arrow_page::tests::read(content)),
-                    Body::Unchanged | Body::Pieces(_) => None,
+                    Body::Unchanged | Body::Opened(_) | Body::Pieces(_) => None,
                 };
                 claim = page.claim;
                 pages.push((page.address, page.tag, rows));
