@@ -141,21 +141,17 @@ pub(crate) struct IdBatch {
 impl IdBatch {
     /// Takes an id and gives the place at which its pseudonym will stand.
     pub(crate) fn push(&mut self, key: &IdKey, id: &str) -> usize {
-        match padded(id) {
-            Some(block) => {
-                self.waiting.push(block);
-                let place = self.keys.len() + self.waiting.len() - 1;
-                if self.waiting.len() == TOGETHER {
-                    self.make(key);
-                }
-                place
-            }
-            None => {
+        let place = self.keys.len() + self.waiting.len();
+        if let Some(block) = padded(id) {
+            self.waiting.push(block);
+            if self.waiting.len() == TOGETHER {
                 self.make(key);
-                self.keys.push(key.number(id));
-                self.keys.len() - 1
             }
+        } else {
+            self.make(key);
+            self.keys.push(key.number(id));
         }
+        place
     }
 
     /// The pseudonyms of all ids, by their places.

@@ -316,9 +316,8 @@ impl<'p, 'c> BlockBuilder<'p, 'c> {
                 let column = chunk.columns.get(*ordinal);
                 let key = column.and_then(|column| column.key(row, made));
                 content.add_key(key);
-                if *is_whole_key && let Some(key) = key {
-                    mark.key = self.plan.salted(key, chunk.part);
-                }
+                let whole = key.filter(|_| *is_whole_key);
+                mark.key = whole.map_or(mark.key, |key| self.plan.salted(key, chunk.part));
             }
             mark.content = content.value();
         }

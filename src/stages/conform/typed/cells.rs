@@ -231,22 +231,16 @@ impl KeySlots {
     /// The pseudonyms as a column.
     fn finish(&self, made: &[u128]) -> Result<ArrayRef, ArrowError> {
         let mut bytes = Vec::with_capacity(self.slots.len() * 16);
-        let mut nulls = Vec::new();
+        let mut n_nulls = 0;
         for row in 0..self.slots.len() {
             let key = self.key(row, made);
-            if key.is_none() {
-                nulls.push(row);
-            }
+            n_nulls += usize::from(key.is_none());
             bytes.extend_from_slice(&key.unwrap_or(0).to_be_bytes());
         }
-        let validity = (!nulls.is_empty()).then(|| {
-            let mut are_valid = vec![true; self.slots.len()];
-            for row in nulls {
-                if let Some(is_valid) = are_valid.get_mut(row) {
-                    *is_valid = false;
-                }
-            }
-            NullBuffer::from(are_valid)
+        let validity = (n_nulls > 0).then(|| {
+            let rows = 0..self.slots.len();
+            let are_valid = rows.map(|row| self.key(row, made).is_some());
+            are_valid.collect::<NullBuffer>()
         });
         let keys = FixedSizeBinaryArray::try_new(KEY_BYTES, Buffer::from_vec(bytes), validity)?;
         Ok(Arc::new(keys))

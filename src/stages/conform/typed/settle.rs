@@ -281,17 +281,18 @@ impl<'s> Settling<'s> {
         order.sort_unstable();
         let mut alike = Vec::new();
         for group in order.chunk_by(|(one, _), (next, _)| one == next) {
-            let rows = group.iter().filter_map(|(_, place)| marks.get(*place));
-            match group {
-                [_] => rows.for_each(|mark| self.settle_rows(std::slice::from_ref(mark))),
-                _ => {
-                    alike.clear();
-                    alike.extend(rows.copied());
-                    alike.sort_unstable_by_key(|mark| (mark.key, mark.revision, mark.order));
-                    for record in alike.chunk_by(|one, next| one.key == next.key) {
-                        self.settle_rows(record);
-                    }
-                }
+            alike.clear();
+            alike.extend(
+                group
+                    .iter()
+                    .filter_map(|(_, place)| marks.get(*place))
+                    .copied(),
+            );
+            if alike.len() > 1 {
+                alike.sort_unstable_by_key(|mark| (mark.key, mark.revision, mark.order));
+            }
+            for record in alike.chunk_by(|one, next| one.key == next.key) {
+                self.settle_rows(record);
             }
         }
     }
