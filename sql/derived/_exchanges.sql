@@ -99,6 +99,148 @@ role = "measure"
 unit = "days"
 it = "Giorni fino alla risposta, o fino a dove se ne sa."
 en = "Days until the answer, or as far as is known."
+
+[columns.counterpart_key]
+role = "identifier"
+it = "Pseudonimo dell'altra persona."
+en = "Pseudonym of the other person."
+
+[columns.counterpart_comune_code]
+role = "code"
+it = "Comune dell'altra persona."
+en = "Comune of the other person."
+
+[columns.place_id]
+role = "identifier"
+it = "Luogo dove avviene."
+en = "Place where it happens."
+
+[columns.life_domain]
+role = "code"
+it = "Ambito di vita: abitare, curare, lavorare, educare."
+en = "Life domain: housing, caring, working, educating."
+
+[columns.target_area]
+role = "code"
+it = "Area di utenza Istat."
+en = "Target area of Istat."
+
+[columns.welco_area]
+role = "code"
+it = "Area WELCO."
+en = "WELCO area."
+
+[columns.age_class]
+role = "quasi_identifier"
+it = "Classe di età di chi chiede o offre."
+en = "Age class of who asks or offers."
+
+[columns.mode]
+role = "code"
+it = "individual, shared, group."
+en = "individual, shared, group."
+
+[columns.purpose]
+role = "code"
+it = "help o sociality."
+en = "help or sociality."
+
+[columns.collaboration]
+role = "code"
+it = "passive o active."
+en = "passive or active."
+
+[columns.task_complexity]
+role = "code"
+it = "simple o complex."
+en = "simple or complex."
+
+[columns.performer]
+role = "code"
+it = "Chi svolge il compito."
+en = "Who carries the task out."
+
+[columns.mediation]
+role = "code"
+it = "Chi fa da tramite, o none."
+en = "Who mediates, or none."
+
+[columns.access_channel]
+role = "code"
+it = "Canale di accesso."
+en = "Channel of access."
+
+[columns.delivery_channel]
+role = "code"
+it = "Canale di erogazione."
+en = "Channel of delivery."
+
+[columns.assisted_access]
+role = "code"
+it = "Se un operatore ha compilato la richiesta per la persona."
+en = "Whether an operator filed the request for the person."
+
+[columns.interactivity]
+role = "code"
+it = "Livello di interattività AgID."
+en = "Level of interactivity after AgID."
+
+[columns.known_to_services]
+role = "code"
+it = "Se la persona è nota ai servizi: yes, no, unknown."
+en = "Whether services know the person: yes, no, unknown."
+
+[columns.referral_source]
+role = "code"
+it = "Fonte della segnalazione SIUSS."
+en = "Source of the referral after SIUSS."
+
+[columns.support_network]
+role = "quasi_identifier"
+it = "Rete di sostegno: present, partial, absent."
+en = "Support network: present, partial, absent."
+
+[columns.conditions_similarity]
+role = "measure"
+it = "Somiglianza delle condizioni, da -1 a 1."
+en = "Similarity of conditions, from -1 to 1."
+
+[columns.interests_convergence]
+role = "measure"
+it = "Convergenza degli interessi, da -1 a 1."
+en = "Convergence of interests, from -1 to 1."
+
+[columns.matched_on]
+role = "quasi_identifier"
+it = "Giorno dell'abbinamento."
+en = "Day of the match."
+
+[columns.ended_on]
+role = "quasi_identifier"
+it = "Giorno della conclusione."
+en = "Day of the end."
+
+[columns.price_eur]
+role = "measure"
+unit = "EUR"
+it = "Prezzo."
+en = "Price."
+
+[columns.public_share_eur]
+role = "measure"
+unit = "EUR"
+it = "Parte a carico pubblico."
+en = "Part borne by the public."
+
+[columns.revenue_model]
+role = "code"
+it = "free, subscription, fee, grant."
+en = "free, subscription, fee, grant."
+
+[columns.feedback_score]
+role = "measure"
+it = "Voto, da 0 a 1."
+en = "Score, from 0 to 1."
 */
 with exchanges as (
     select
@@ -116,7 +258,33 @@ with exchanges as (
         matched_on,
         ended_on,
         state,
-        hours_delivered
+        hours_delivered,
+        counterpart_key,
+        counterpart_comune_code,
+        place_id,
+        life_domain,
+        target_area,
+        welco_area,
+        age_class,
+        mode,
+        purpose,
+        collaboration,
+        task_complexity,
+        performer,
+        mediation,
+        access_channel,
+        delivery_channel,
+        assisted_access,
+        interactivity,
+        known_to_services,
+        referral_source,
+        support_network,
+        conditions_similarity,
+        interests_convergence,
+        price_eur,
+        public_share_eur,
+        revenue_model,
+        feedback_score
     from conformed.exchanges
 ),
 
@@ -190,6 +358,32 @@ located_exchanges as (
         exchanges.ended_on,
         exchanges.state,
         exchanges.hours_delivered,
+        exchanges.counterpart_key,
+        exchanges.counterpart_comune_code,
+        exchanges.place_id,
+        exchanges.life_domain,
+        exchanges.target_area,
+        exchanges.welco_area,
+        exchanges.age_class,
+        exchanges.mode,
+        exchanges.purpose,
+        exchanges.collaboration,
+        exchanges.task_complexity,
+        exchanges.performer,
+        exchanges.mediation,
+        exchanges.access_channel,
+        exchanges.delivery_channel,
+        exchanges.assisted_access,
+        exchanges.interactivity,
+        exchanges.known_to_services,
+        exchanges.referral_source,
+        exchanges.support_network,
+        exchanges.conditions_similarity,
+        exchanges.interests_convergence,
+        exchanges.price_eur,
+        exchanges.public_share_eur,
+        exchanges.revenue_model,
+        exchanges.feedback_score,
         last_records.last_recorded_on,
         case
             when exchanges.kind not in ('need', 'exchange') then exchanges.kind
@@ -227,6 +421,34 @@ judged_exchanges as (
         requested_on,
         state,
         hours_delivered,
+        counterpart_key,
+        counterpart_comune_code,
+        place_id,
+        life_domain,
+        target_area,
+        welco_area,
+        age_class,
+        mode,
+        purpose,
+        collaboration,
+        task_complexity,
+        performer,
+        mediation,
+        access_channel,
+        delivery_channel,
+        assisted_access,
+        interactivity,
+        known_to_services,
+        referral_source,
+        support_network,
+        conditions_similarity,
+        interests_convergence,
+        matched_on,
+        ended_on,
+        price_eur,
+        public_share_eur,
+        revenue_model,
+        feedback_score,
         case
             when counts_as <> 'request' then null
             when state in ('expired', 'refused', 'given_up_for_cost') then 'unmet'
@@ -262,6 +484,34 @@ select
     state,
     outcome,
     hours_delivered,
+    counterpart_key,
+    counterpart_comune_code,
+    place_id,
+    life_domain,
+    target_area,
+    welco_area,
+    age_class,
+    mode,
+    purpose,
+    collaboration,
+    task_complexity,
+    performer,
+    mediation,
+    access_channel,
+    delivery_channel,
+    assisted_access,
+    interactivity,
+    known_to_services,
+    referral_source,
+    support_network,
+    conditions_similarity,
+    interests_convergence,
+    matched_on,
+    ended_on,
+    price_eur,
+    public_share_eur,
+    revenue_model,
+    feedback_score,
     cast(date_trunc('month', requested_on) as date) as month,
     concat(
         cast(cast(date_part('year', requested_on) as integer) as varchar),
