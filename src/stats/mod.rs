@@ -21,12 +21,16 @@ pub(crate) mod counts;
 pub(crate) mod ears;
 /// False-discovery control over the many cells of one period.
 pub(crate) mod fdr;
+/// How unevenly something is spread: Gini, Theil, concentration, weighted quantiles.
+pub(crate) mod inequality;
 /// The rule for categories and tags that were not there before.
 pub(crate) mod novelty;
 /// The pooled Gamma–Poisson model with exposure offset, the detector used by default.
 pub(crate) mod pooled;
 /// Shares: Wilson intervals and the funnel test with over-dispersion.
 pub(crate) mod proportion;
+/// Rates and shares with their intervals, and standardised rates.
+pub(crate) mod rates;
 /// Waiting times that may still be running: Kaplan–Meier.
 pub(crate) mod survival;
 

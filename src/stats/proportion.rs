@@ -13,8 +13,8 @@
 use statrs::function::beta::ln_beta;
 use statrs::function::factorial::ln_binomial;
 
-use super::ears::{normal_quantile, normal_upper_tail};
-use super::{real, real_len};
+use super::ears::normal_upper_tail;
+use super::{rates, real, real_len};
 
 /// Events among trials, such as unmet requests among requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,18 +48,9 @@ impl Share {
         (self.n_trials > 0).then(|| real(self.n_events) / real(self.n_trials))
     }
 
-    /// The Wilson interval at 95 %: `(p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)`.
+    /// The Wilson interval at 95 %.
     pub(crate) fn wilson(self) -> Option<(f64, f64)> {
-        let share = self.value()?;
-        let n = real(self.n_trials);
-        let z = normal_quantile(0.975);
-        let center = share + z * z / (2.0 * n);
-        let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-        let scale = 1.0 + z * z / n;
-        Some((
-            ((center - half) / scale).max(0.0),
-            ((center + half) / scale).min(1.0),
-        ))
+        rates::wilson(real(self.n_events), real(self.n_trials))
     }
 
     /// The share with Jeffreys' prior of half an event in one trial, strictly between 0 and 1.
