@@ -25,6 +25,8 @@ pub mod context;
 pub mod engine;
 /// Takes a person out of everything, and shows that nothing is left.
 pub mod erase;
+/// Functions of our own in SQL.
+pub mod functions;
 /// Where tables lie.
 pub mod lake;
 /// Puts the stages in order and records the run.

@@ -18,8 +18,12 @@ use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, Session
 use futures::StreamExt;
 use url::Url;
 
+use crate::functions;
 use crate::lake::Lake;
 use crate::spec::settings::EngineSettings;
+
+pub(crate) mod lineage;
+pub(crate) mod reading;
 
 /// How long a query may go without a batch before it counts as stuck.
 const STALL: Duration = Duration::from_mins(15);
@@ -139,6 +143,7 @@ impl Engine {
             .with_collect_statistics(true);
         config.options_mut().sql_parser.enable_ident_normalization = true;
         let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
+        functions::register(&context).map_err(|source| Error::Setup(Box::new(source)))?;
         let catalog = context.catalog(CATALOG).ok_or_else(|| {
             Error::Setup(Box::new(DataFusionError::Internal(
                 "the default catalog is missing".to_owned(),
@@ -266,6 +271,18 @@ impl Session {
         Ok(frame.logical_plan().clone())
     }
 
+    /// The answer to `sql` as a table that is worked out whenever it is read.
+    ///
+    /// # Errors
+    /// [`Error::Query`] when the statement does not plan.
+    pub(crate) async fn view(
+        &self,
+        label: &str,
+        sql: &str,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
+        Ok(self.plan(label, sql).await?.into_view())
+    }
+
     /// All rows of the answer to `sql`.
     ///
     /// # Errors
@@ -374,6 +391,28 @@ fn watched(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::datasource::empty::EmptyTable;
+
+    /// An empty table with whole numbers in these columns.
+    pub(super) fn empty(columns: &[&str]) -> Arc<dyn TableProvider> {
+        let fields = columns
+            .iter()
+            .map(|name| Field::new(*name, DataType::Int64, true));
+        Arc::new(EmptyTable::new(Arc::new(Schema::new(
+            fields.collect::<Vec<_>>(),
+        ))))
+    }
+
+    /// A session that knows one empty table.
+    pub(super) fn session_with(schema: &str, table: &str, columns: &[&str]) -> Session {
+        let session = Engine::new(&EngineSettings::default())
+            .unwrap()
+            .session()
+            .unwrap();
+        session.register(schema, table, empty(columns)).unwrap();
+        session
+    }
 
     #[tokio::test]
     async fn a_session_answers_and_refuses_to_write() {

@@ -186,6 +186,7 @@ fn input(part: &Part, schema: &SchemaRef) -> RecordBatch {
 /// A fresh session with the inputs of a case; what the model reads and the case leaves out is empty.
 fn session(model: &Model, case: &Case, schemas: &BTreeMap<String, SchemaRef>) -> SessionContext {
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    antenne::functions::register(&session).unwrap();
     let catalog = session.catalog("datafusion").unwrap();
     for schema in ["source", "conformed", "reference", "derived"] {
         let empty: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());

@@ -20,6 +20,8 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use url::Url;
 
+use crate::functions;
+
 use super::Error;
 
 /// The scheme under which the tables of the release lie.
@@ -72,6 +74,7 @@ fn context(folder: &Path, memory_bytes: usize) -> Result<SessionContext, Error> 
         .with_default_catalog_and_schema("antenne", "latest")
         .with_information_schema(true);
     let context = SessionContext::new_with_config_rt(config, runtime);
+    functions::register(&context).map_err(Error::Session)?;
     for function in TOO_LARGE {
         context.deregister_udf(function);
     }
