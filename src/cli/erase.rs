@@ -12,6 +12,7 @@ use crate::erase::request::Receipt;
 use crate::erase::subjects::Subjects;
 use crate::run::erasure::{self, Order};
 use crate::run::{self, Plan};
+use crate::spec::select::Selection;
 
 /// Arguments of `erase`.
 #[derive(Debug, Args)]
@@ -66,6 +67,7 @@ async fn carry_out(cx: &Context) -> Result<Option<Receipt>, Error> {
         stages: Vec::new(),
         platforms: Vec::new(),
         aim: run::Aim::News,
+        models: Selection::All,
     };
     let done = run::run(cx, &nothing_else).await.map_err(Error::run)?;
     if let Some(why) = done.failures.get("erase") {

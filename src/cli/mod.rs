@@ -24,8 +24,10 @@ mod backfill;
 mod check;
 mod docs;
 mod erase;
+mod functions;
 mod init;
 mod key;
+mod models;
 mod output;
 mod preset;
 mod progress;
@@ -97,7 +99,9 @@ enum Verb {
     /// Brings it to the canonical tables, or rejects it with a reason.
     Conform(run_verb::StageArguments),
     /// Runs the SQL models.
-    Derive(run_verb::StageArguments),
+    Derive(run_verb::DeriveArguments),
+    /// Says what a run would do to the models and why, and with `--diff` to their numbers.
+    Plan(models::PlanArguments),
     /// Computes the detection statistics.
     Detect(run_verb::StageArguments),
     /// Applies disclosure control.
@@ -126,6 +130,8 @@ enum Verb {
     Preset(preset::PresetArguments),
     /// Prints the JSON Schemas of the declarations and reports.
     Schemas(schemas::SchemasArguments),
+    /// Lists the functions of our own that SQL may call.
+    Functions(functions::FunctionsArguments),
     /// Prints the data dictionary of the commons, in Italian and English.
     Docs(docs::DocsArguments),
     /// Prints completions for a shell.
@@ -239,7 +245,8 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Backfill(arguments) => Box::pin(backfill::backfill(shared, &arguments)).await,
         Verb::State(arguments) => state::state(shared, &arguments).await,
         Verb::Conform(arguments) => run_verb::stage(shared, Stage::Conform, &arguments).await,
-        Verb::Derive(arguments) => run_verb::stage(shared, Stage::Derive, &arguments).await,
+        Verb::Derive(arguments) => run_verb::derive(shared, &arguments).await,
+        Verb::Plan(arguments) => Box::pin(models::plan(shared, &arguments)).await,
         Verb::Detect(arguments) => run_verb::stage(shared, Stage::Detect, &arguments).await,
         Verb::Protect(arguments) => run_verb::stage(shared, Stage::Protect, &arguments).await,
         Verb::Publish(arguments) => run_verb::stage(shared, Stage::Publish, &arguments).await,
@@ -254,6 +261,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Init(arguments) => init::init(shared, &arguments),
         Verb::Preset(arguments) => preset::preset(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
+        Verb::Functions(arguments) => functions::functions(&arguments),
         Verb::Docs(arguments) => docs::docs(shared, &arguments),
         Verb::Completions(arguments) => {
             clap_complete::generate(

@@ -9,6 +9,7 @@ use super::output::{self, Format};
 use super::{Error, Exit, Shared, open, report};
 use crate::context::Context;
 use crate::run::{self, Aim, Ending, Plan, Stage};
+use crate::spec::select::Selection;
 use crate::stages::conform::rejects::{self, Filter, RejectGroup, RejectPlace};
 
 /// Arguments of `rejects`.
@@ -279,6 +280,7 @@ async fn replay(cx: &Context, arguments: &ReplayArguments) -> Result<Exit, Error
         stages: vec![Stage::Conform],
         platforms: platforms.iter().cloned().collect(),
         aim: Aim::default(),
+        models: Selection::All,
     };
     let done = run::run(cx, &plan).await.map_err(Error::run)?;
     for (what, why) in &done.failures {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::output::{self, Format};
-use super::{Error, Exit, Shared, open, report};
+use super::{Error, Exit, Shared, models, open, report};
 use crate::context::Context;
 use crate::run::{self, status};
 use crate::run::{Aim, Book, Ending, Plan, RunReport, Stage};
+use crate::spec::select::Selection;
 use crate::stages::conform::drift::{Change, Drift, Outcome};
 
 /// Arguments of `run`.
@@ -40,6 +41,17 @@ pub(super) struct StageArguments {
     /// Fetch and conform only this platform; may be given several times.
     #[arg(long, value_name = "PLATFORM")]
     source: Vec<String>,
+    /// How the report is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Arguments of `derive`.
+#[derive(Debug, Args)]
+pub(super) struct DeriveArguments {
+    /// Run only these models and what they read: `name`, `+name`, `name+`, `tag:theme`, `state:changed`.
+    #[arg(long, value_name = "SELECTOR", num_args = 1..)]
+    select: Vec<String>,
     /// How the report is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -99,6 +111,14 @@ pub(super) async fn stage(
     carry_out(&cx, &plan, arguments.format).await
 }
 
+/// Runs the models, or those asked for.
+pub(super) async fn derive(shared: &Shared, arguments: &DeriveArguments) -> Result<Exit, Error> {
+    let cx = open(shared).await?;
+    let mut plan = plan(&cx, vec![Stage::Derive], &[])?;
+    plan.models = models::selection(&cx, &arguments.select).await?;
+    carry_out(&cx, &plan, arguments.format).await
+}
+
 /// The stages asked for.
 fn stages(arguments: &RunArguments) -> Vec<Stage> {
     if let Some(only) = arguments.only {
@@ -137,6 +157,7 @@ pub(super) fn plan(cx: &Context, stages: Vec<Stage>, platforms: &[String]) -> Re
         stages,
         platforms,
         aim,
+        models: Selection::All,
     })
 }
 

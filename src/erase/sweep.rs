@@ -318,11 +318,7 @@ pub(crate) async fn delete_undeclared_tables(cx: &Context, platform: &str) -> Re
     let mut n_deleted = 0;
     for name in cx.lake.folders(Zone::Source).await? {
         if is_undeclared(&declared, platform, &name) {
-            let folder = format!("{}/{name}", Zone::Source.name());
-            for path in cx.lake.objects_below(&folder).await? {
-                cx.lake.delete(&path).await?;
-                n_deleted += 1;
-            }
+            n_deleted += cx.lake.remove_table(Zone::Source, &name).await?;
         }
     }
     Ok(n_deleted)

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
-use super::{Error, Lake, object_error};
+use super::{Error, Lake, Zone, object_error};
 
 /// Whether an object was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,25 @@ impl Lake {
             .map_err(|source| object_error("list", &location, source))?;
         found.sort();
         Ok(found)
+    }
+
+    /// Takes a table away: its log from the last commit backwards, then its files. A removal that was
+    /// interrupted leaves an earlier state of the table, and is done again. How many objects it was.
+    ///
+    /// # Errors
+    /// [`Error::Object`] when an object cannot be listed or deleted.
+    pub(crate) async fn remove_table(&self, zone: Zone, name: &str) -> Result<u64, Error> {
+        let folder = format!("{}/{name}", zone.name());
+        let objects = self.objects_below(&folder).await?;
+        let (log, files): (Vec<_>, Vec<_>) = objects
+            .into_iter()
+            .partition(|path| path.starts_with(&format!("{folder}/_delta_log/")));
+        let mut n_deleted = 0;
+        for path in log.iter().rev().chain(&files) {
+            self.delete(path).await?;
+            n_deleted += 1;
+        }
+        Ok(n_deleted)
     }
 
     /// The bytes of any object; `None` if it is not there.

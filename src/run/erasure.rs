@@ -13,6 +13,7 @@ use crate::erase::subjects::{Marks, Subjects, Suppressed, domains};
 use crate::erase::sweep::{Swept, delete_undeclared_tables, ids_of_keys, rewritten, settle};
 use crate::lake::Zone;
 use crate::lake::objects::Made;
+use crate::spec::select::Selection;
 use crate::stages::conform::SCRATCH_FOLDER;
 use crate::stages::{conform, derive, detect, protect};
 
@@ -253,7 +254,9 @@ async fn rebuild(cx: &Context, platform: &str) -> Result<(), Error> {
         return Err(Error::Conform(error));
     }
     if is_made(cx, Zone::Derived).await? {
-        derive::derive(cx).await.map_err(Error::Derive)?;
+        derive::derive(cx, &Selection::All)
+            .await
+            .map_err(Error::Derive)?;
     }
     if is_made(cx, Zone::Detected).await? {
         detect::detect(cx).await.map_err(Error::Detect)?;

@@ -22,6 +22,7 @@ use crate::erase::sweep::sweep_new;
 use crate::lake::{self, Lake, RunLock};
 use crate::spec::commons::Commons;
 use crate::spec::secret::Secrets;
+use crate::spec::select::Selection;
 use crate::stages::acquire::Backfill;
 use crate::stages::conform::drift::Drift;
 use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
@@ -161,6 +162,8 @@ pub struct Plan {
     pub platforms: Vec<String>,
     /// What is fetched of them.
     pub aim: Aim,
+    /// Models for `derive`.
+    pub models: Selection,
 }
 
 /// What a run fetches.
@@ -643,9 +646,8 @@ async fn carry_out_stage(
             json(serde_json::to_value(&done.sources))
         }
         Stage::Conform => {
-            let done = conform::conform(cx, &plan.platforms)
-                .await
-                .map_err(Error::Conform)?;
+            let done = conform::conform(cx, &plan.platforms).await;
+            let done = done.map_err(Error::Conform)?;
             report.failures.extend(
                 done.failed
                     .iter()
@@ -663,9 +665,10 @@ async fn carry_out_stage(
                 mappings: &done.mappings,
             }))
         }
-        Stage::Derive => json(serde_json::to_value(
-            derive::derive(cx).await.map_err(Error::Derive)?,
-        )),
+        Stage::Derive => {
+            let done = derive::derive(cx, &plan.models).await;
+            json(serde_json::to_value(done.map_err(Error::Derive)?))
+        }
         Stage::Detect => json(serde_json::to_value(
             detect::detect(cx).await.map_err(Error::Detect)?,
         )),

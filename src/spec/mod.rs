@@ -14,6 +14,7 @@ pub mod model;
 pub mod reference;
 pub mod release;
 pub mod secret;
+pub mod select;
 pub mod settings;
 pub mod source;
 pub(crate) mod source_check;

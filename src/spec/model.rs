@@ -39,6 +39,12 @@ pub struct ModelHeader {
     /// What must hold before the table becomes visible.
     #[serde(default)]
     pub checks: Vec<String>,
+    /// Themes the model belongs to; `tag:NAME` selects by them.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Who answers for the model.
+    #[serde(default)]
+    pub owner: String,
     /// Role and meaning of every column.
     #[serde(default)]
     pub columns: BTreeMap<String, ColumnText>,
@@ -57,6 +63,25 @@ pub struct ColumnText {
     pub it: String,
     /// Meaning in English.
     pub en: String,
+    /// Numerator and denominator of a rate: two columns of the same table.
+    #[serde(default)]
+    pub rate: Vec<String>,
+    /// What the column is in a theory of change.
+    pub vis: Option<Vis>,
+}
+
+/// Place of an indicator in a theory of change (valutazione di impatto sociale, DM 23 July 2019).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vis {
+    /// What is put in: money, hours, persons.
+    Input,
+    /// What is done.
+    Activity,
+    /// What comes out at once.
+    Output,
+    /// What changes for people.
+    Outcome,
 }
 
 /// What a column is for disclosure control.

@@ -115,6 +115,13 @@ impl Commons {
         twin
     }
 
+    /// A commons with the same of everything, the lake too.
+    pub(crate) fn copied(&self) -> Self {
+        let copied = Self::empty();
+        copy(self.folder.path(), copied.folder.path());
+        copied
+    }
+
     /// A path below the folder.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)

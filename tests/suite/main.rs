@@ -72,6 +72,9 @@ mod leak_nothing;
 /// A source leaves records out, meaning it or not.
 #[cfg(test)]
 mod lose_nothing_silently;
+/// An analyst changes a model and sees what it will do before it does it.
+#[cfg(test)]
+mod plan_a_change;
 /// An operator reads files as platforms really hand them over.
 #[cfg(test)]
 mod read_formats;

@@ -21,6 +21,7 @@ use crate::spec::reference::ReferenceSpec;
 use crate::spec::source::{ColumnKind, Keeping, SourceSpec, TableSpec};
 use crate::stages::{conform, derive};
 
+mod columns;
 mod release;
 mod stale;
 mod statement;
@@ -61,7 +62,7 @@ pub async fn check(draft: &Draft) -> Result<Vec<Diagnostic>, engine::Error> {
             silent.insert(model.name.clone());
             continue;
         }
-        match check_model(&session, model).await? {
+        match check_model(&session, (model, &draft.derived)).await? {
             Ok(found) => mistakes.extend(found),
             Err(broken) => {
                 silent.insert(model.name.clone());
@@ -214,14 +215,15 @@ async fn check_mapping(session: &Session, model: &Model) -> Vec<Diagnostic> {
 /// mistake that keeps it from having an answer.
 async fn check_model(
     session: &Session,
-    model: &Model,
+    (model, models): (&Model, &[Model]),
 ) -> Result<Result<Vec<Diagnostic>, Diagnostic>, engine::Error> {
     let schema = match session.columns(&model.name, &model.sql).await {
         Ok(schema) => plain_schema(&schema),
         Err(error) => return Ok(Err(statement::mistake(model, &error))),
     };
     register(session, &model.name, &schema)?;
-    let mut mistakes = header_mistakes(model, &schema);
+    let lineage = session.lineage(&model.name, &model.sql).await?;
+    let mut mistakes = columns::mistakes(model, &schema, (models, &lineage));
     let is_grain_sound = model
         .header
         .grain
@@ -245,40 +247,4 @@ async fn check_model(
         }
     }
     Ok(Ok(mistakes))
-}
-
-/// Where header and answer disagree.
-fn header_mistakes(model: &Model, schema: &SchemaRef) -> Vec<Diagnostic> {
-    let has = |name: &String| schema.field_with_name(name).is_ok();
-    let declared = &model.header.columns;
-    let mut mistakes = Vec::new();
-    for name in declared.keys().filter(|name| !has(name)) {
-        let needle = format!("[columns.{name}]");
-        mistakes.push(model.mistake(
-            &needle,
-            format!("the header explains `{name}`, which the statement does not give"),
-            "remove it, or select the column",
-        ));
-    }
-    for field in schema
-        .fields()
-        .iter()
-        .filter(|field| !declared.contains_key(field.name()))
-    {
-        let name = field.name();
-        let help = format!("add `[columns.{name}]` with `role`, `it` and `en` to the header");
-        mistakes.push(model.answer_mistake(
-            name,
-            format!("the header does not explain column `{name}`"),
-            &help,
-        ));
-    }
-    for name in model.header.grain.iter().filter(|name| !has(name)) {
-        mistakes.push(model.mistake(
-            &format!("\"{name}\""),
-            format!("the grain names `{name}`, which the statement does not give"),
-            "name columns of the answer",
-        ));
-    }
-    mistakes
 }

@@ -1,9 +1,12 @@
 //! Runs the SQL models, each after what it reads.
 //!
 //! A model is rebuilt only when something it was made from has changed: its statement (comments
-//! and layout apart), its checks, or the content of a table it reads. Its rows are written aside,
-//! its checks run over what was written, and only then does a commit make them visible.
+//! and layout apart), its checks, or the columns it reads of another table or model (see `content`).
+//! Its rows are written aside, its checks run over what was written, and only then does a commit make
+//! them visible. What a model was made from is noted with that commit, so that `plan` can say what a
+//! change will do before it is done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -16,19 +19,26 @@ use crate::context::tables::{self, Opened};
 use crate::context::{Action, Context, Total};
 use crate::engine;
 use crate::lake::plain::{plain_batch, plain_schema};
-use crate::lake::{self, Scope, Statistics, TableCommit, Target, WrittenScope, Zone};
+use crate::lake::{self, Scope, Snapshot, Statistics, TableCommit, Target, WrittenScope, Zone};
 use crate::spec::model::Model;
+use crate::spec::select::Selection;
 
 mod checks;
+pub(crate) mod content;
+pub mod diff;
+pub(crate) mod made;
+pub mod plan;
 
 pub(crate) use checks::check_statement;
-
-/// Version of what this stage writes; part of every fingerprint.
-const VERSION: &str = "derive-1";
+use content::Ground;
+use made::Made;
 
 /// What went wrong with a model.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The tables that the models read could not be opened.
+    #[error("cannot open what the models read")]
+    Open(#[source] tables::Error),
     /// A table the model reads could not be opened.
     #[error("model `{model}` cannot read its inputs")]
     Inputs {
@@ -90,30 +100,129 @@ pub struct ModelReport {
     pub n_rows: u64,
 }
 
-/// Runs every derived model that is not up to date.
+/// Runs every model meant, and those it reads, that is not up to date.
+///
+/// A run over all models also takes away the tables of those that are no longer declared.
 ///
 /// # Errors
 /// The first model that fails; those before it are visible, those after it untouched.
-pub async fn derive(cx: &Context) -> Result<Vec<ModelReport>, Error> {
-    let mut report = Vec::with_capacity(cx.commons.derived.len());
-    let total = u64::try_from(cx.commons.derived.len()).unwrap_or_default();
+pub async fn derive(cx: &Context, selection: &Selection) -> Result<Vec<ModelReport>, Error> {
+    let selection = selection.with_inputs(&cx.commons.derived);
+    let is_meant = |model: &&Model| selection.has(&model.name);
+    let n_models = cx.commons.derived.iter().filter(is_meant).count();
+    let mut report = Vec::with_capacity(n_models);
+    let total = u64::try_from(n_models).unwrap_or_default();
     cx.progress.begin("derive", "models", Total::Rows(total));
-    for model in &cx.commons.derived {
-        let done = build(cx, model).await?;
+    let mut standing = Standing::open(cx).await?;
+    for model in cx.commons.derived.iter().filter(is_meant) {
+        report.push(build(cx, model, &mut standing).await?);
         cx.progress.advance(1, 0);
-        report.push(done);
     }
     let n_rebuilt = report
         .iter()
         .filter(|done| done.action == Action::Rebuilt)
         .count();
+    if selection == Selection::All {
+        for removed in removed_models(cx).await? {
+            cx.lake.remove_table(Zone::Derived, &removed).await?;
+        }
+    }
     cx.progress
         .end(&format!("{n_rebuilt} of {total} model(s) rebuilt"));
     Ok(report)
 }
 
+/// Tables of models that are no longer declared, sorted.
+pub(crate) async fn removed_models(cx: &Context) -> Result<Vec<String>, Error> {
+    let declared = |name: &String| {
+        let models = &cx.commons.derived;
+        models.iter().any(|model| model.stem() == name)
+    };
+    let mut tables = cx.lake.tables(Zone::Derived).await?;
+    tables.retain(|name| !declared(name));
+    Ok(tables)
+}
+
+/// What the models are made from now; planned only once a model may be out of date.
+struct Standing {
+    /// What they read.
+    ground: Ground,
+    /// Their quick hashes.
+    coarse: BTreeMap<String, String>,
+    /// Whether the session knows the models.
+    is_planned: bool,
+    /// Hashes worked out so far.
+    known: content::Known,
+}
+
+/// What a model is made from, as hashes.
+struct Origin {
+    /// Of everything.
+    fingerprint: String,
+    /// Of what every table it reads gives it.
+    inputs: BTreeMap<String, String>,
+    /// The quick one.
+    coarse: String,
+}
+
+impl Standing {
+    /// Opens what the models read.
+    async fn open(cx: &Context) -> Result<Self, Error> {
+        let ground = Ground::open(cx).await?;
+        let coarse = ground.coarse(&cx.commons.derived);
+        Ok(Self {
+            ground,
+            coarse,
+            is_planned: false,
+            known: content::Known::default(),
+        })
+    }
+
+    /// What a model is made from, or nothing where its table is certainly made from that.
+    async fn origin(
+        &mut self,
+        cx: &Context,
+        (model, before): (&Model, Option<&Snapshot>),
+    ) -> Result<Option<Origin>, Error> {
+        let failed = |source| Error::Query {
+            model: model.name.clone(),
+            source,
+        };
+        let coarse = self.coarse.get(&model.name).cloned().unwrap_or_default();
+        let was = before.and_then(Made::noted);
+        if was.is_some_and(|was| was.coarse == coarse) {
+            return Ok(None);
+        }
+        let models = &cx.commons.derived;
+        if !self.is_planned {
+            self.ground.know(models).await?;
+            self.is_planned = true;
+        }
+        let mut contents = self
+            .ground
+            .contents(models, std::mem::take(&mut self.known));
+        let fingerprint = contents.of_model(model).await.map_err(failed)?;
+        let inputs = contents.of_inputs(model).await.map_err(failed)?;
+        self.known = contents.into_known();
+        let is_current = before.is_some_and(|before| before.is_made_from(&fingerprint));
+        Ok((!is_current).then_some(Origin {
+            fingerprint,
+            inputs,
+            coarse,
+        }))
+    }
+}
+
 /// Rebuilds one model unless it is up to date.
-async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
+async fn build(cx: &Context, model: &Model, standing: &mut Standing) -> Result<ModelReport, Error> {
+    let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
+    let Some(origin) = standing.origin(cx, (model, before.as_ref())).await? else {
+        return Ok(ModelReport {
+            model: model.name.clone(),
+            action: Action::Unchanged,
+            n_rows: before.as_ref().map(Snapshot::n_rows).unwrap_or_default(),
+        });
+    };
     let opened = cx
         .open(&model.inputs)
         .await
@@ -121,18 +230,10 @@ async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
             model: model.name.clone(),
             source,
         })?;
-    let fingerprint = fingerprint(model, &opened);
-    let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
-    if let Some(before) = before.filter(|before| before.is_made_from(&fingerprint)) {
-        return Ok(ModelReport {
-            model: model.name.clone(),
-            action: Action::Unchanged,
-            n_rows: before.n_rows(),
-        });
-    }
-    let (schema, written) = write_aside(cx, model, &opened, fingerprint).await?;
+    let (schema, written) = write_aside(cx, model, &opened, origin.fingerprint).await?;
     check(cx, model, &opened, (&schema, &written)).await?;
     let n_rows = written.n_rows();
+    let made = Made::of(model, &schema, (origin.inputs, origin.coarse));
     let commit = TableCommit {
         zone: Zone::Derived,
         table: model.stem(),
@@ -143,19 +244,13 @@ async fn build(cx: &Context, model: &Model) -> Result<ModelReport, Error> {
         dropped: Vec::new(),
         at_millis: cx.at_millis(),
     };
-    cx.lake.commit(commit).await?;
+    let note = serde_json::to_value(&made).unwrap_or_default();
+    cx.lake.commit_noting(commit, Some(note)).await?;
     Ok(ModelReport {
         model: model.name.clone(),
         action: Action::Rebuilt,
         n_rows,
     })
-}
-
-/// Hash of all that a model's rows are made from.
-fn fingerprint(model: &Model, opened: &Opened) -> String {
-    let (grain, checks) = (&model.header.grain, &model.header.checks);
-    let sql = model.normalized_sql();
-    opened.fingerprint_with(&[VERSION, &sql, &grain.join(","), &checks.join("\n")])
 }
 
 /// Runs the statement and writes its rows in the order of the grain; nothing is visible yet.

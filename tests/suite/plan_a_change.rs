@@ -1,0 +1,248 @@
+//! An analyst changes a SQL file and sees what it will do before it does it.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::commons::{Commons, finished};
+
+/// The model that most others read.
+const EXCHANGES: &str = "sql/derived/_exchanges.sql";
+/// A model that one data set publishes.
+const UNMET: &str = "sql/derived/unmet_by_district_need_quarter.sql";
+
+/// A commons with a run behind it, of its own.
+fn derived() -> Commons {
+    static DERIVED: LazyLock<Commons> = LazyLock::new(|| {
+        let commons = Commons::with_exchanges(600);
+        let words = ["run", "--until", "derive", "--talk", "quiet"];
+        commons.antenne(&words).expect_code(0);
+        commons
+    });
+    DERIVED.copied()
+}
+
+/// The plan as JSON.
+fn plan(commons: &Commons, more: &[&str]) -> Value {
+    let words = [&["plan", "--format", "json"], more].concat();
+    commons.antenne(&words).expect_code(0).json()
+}
+
+/// What would become of a model.
+fn planned<'p>(plan: &'p Value, model: &str) -> &'p Value {
+    let models = plan["models"].as_array().unwrap();
+    models
+        .iter()
+        .find(|one| one["model"] == format!("derived.{model}"))
+        .unwrap()
+}
+
+/// The models that would be built, without their schema.
+fn built(plan: &Value) -> Vec<String> {
+    let models = plan["models"].as_array().unwrap().iter();
+    let built = models.filter(|one| one["fate"] != "unchanged");
+    let name = |one: &Value| one["model"].as_str().unwrap().replace("derived.", "");
+    built.map(name).collect()
+}
+
+#[test]
+fn nothing_is_planned_where_nothing_changed_or_only_a_comment() {
+    let commons = derived();
+    assert!(built(&plan(&commons, &[])).is_empty());
+    commons.edit(
+        EXCHANGES,
+        "with exchanges as (",
+        "-- A new remark.\nwith exchanges   as (",
+    );
+    assert!(built(&plan(&commons, &[])).is_empty());
+}
+
+#[test]
+fn an_added_column_is_not_breaking_and_rebuilds_nothing_below() {
+    let commons = derived();
+    commons.edit(
+        EXCHANGES,
+        "    feedback_score,\n    cast(date_trunc('month'",
+        "    feedback_score,\n    hours_delivered * 60 as minutes_delivered,\n    cast(date_trunc('month'",
+    );
+    commons.edit(
+        EXCHANGES,
+        "[columns.month]",
+        "[columns.minutes_delivered]\nrole = \"measure\"\nit = \"Minuti.\"\nen = \"Minutes.\"\n\n[columns.month]",
+    );
+    let found = plan(&commons, &["--diff"]);
+    assert_eq!(built(&found), ["_exchanges"]);
+    let change = planned(&found, "_exchanges");
+    assert_eq!(change["is_breaking"], false);
+    assert_eq!(change["added"], serde_json::json!(["minutes_delivered"]));
+    assert!(change["n_input_rows"].as_u64().unwrap() > 600);
+    let difference = &found["differences"][0];
+    assert_eq!(difference["n_changed"], 0, "{difference}");
+
+    let report = commons.antenne(&["derive", "--format", "json"]);
+    let report = report.expect_code(0).json();
+    let models = report["stages"][0]["detail"].as_array().unwrap();
+    let rebuilt = models.iter().filter(|one| one["action"] == "rebuilt");
+    assert_eq!(rebuilt.count(), 1, "{report}");
+    assert!(built(&plan(&commons, &[])).is_empty());
+}
+
+#[test]
+fn a_changed_filter_is_breaking_and_the_cells_are_shown_before_they_change() {
+    let commons = derived();
+    let count = "select sum(n_unmet) as n from derived.unmet_by_district_need_quarter";
+    let ask = ["query", "--private", "--format", "json", count];
+    let before = commons.antenne(&ask).expect_code(0).json()[0]["n"].as_i64();
+    commons.edit(
+        UNMET,
+        "case when outcome = 'unmet' then 1 else 0 end as is_unmet",
+        "case when outcome in ('unmet', 'pending') then 1 else 0 end as is_unmet",
+    );
+    let found = plan(&commons, &["--diff"]);
+    assert_eq!(built(&found), ["unmet_by_district_need_quarter"]);
+    let change = planned(&found, "unmet_by_district_need_quarter");
+    assert_eq!(change["is_breaking"], true);
+    let changed: Vec<&str> = change["changed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column.as_str().unwrap())
+        .collect();
+    assert_eq!(changed, ["n_unmet", "n_persons", "n_persons_rest"]);
+    let difference = &found["differences"][0];
+    assert!(
+        difference["n_changed"].as_i64().unwrap() > 0,
+        "{difference}"
+    );
+    assert_eq!(difference["n_added"], 0);
+    assert!(!difference["periods"].as_array().unwrap().is_empty());
+    let cell = &difference["cells"][0];
+    assert_ne!(cell["before"], cell["after"]);
+    // Nothing was written.
+    let after = commons.antenne(&ask).expect_code(0).json()[0]["n"].as_i64();
+    assert_eq!(before, after);
+    commons.antenne(&["derive"]).expect_code(0);
+    let after = commons.antenne(&ask).expect_code(0).json()[0]["n"].as_i64();
+    assert!(after > before, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_renamed_model_is_recognized_and_its_old_table_goes() {
+    let commons = derived();
+    let (old, new) = (
+        "sql/derived/tags_by_district_month.sql",
+        "sql/derived/labels_by_district_month.sql",
+    );
+    std::fs::rename(commons.path(old), commons.path(new)).unwrap();
+    let found = plan(&commons, &[]);
+    let change = planned(&found, "labels_by_district_month");
+    assert_eq!(change["fate"], "new");
+    assert_eq!(change["renamed_from"], "tags_by_district_month");
+    assert_eq!(
+        found["removed"],
+        serde_json::json!(["tags_by_district_month"])
+    );
+    commons.antenne(&["derive"]).expect_code(0);
+    assert!(
+        !commons
+            .path("lake/derived/tags_by_district_month")
+            .join("_delta_log")
+            .exists()
+            || commons
+                .files("lake/derived/tags_by_district_month")
+                .is_empty()
+    );
+    assert_eq!(plan(&commons, &[])["removed"], serde_json::json!([]));
+}
+
+#[test]
+fn a_comune_that_moved_restates_the_quarters_it_is_counted_in() {
+    let commons = derived();
+    let districts = commons.read("reference/districts.csv");
+    let line = districts
+        .lines()
+        .find(|line| line.contains("AMB-MONZA") && line.contains("108033"))
+        .unwrap()
+        .to_owned();
+    let parts: Vec<&str> = line.split(',').collect();
+    let moved = format!(
+        "{}\n{}",
+        line.replace(",2021-01-01,,", ",2021-01-01,2025-06-30,"),
+        [
+            parts[0],
+            "AMB-DESIO",
+            "Ambito di Desio",
+            parts[3],
+            "2025-07-01",
+            "",
+            parts[6]
+        ]
+        .join(",")
+    );
+    commons.edit("reference/districts.csv", &line, &moved);
+    let found = plan(
+        &commons,
+        &["--diff", "--select", "requests_by_district_need_quarter"],
+    );
+    let change = planned(&found, "requests_by_district_need_quarter");
+    assert_eq!(change["fate"], "restated");
+    assert_eq!(
+        change["because_of"],
+        serde_json::json!(["derived._exchanges"])
+    );
+    let periods = found["differences"][0]["periods"].as_array().unwrap();
+    assert!(!periods.is_empty());
+    assert!(
+        periods
+            .iter()
+            .all(|period| period.as_str().unwrap() >= "2025-Q3"),
+        "{periods:?}"
+    );
+}
+
+#[test]
+fn a_failed_check_leaves_the_table_as_it_was_and_the_next_run_begins_there() {
+    let commons = derived();
+    commons.edit(
+        UNMET,
+        "    \"n_requests >= 1\",",
+        "    \"n_requests >= 2\",",
+    );
+    let found = plan(&commons, &[]);
+    assert_eq!(
+        planned(&found, "unmet_by_district_need_quarter")["only_checks"],
+        true
+    );
+    let answer = commons.antenne(&["derive"]).expect_code(1);
+    assert!(answer.said.contains("n_requests >= 2"), "{}", answer.said);
+    let ask = "select count(*) as n from derived.unmet_by_district_need_quarter";
+    let rows = commons.antenne(&["query", "--private", "--format", "json", ask]);
+    assert!(rows.expect_code(0).json()[0]["n"].as_i64().unwrap() > 0);
+    commons.edit(
+        UNMET,
+        "    \"n_requests >= 2\",",
+        "    \"n_requests >= 1\",",
+    );
+    assert!(built(&plan(&commons, &[])).is_empty());
+}
+
+#[test]
+fn selectors_choose_models_and_a_wrong_one_is_answered_with_the_nearest() {
+    let commons = finished();
+    let found = plan(&commons, &["--select", "+unmet_by_district_need_quarter"]);
+    let names: Vec<&str> = found["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["model"].as_str().unwrap())
+        .collect();
+    assert!(names.contains(&"derived._exchanges") && names.contains(&"derived._complete_quarters"));
+    let answer = commons
+        .antenne(&["plan", "--select", "distrcts"])
+        .expect_code(2);
+    assert!(
+        answer.said.contains("did you mean `districts`?"),
+        "{}",
+        answer.said
+    );
+}
