@@ -85,9 +85,16 @@ unit = "requests"
 it = "Nessuno si è fatto avanti: scadute o ancora aperte."
 en = "Nobody came forward: expired or still open."
 
+[columns.n_decided]
+role = "count"
+unit = "requests"
+it = "Richieste decise: con o senza risposta."
+en = "Requests decided: matched or unmet."
+
 [columns.unmet_pct]
 role = "measure"
 unit = "%"
+rate = ["n_unmet", "n_decided"]
 it = "Senza risposta su quelle decise (con o senza risposta)."
 en = "Unmet among those decided (matched or unmet)."
 */
@@ -153,5 +160,6 @@ select
     n_given_up_for_cost,
     n_still_waiting,
     n_expired + n_still_waiting as n_no_offer,
+    n_matched + n_unmet as n_decided,
     cast(100 * n_unmet as double) / nullif(n_matched + n_unmet, 0) as unmet_pct
 from cells
