@@ -12,17 +12,18 @@ use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use url::Url;
 
+use self::pool::PartlyFair;
 use crate::functions;
 use crate::lake::Lake;
 use crate::spec::settings::EngineSettings;
 
 pub(crate) mod lineage;
+mod pool;
 pub(crate) mod reading;
 
 /// How long a query may go without a batch before it counts as stuck.
@@ -103,7 +104,7 @@ impl Engine {
             usize::try_from(settings.memory_mib.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
+            .with_memory_pool(Arc::new(PartlyFair::new(bytes)))
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(|source| Error::Setup(Box::new(source)))?;

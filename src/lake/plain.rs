@@ -73,10 +73,64 @@ fn rounded(column: ArrayRef) -> ArrayRef {
 }
 
 /// The number with [`DIGITS`] significant digits.
+///
+/// Most numbers go through a whole number of twelve digits, divided or multiplied by a power of ten that a
+/// float holds exactly: one correctly rounded step, which is the float nearest to those digits. What is too
+/// large or small for that goes through its text.
 pub(crate) fn round_digits(value: f64) -> f64 {
-    if value.abs() < f64::MIN_POSITIVE || !value.is_finite() {
-        return if value.is_finite() { 0.0 } else { value };
+    if !value.is_finite() {
+        return value;
     }
+    let size = value.abs();
+    if size < f64::MIN_POSITIVE {
+        return 0.0;
+    }
+    if !(SMALLEST..LARGEST).contains(&size) {
+        return round_text(value);
+    }
+    let mut shift = DIGITS - 1 - floor_log10(size);
+    let mut whole = shifted(size, shift).round();
+    // The logarithm of a number just below a power of ten may be that of the power itself.
+    if whole >= TWELVE_DIGITS {
+        shift -= 1;
+        whole = shifted(size, shift).round();
+    } else if whole < TWELVE_DIGITS / 10.0 {
+        shift += 1;
+        whole = shifted(size, shift).round();
+    }
+    shifted(whole, -shift).copysign(value)
+}
+
+/// The least number beyond twelve digits.
+const TWELVE_DIGITS: f64 = 1e12;
+
+/// From here on a power of ten on the way is exact.
+const SMALLEST: f64 = 1e-10;
+
+/// Up to here, too.
+const LARGEST: f64 = 1e30;
+
+/// The number of digits before the point, less one.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the logarithm of a float has at most three digits"
+)]
+fn floor_log10(size: f64) -> i32 {
+    size.log10().floor() as i32
+}
+
+/// The number times a power of ten that is exact in a float, in one rounded step.
+fn shifted(value: f64, power: i32) -> f64 {
+    let exact = 10_f64.powi(power.abs());
+    if power < 0 {
+        value / exact
+    } else {
+        value * exact
+    }
+}
+
+/// The number with [`DIGITS`] significant digits, by way of its text.
+fn round_text(value: f64) -> f64 {
     let digits = usize::try_from(DIGITS - 1).unwrap_or_default();
     format!("{value:.digits$e}").parse().unwrap_or(value)
 }
@@ -84,6 +138,28 @@ pub(crate) fn round_digits(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn the_quick_way_gives_the_digits_of_the_text(digits in 100_000_000_000_i64..999_999_999_999, power in -24_i32..20, negative: bool) {
+            let text = format!("{}{digits}e{power}", if negative { "-" } else { "" });
+            let exact: f64 = text.parse().unwrap();
+            proptest::prop_assert_eq!(round_digits(exact).to_bits(), exact.to_bits(), "{}", text);
+            let close = exact * (1.0 + 3e-16);
+            proptest::prop_assert_eq!(round_digits(close).to_bits(), exact.to_bits(), "{}", text);
+        }
+
+        #[test]
+        fn rounding_twice_is_rounding_once(value in proptest::num::f64::ANY) {
+            let once = round_digits(value);
+            proptest::prop_assert_eq!(round_digits(once).to_bits(), once.to_bits());
+        }
+
+        #[test]
+        fn no_number_moves_by_more_than_its_twelfth_digit(value in proptest::num::f64::NORMAL) {
+            proptest::prop_assert!((round_digits(value) - value).abs() <= 1e-11 * value.abs());
+        }
+    }
 
     #[test]
     fn sums_in_another_order_become_equal() {
