@@ -189,6 +189,28 @@ fn foretell(cx: &Context, plan: &Plan) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
+/// What the warning checks of a model found, a line each.
+fn warnings_of(model: &serde_json::Value) -> Vec<String> {
+    let found = model.get("warnings").and_then(serde_json::Value::as_array);
+    let word = |value: &serde_json::Value, field: &str| {
+        value
+            .get(field)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let said = found.into_iter().flatten().map(|warning| {
+        let n_rows = warning.get("n_rows").and_then(serde_json::Value::as_u64);
+        format!(
+            "\n  warning: {} does not hold `{}` on {} row(s)",
+            word(model, "model"),
+            word(warning, "check"),
+            n_rows.unwrap_or_default()
+        )
+    });
+    said.collect()
+}
+
 /// Runs a plan and prints its report.
 pub(super) async fn carry_out(cx: &Context, plan: &Plan, format: Format) -> Result<Exit, Error> {
     let done = match run::run(cx, plan).await {
@@ -336,10 +358,11 @@ pub(super) fn account(stage: &str, detail: &serde_json::Value) -> Option<String>
                 .iter()
                 .filter(|model| has_action(model, "rebuilt"))
                 .count();
-            Some(format!(
-                "derive: {n_rebuilt} of {} model(s) rebuilt",
-                models.len()
-            ))
+            let mut said = format!("derive: {n_rebuilt} of {} model(s) rebuilt", models.len());
+            for line in models.iter().flat_map(warnings_of) {
+                said.push_str(&line);
+            }
+            Some(said)
         }
         "detect" => {
             let latest = detail.get("n_latest")?.as_object()?;

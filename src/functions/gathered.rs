@@ -1,4 +1,4 @@
-//! Aggregates over the values of a group: inequality, survival, standardised rates.
+//! Aggregates over the values of a group: inequality, survival, standardized rates.
 //!
 //! The values of a group are gathered and judged together when it ends. They are put in order first, so
 //! that the same rows give the same last digit whatever the order in which threads read them. What a
@@ -16,7 +16,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::{Body, Entry, Function};
 use crate::stats::inequality::{Weighted, concentration_index, gini, theil, weighted_quantile};
-use crate::stats::rates::{Stratum, directly_standardised, directly_standardised_limits};
+use crate::stats::rates::{Stratum, directly_standardized, directly_standardized_limits};
 use crate::stats::survival::{Wait, WaitEnd, kaplan_meier, restricted_mean, wait_quantile};
 
 /// A function over the rows of a group, each row with all its arguments.
@@ -92,36 +92,36 @@ const ENTRIES: &[Entry<(&[DataType], OfGroup)>] = &[
         }),
     },
     Entry {
-        name: "standardised_rate",
-        call: "standardised_rate(count, exposure, standard) → double",
+        name: "standardized_rate",
+        call: "standardized_rate(count, exposure, standard) → double",
         it: "Tasso standardizzato direttamente: una riga per strato, con il suo peso nello standard.",
-        en: "Directly standardised rate: one row per stratum, with its weight in the standard.",
+        en: "Directly standardized rate: one row per stratum, with its weight in the standard.",
         source: DOBSON,
-        run: (NUMBERS_3, |rows| directly_standardised(&strata(rows))),
+        run: (NUMBERS_3, |rows| directly_standardized(&strata(rows))),
     },
     Entry {
-        name: "standardised_rate_low",
-        call: "standardised_rate_low(count, exposure, standard) → double",
+        name: "standardized_rate_low",
+        call: "standardized_rate_low(count, exposure, standard) → double",
         it: "Limite inferiore al 95 % del tasso standardizzato.",
-        en: "Lower 95 % limit of the standardised rate.",
+        en: "Lower 95 % limit of the standardized rate.",
         source: DOBSON,
         run: (NUMBERS_3, |rows| {
-            directly_standardised_limits(&strata(rows)).map(|(low, _high)| low)
+            directly_standardized_limits(&strata(rows)).map(|(low, _high)| low)
         }),
     },
     Entry {
-        name: "standardised_rate_high",
-        call: "standardised_rate_high(count, exposure, standard) → double",
+        name: "standardized_rate_high",
+        call: "standardized_rate_high(count, exposure, standard) → double",
         it: "Limite superiore al 95 % del tasso standardizzato.",
-        en: "Upper 95 % limit of the standardised rate.",
+        en: "Upper 95 % limit of the standardized rate.",
         source: DOBSON,
         run: (NUMBERS_3, |rows| {
-            directly_standardised_limits(&strata(rows)).map(|(_low, high)| high)
+            directly_standardized_limits(&strata(rows)).map(|(_low, high)| high)
         }),
     },
     Entry {
-        name: "standardised_ratio",
-        call: "standardised_ratio(count, exposure, standard_rate) → double",
+        name: "standardized_ratio",
+        call: "standardized_ratio(count, exposure, standard_rate) → double",
         it: "Rapporto tra osservati e attesi ai tassi standard di ogni strato (indiretto).",
         en: "Observed over expected at the standard rate of each stratum (indirect).",
         source: "Breslow, Day 1987, Statistical Methods in Cancer Research II, section 2.3",
@@ -325,15 +325,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn standardised_rates_and_ratios_weigh_their_strata() {
+    async fn standardized_rates_and_ratios_weigh_their_strata() {
         let strata = "(values (2, 100, 3.0), (30, 50, 1.0)) as strata (n, persons, standard)";
         let direct = cell(&format!(
-            "select round(standardised_rate(n, persons, standard), 12) from {strata}"
+            "select round(standardized_rate(n, persons, standard), 12) from {strata}"
         ))
         .await;
         assert_eq!(direct, "0.165");
         let ratio =
-            cell("select standardised_ratio(n, p, r) from (values (2, 100, 0.01), (6, 50, 0.06)) as s (n, p, r)")
+            cell("select standardized_ratio(n, p, r) from (values (2, 100, 0.01), (6, 50, 0.06)) as s (n, p, r)")
                 .await;
         assert_eq!(ratio, "2.0");
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 /// Distinct persons, exactly and within bounded memory.
 mod count_persons;
-/// Aggregates over the values of a group: inequality, survival, standardised rates.
+/// Aggregates over the values of a group: inequality, survival, standardized rates.
 mod gathered;
 /// Rates and their intervals, row by row.
 mod intervals;

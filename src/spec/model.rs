@@ -36,9 +36,15 @@ pub struct ModelHeader {
     /// Columns that identify a row.
     #[serde(default)]
     pub grain: Vec<String>,
+    /// Columns by which rows are laid down, where not by the grain: what is read together lies together.
+    #[serde(default)]
+    pub order: Vec<String>,
     /// What must hold before the table becomes visible.
     #[serde(default)]
     pub checks: Vec<String>,
+    /// What is reported where it does not hold, and keeps no table back.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Themes the model belongs to; `tag:NAME` selects by them.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -48,6 +54,15 @@ pub struct ModelHeader {
     /// Role and meaning of every column.
     #[serde(default)]
     pub columns: BTreeMap<String, ColumnText>,
+}
+
+impl ModelHeader {
+    /// Whether a row may be one person's: some column points at one or helps to.
+    pub(crate) fn has_persons(&self) -> bool {
+        self.columns
+            .values()
+            .any(|column| matches!(column.role, Role::Identifier | Role::QuasiIdentifier))
+    }
 }
 
 /// Role and meaning of a column.
@@ -154,12 +169,16 @@ impl Model {
         let sql = sql.trim_end_matches(';').to_owned();
         let inputs = inputs_of(&text, body_start, &sql);
         let inputs = inputs.map_err(|mistake| mistakes.push(mistake)).ok();
-        let model = header.zip(inputs).map(|(header, inputs)| Self {
-            name: format!("{schema}.{stem}"),
-            header,
-            sql,
-            inputs,
-            text,
+        let model = header.zip(inputs).map(|(header, inputs)| {
+            let name = format!("{schema}.{stem}");
+            let inputs = with_those_of_checks(&name, &header, inputs);
+            Self {
+                name,
+                header,
+                sql,
+                inputs,
+                text,
+            }
         });
         (model, mistakes)
     }
@@ -291,6 +310,26 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
             None => table.table().to_owned(),
         })
         .collect())
+}
+
+/// Schemas whose tables a check may name.
+const SCHEMAS: [&str; 4] = ["conformed.", "derived.", "reference.", "source."];
+
+/// The inputs of a statement and the tables that the checks of its header compare it with.
+fn with_those_of_checks(
+    name: &str,
+    header: &ModelHeader,
+    mut inputs: BTreeSet<String>,
+) -> BTreeSet<String> {
+    for check in header.checks.iter().chain(&header.warnings) {
+        let is_end = |letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '.');
+        let words = check.split(is_end);
+        let named = words.filter(|word| SCHEMAS.iter().any(|schema| word.starts_with(schema)));
+        // `schema.table.column` names a column of a table.
+        let tables = named.map(|word| word.splitn(3, '.').take(2).collect::<Vec<_>>().join("."));
+        inputs.extend(tables.filter(|table| table != name));
+    }
+    inputs
 }
 
 /// What the parser says, without the names of its layers and without the place, which is drawn.

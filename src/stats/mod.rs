@@ -29,7 +29,7 @@ pub(crate) mod novelty;
 pub(crate) mod pooled;
 /// Shares: Wilson intervals and the funnel test with over-dispersion.
 pub(crate) mod proportion;
-/// Rates and shares with their intervals, and standardised rates.
+/// Rates and shares with their intervals, and standardized rates.
 pub(crate) mod rates;
 /// Waiting times that may still be running: Kaplan–Meier.
 pub(crate) mod survival;

@@ -28,10 +28,18 @@ pub(crate) fn wilson(events: f64, trials: f64) -> Option<Limits> {
     let center = share + z * z / (2.0 * trials);
     let half = z * (share * (1.0 - share) / trials + z * z / (4.0 * trials * trials)).sqrt();
     let scale = 1.0 + z * z / trials;
-    Some((
-        ((center - half) / scale).max(0.0),
-        ((center + half) / scale).min(1.0),
-    ))
+    // At either end the limit is known, and rounding must not blur it.
+    let low = if events > 0.0 {
+        ((center - half) / scale).max(0.0)
+    } else {
+        0.0
+    };
+    let high = if events < trials {
+        ((center + half) / scale).min(1.0)
+    } else {
+        1.0
+    };
+    Some((low, high))
 }
 
 /// The exact interval of `events` among `trials` (Clopper and Pearson 1934, Biometrika 26:404).
@@ -123,8 +131,8 @@ pub(crate) struct Stratum {
 
 /// Events per unit of exposure, had the strata been as large as in the standard population.
 ///
-/// `Σ w·O/n ÷ Σ w` (direct standardisation). A stratum without exposure is left out with its weight.
-pub(crate) fn directly_standardised(strata: &[Stratum]) -> Option<f64> {
+/// `Σ w·O/n ÷ Σ w` (direct standardization). A stratum without exposure is left out with its weight.
+pub(crate) fn directly_standardized(strata: &[Stratum]) -> Option<f64> {
     let usable = strata.iter().filter(|stratum| stratum.exposure > 0.0);
     let (sum, weights) = usable.fold((0.0, 0.0), |(sum, weights), stratum| {
         let rate = stratum.count / stratum.exposure;
@@ -133,11 +141,11 @@ pub(crate) fn directly_standardised(strata: &[Stratum]) -> Option<f64> {
     (weights > 0.0).then(|| sum / weights)
 }
 
-/// The limits of a directly standardised rate (Dobson et al. 1991, Statist. Med. 10:457, with Byar's limits).
+/// The limits of a directly standardized rate (Dobson et al. 1991, Statist. Med. 10:457, with Byar's limits).
 ///
 /// `DSR + √(Var(DSR)/O) (O_limit − O)` with `Var = Σ w² O/n² ÷ (Σ w)²`, as public-health profiles print it.
-pub(crate) fn directly_standardised_limits(strata: &[Stratum]) -> Option<Limits> {
-    let rate = directly_standardised(strata)?;
+pub(crate) fn directly_standardized_limits(strata: &[Stratum]) -> Option<Limits> {
+    let rate = directly_standardized(strata)?;
     let usable = || strata.iter().filter(|stratum| stratum.exposure > 0.0);
     let weights: f64 = usable().map(|stratum| stratum.weight).sum();
     let count: f64 = usable().map(|stratum| stratum.count).sum();
@@ -185,6 +193,11 @@ mod tests {
         assert_printed(wilson(15.0, 148.0), 0.0624, 0.1605, 5e-5);
         assert_printed(wilson(0.0, 20.0), 0.0, 0.1611, 5e-5);
         assert_printed(wilson(1.0, 29.0), 0.0061, 0.1718, 5e-5);
+        for n_trials in 1..500 {
+            let trials = f64::from(n_trials);
+            assert_eq!(wilson(0.0, trials).map(|(low, _)| low), Some(0.0));
+            assert_eq!(wilson(trials, trials).map(|(_, high)| high), Some(1.0));
+        }
     }
 
     #[test]
@@ -232,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standardised_rate_is_the_weighted_mean_of_the_rates_of_its_strata() {
+    fn a_standardized_rate_is_the_weighted_mean_of_the_rates_of_its_strata() {
         // Two age classes: 2 of 100 and 30 of 50; in the standard population three of four are young.
         let strata = [
             Stratum {
@@ -246,20 +259,20 @@ mod tests {
                 weight: 1.0,
             },
         ];
-        let rate = directly_standardised(&strata).unwrap();
+        let rate = directly_standardized(&strata).unwrap();
         assert_close(rate, (3.0 * 0.02 + 0.6) / 4.0, 1e-12);
-        let (low, high) = directly_standardised_limits(&strata).unwrap();
+        let (low, high) = directly_standardized_limits(&strata).unwrap();
         assert!(low < rate && rate < high);
     }
 
     #[test]
-    fn with_one_stratum_the_standardised_limits_are_byars() {
+    fn with_one_stratum_the_standardized_limits_are_byars() {
         let strata = [Stratum {
             count: 12.0,
             exposure: 400.0,
             weight: 5.0,
         }];
-        let (low, high) = directly_standardised_limits(&strata).unwrap();
+        let (low, high) = directly_standardized_limits(&strata).unwrap();
         let (byar_low, byar_high) = byar(12.0, 400.0).unwrap();
         assert_close(low, byar_low, 1e-12);
         assert_close(high, byar_high, 1e-12);
@@ -273,6 +286,6 @@ mod tests {
         assert_eq!(newcombe((1.0, 2.0), (0.0, 0.0)), None);
         assert_eq!(byar(-1.0, 2.0), None);
         assert_eq!(garwood(1.0, 0.0), None);
-        assert_eq!(directly_standardised(&[]), None);
+        assert_eq!(directly_standardized(&[]), None);
     }
 }

@@ -238,11 +238,81 @@ fn selectors_choose_models_and_a_wrong_one_is_answered_with_the_nearest() {
         .collect();
     assert!(names.contains(&"derived._exchanges") && names.contains(&"derived._complete_quarters"));
     let answer = commons
-        .antenne(&["plan", "--select", "distrcts"])
+        .antenne(&["plan", "--select", "districtz"])
         .expect_code(2);
     assert!(
         answer.said.contains("did you mean `districts`?"),
         "{}",
         answer.said
     );
+}
+
+#[test]
+fn late_rows_restate_the_quarters_they_fall_in_and_no_other() {
+    let commons = derived();
+    let ledger = "sample-data/mi_fido_di_noi/movimenti.csv";
+    let page = std::fs::read(commons.path(ledger)).unwrap();
+    let lines: Vec<&[u8]> = page.split(|byte| *byte == b'\n').collect();
+    let mut late = [lines[0], b"\n"].concat();
+    let mut quarters = Vec::new();
+    for year in ["2024", "2025"] {
+        let fields_of = |line: &&[u8]| -> Vec<Vec<u8>> {
+            let fields = line.split(|byte| *byte == b';');
+            fields.map(<[u8]>::to_vec).collect()
+        };
+        let is_asked = |fields: &Vec<Vec<u8>>| {
+            let is_of_year = fields
+                .get(2)
+                .is_some_and(|day| day.ends_with(year.as_bytes()));
+            let has = |word: &[u8]| fields.contains(&word.to_vec());
+            is_of_year && has(b"CERCO") && has(b"CONCLUSO")
+        };
+        let mut asked = lines.iter().map(fields_of).find(is_asked).unwrap();
+        let month: u32 = String::from_utf8_lossy(&asked[2][3..5]).parse().unwrap();
+        quarters.push(format!("{year}-Q{}", month.div_ceil(3)));
+        asked[0] = format!("M9{year}001").into_bytes();
+        late.extend_from_slice(&asked.join(&b';'));
+        late.push(b'\n');
+    }
+    commons.write("sample-data/mi_fido_di_noi/movimenti-late.csv", late);
+    commons
+        .antenne(&["run", "--until", "conform"])
+        .expect_code(0);
+    let found = plan(
+        &commons,
+        &["--diff", "--select", "requests_by_district_need_quarter"],
+    );
+    let change = planned(&found, "requests_by_district_need_quarter");
+    assert_eq!(change["fate"], "restated");
+    assert_eq!(
+        found["differences"][0]["periods"],
+        serde_json::json!(quarters)
+    );
+    commons.antenne(&["derive"]).expect_code(0);
+    assert!(built(&plan(&commons, &[])).is_empty());
+}
+
+#[test]
+fn a_warning_is_said_with_its_rows_and_keeps_no_table_back() {
+    let commons = derived();
+    commons.edit(
+        UNMET,
+        "checks = [",
+        "warnings = [\"at_most(1, n_requests < 3)\", \"accepted_values(need_code, 'A2.22')\"]\nchecks = [",
+    );
+    let answer = commons
+        .antenne(&["derive", "--format", "json"])
+        .expect_code(0);
+    let report = answer.json();
+    let models = report["stages"][0]["detail"].as_array().unwrap();
+    let unmet = models
+        .iter()
+        .find(|one| one["model"] == "derived.unmet_by_district_need_quarter")
+        .unwrap();
+    assert_eq!(unmet["action"], "rebuilt");
+    let warnings = unmet["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[1]["n_rows"].as_i64().unwrap() > 0);
+    let sample = warnings[1]["sample"][0].as_str().unwrap();
+    assert!(sample.contains(" · 20"), "{sample}");
 }

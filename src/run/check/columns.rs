@@ -54,10 +54,16 @@ fn names(model: &Model, schema: &SchemaRef) -> Vec<Diagnostic> {
             &help,
         ));
     }
-    for name in model.header.grain.iter().filter(|name| !has(name)) {
+    let (grain, order) = (&model.header.grain, &model.header.order);
+    for (what, name) in grain
+        .iter()
+        .map(|name| ("grain", name))
+        .chain(order.iter().map(|name| ("order", name)))
+        .filter(|(_, name)| !has(name))
+    {
         mistakes.push(model.mistake(
             &format!("\"{name}\""),
-            format!("the grain names `{name}`, which the statement does not give"),
+            format!("the {what} names `{name}`, which the statement does not give"),
             "name columns of the answer",
         ));
     }

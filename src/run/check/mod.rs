@@ -94,6 +94,23 @@ pub async fn check(draft: &Draft) -> Result<Vec<Diagnostic>, engine::Error> {
 pub async fn table_schemas(
     commons: &Commons,
 ) -> Result<BTreeMap<String, SchemaRef>, engine::Error> {
+    let (_session, schemas) = planned(commons).await?;
+    Ok(schemas)
+}
+
+/// A session in which every table and model of `commons` is known and empty.
+///
+/// # Errors
+/// When a model does not plan; `check` says why.
+pub(crate) async fn planning_session(commons: &Commons) -> Result<Session, engine::Error> {
+    let (session, _schemas) = planned(commons).await?;
+    Ok(session)
+}
+
+/// A session in which every table and model is known, and their columns.
+async fn planned(
+    commons: &Commons,
+) -> Result<(Session, BTreeMap<String, SchemaRef>), engine::Error> {
     let session = Engine::new(&commons.settings.engine)?.session()?;
     let mut schemas = declared_schemas(&commons.sources, Some(&commons.reference));
     for (table, schema) in &schemas {
@@ -104,7 +121,7 @@ pub async fn table_schemas(
         register(&session, &model.name, &schema)?;
         schemas.insert(model.name.clone(), schema);
     }
-    Ok(schemas)
+    Ok((session, schemas))
 }
 
 /// Puts an empty table into the session.
@@ -229,15 +246,19 @@ async fn check_model(
         .grain
         .iter()
         .all(|name| schema.field_with_name(name).is_ok());
-    for check in &model.header.checks {
+    let circumstances = derive::Circumstances {
+        n_before: Some(1),
+        today: chrono::NaiveDate::default(),
+    };
+    for check in model.header.checks.iter().chain(&model.header.warnings) {
         if check.contains("grain") && !is_grain_sound {
             continue;
         }
-        let sql = derive::check_statement(&model.name, &model.header.grain, check);
-        if let Err(error) = session.columns(&model.name, &sql).await {
+        let read = derive::read_check(&model.name, &model.header.grain, (check, circumstances));
+        if let Err(error) = session.columns(&model.name, &read.count).await {
             let (why, help) = statement::words(
                 &error,
-                "use `unique(grain)`, `not_null(column)`, `not_empty` or a condition over the columns",
+                "use `unique(grain)`, `not_null(column)`, another check of CONTRIBUTING.md, or a condition over the columns",
             );
             mistakes.push(model.mistake(
                 check,

@@ -98,15 +98,8 @@ impl Ground {
                 .flat_map(|input| [Some(input.as_str()), known.get(input).map(String::as_str)])
                 .map(Option::unwrap_or_default)
                 .collect();
-            let (grain, checks) = (&model.header.grain, &model.header.checks);
-            let own = [
-                VERSION,
-                functions::VERSION,
-                &model.normalized_sql(),
-                &grain.join(","),
-                &checks.join("\n"),
-            ];
-            let coarse = hash(&[&own[..], &above].concat());
+            let (sql, header) = (model.normalized_sql(), of_header(model));
+            let coarse = hash(&[&[sql.as_str(), header.as_str()][..], &above].concat());
             known.insert(model.name.clone(), coarse.clone());
             found.insert(model.name.clone(), coarse);
         }
@@ -167,14 +160,12 @@ impl<'a> Contents<'a> {
     /// When a statement does not plan.
     pub(crate) async fn of_model(&mut self, model: &Model) -> Result<String, engine::Error> {
         let rows = self.of_statement(&model.name, &model.sql).await?;
-        let (grain, checks) = (&model.header.grain, &model.header.checks);
-        Ok(hash(&[
-            VERSION,
-            functions::VERSION,
-            &rows,
-            &grain.join(","),
-            &checks.join("\n"),
-        ]))
+        let mut parts = vec![rows, of_header(model)];
+        // Tables that only its checks name: with other content the checks run again.
+        for table in &model.inputs {
+            parts.push(self.of_columns(table, BTreeSet::new()).await?);
+        }
+        Ok(hash(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
     /// The hash of what each table that a model reads gives it, by table.
@@ -241,6 +232,19 @@ fn only(model: &Model, columns: &BTreeSet<String>) -> String {
         wanted.join(", ")
     };
     format!("select {wanted} from ({}) as answer", model.sql)
+}
+
+/// The hash of what else than its statement decides about a model's table.
+fn of_header(model: &Model) -> String {
+    let header = &model.header;
+    hash(&[
+        VERSION,
+        functions::VERSION,
+        &header.grain.join(","),
+        &header.order.join(","),
+        &header.checks.join("\n"),
+        &header.warnings.join("\n"),
+    ])
 }
 
 /// One hash of several texts.

@@ -15,7 +15,7 @@ use super::plan::{Fate, ModelPlan, Planned};
 use crate::context::Context;
 use crate::engine::Session;
 use crate::lake::Zone;
-use crate::spec::model::{Model, Role};
+use crate::spec::model::Model;
 
 /// Columns of a grain that say when.
 const PERIODS: [&str; 4] = ["month", "quarter", "half_year", "year"];
@@ -231,16 +231,8 @@ async fn cells(
     model: &Model,
     (joined, columns): (&str, &[String]),
 ) -> Result<Vec<Cell>, crate::engine::Error> {
-    let role = |name: &String| model.header.columns.get(name).map(|column| column.role);
-    let is_personal = |name: &String| {
-        matches!(
-            role(name),
-            Some(Role::Identifier | Role::QuasiIdentifier) | None
-        )
-    };
-    let has_persons = model.header.columns.keys().any(is_personal);
     let grain = &model.header.grain;
-    if has_persons {
+    if model.header.has_persons() {
         return Ok(Vec::new());
     }
     let keys: Vec<String> = grain

@@ -15,6 +15,9 @@ pub(crate) struct Made {
     pub(crate) sql: String,
     /// The grain.
     pub(crate) grain: Vec<String>,
+    /// The order of the rows, where not by the grain.
+    #[serde(default)]
+    pub(crate) order: Vec<String>,
     /// The checks.
     pub(crate) checks: Vec<String>,
     /// Columns with their types, in order.
@@ -35,6 +38,7 @@ impl Made {
         Self {
             sql: model.normalized_sql(),
             grain: model.header.grain.clone(),
+            order: model.header.order.clone(),
             checks: model.header.checks.clone(),
             columns: schema
                 .fields()
@@ -44,6 +48,12 @@ impl Made {
             inputs,
             coarse,
         }
+    }
+
+    /// Whether two are the same but for what they read.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (&self.sql, &self.grain, &self.order, &self.checks)
+            == (&other.sql, &other.grain, &other.order, &other.checks)
     }
 
     /// As noted with the last commit of a table; nothing if an earlier version made it.

@@ -9,8 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::{Stream, StreamExt};
 use serde::Serialize;
@@ -23,13 +22,15 @@ use crate::lake::{self, Scope, Snapshot, Statistics, TableCommit, Target, Writte
 use crate::spec::model::Model;
 use crate::spec::select::Selection;
 
+mod checking;
 mod checks;
 pub(crate) mod content;
 pub mod diff;
 pub(crate) mod made;
 pub mod plan;
 
-pub(crate) use checks::check_statement;
+pub use checking::Warning;
+pub(crate) use checks::{Check, Circumstances, read as read_check};
 use content::Ground;
 use made::Made;
 
@@ -68,7 +69,7 @@ pub enum Error {
     },
     /// A check found rows that should not be; the table keeps its earlier content.
     #[error(
-        "model `{model}` fails its check `{check}` on {n_rows} row(s); the table keeps its earlier content"
+        "model `{model}` fails its check `{check}` on {n_rows} row(s){sample}; the table keeps its earlier content"
     )]
     Check {
         /// The model.
@@ -77,6 +78,8 @@ pub enum Error {
         check: String,
         /// Rows that fail it.
         n_rows: u64,
+        /// Some of them, in words.
+        sample: String,
     },
     /// The lake failed.
     #[error("the lake failed while deriving")]
@@ -98,6 +101,9 @@ pub struct ModelReport {
     pub action: Action,
     /// Rows it holds now.
     pub n_rows: u64,
+    /// Checks that warn and found rows; only of a model that was rebuilt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// Runs every model meant, and those it reads, that is not up to date.
@@ -221,6 +227,7 @@ async fn build(cx: &Context, model: &Model, standing: &mut Standing) -> Result<M
             model: model.name.clone(),
             action: Action::Unchanged,
             n_rows: before.as_ref().map(Snapshot::n_rows).unwrap_or_default(),
+            warnings: Vec::new(),
         });
     };
     let opened = cx
@@ -231,7 +238,12 @@ async fn build(cx: &Context, model: &Model, standing: &mut Standing) -> Result<M
             source,
         })?;
     let (schema, written) = write_aside(cx, model, &opened, origin.fingerprint).await?;
-    check(cx, model, &opened, (&schema, &written)).await?;
+    let circumstances = Circumstances {
+        n_before: before.as_ref().map(Snapshot::n_rows),
+        today: cx.started_at.date_naive(),
+    };
+    let written_as = (&schema, &written);
+    let warnings = checking::check(cx, (model, &opened), written_as, circumstances).await?;
     let n_rows = written.n_rows();
     let made = Made::of(model, &schema, (origin.inputs, origin.coarse));
     let commit = TableCommit {
@@ -250,10 +262,11 @@ async fn build(cx: &Context, model: &Model, standing: &mut Standing) -> Result<M
         model: model.name.clone(),
         action: Action::Rebuilt,
         n_rows,
+        warnings,
     })
 }
 
-/// Runs the statement and writes its rows in the order of the grain; nothing is visible yet.
+/// Runs the statement and writes its rows in order; nothing is visible yet.
 async fn write_aside(
     cx: &Context,
     model: &Model,
@@ -264,7 +277,7 @@ async fn write_aside(
         model: model.name.clone(),
         source,
     };
-    let sql = in_grain_order(model);
+    let sql = in_order(model);
     let answer = opened
         .session
         .columns(&model.name, &sql)
@@ -288,15 +301,19 @@ async fn write_aside(
     Ok((schema, written))
 }
 
-/// The statement with its rows in the order of the grain.
-fn in_grain_order(model: &Model) -> String {
-    if model.header.grain.is_empty() {
+/// The statement with its rows in the order declared, and of the grain where that leaves a choice.
+fn in_order(model: &Model) -> String {
+    let mut order: Vec<&str> = model.header.order.iter().map(String::as_str).collect();
+    let grain = model.header.grain.iter().map(String::as_str);
+    let more: Vec<&str> = grain.filter(|column| !order.contains(column)).collect();
+    order.extend(more);
+    if order.is_empty() {
         return model.sql.clone();
     }
     format!(
         "select * from ({}) as answer order by {}",
         model.sql,
-        model.header.grain.join(", ")
+        order.join(", ")
     )
 }
 
@@ -316,62 +333,4 @@ fn plain_rows(
             source,
         })
     })
-}
-
-/// Runs the checks of a model over rows that are not visible yet.
-async fn check(
-    cx: &Context,
-    model: &Model,
-    opened: &Opened,
-    (schema, written): (&SchemaRef, &WrittenScope),
-) -> Result<(), Error> {
-    let failed = |source| Error::Query {
-        model: model.name.clone(),
-        source,
-    };
-    let provider = cx
-        .lake
-        .provider_of(Zone::Derived, model.stem(), schema, &written.files)
-        .map_err(|source| Error::Inputs {
-            model: model.name.clone(),
-            source: tables::Error::Open {
-                table: model.name.clone(),
-                source: Box::new(source),
-            },
-        })?;
-    opened
-        .session
-        .register(Zone::Derived.name(), model.stem(), provider)
-        .map_err(failed)?;
-    for check in &model.header.checks {
-        let sql = check_statement(&model.name, &model.header.grain, check);
-        let rows = opened
-            .session
-            .rows(&model.name, &sql)
-            .await
-            .map_err(failed)?;
-        let n_rows = first_count(&rows);
-        if n_rows > 0 {
-            return Err(Error::Check {
-                model: model.name.clone(),
-                check: check.clone(),
-                n_rows,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The number in the first row and column.
-fn first_count(rows: &[RecordBatch]) -> u64 {
-    rows.iter()
-        .find(|batch| batch.num_rows() > 0)
-        .and_then(|batch| {
-            batch
-                .column(0)
-                .as_primitive_opt::<Int64Type>()
-                .map(|values| values.value(0))
-        })
-        .and_then(|count| u64::try_from(count).ok())
-        .unwrap_or_default()
 }

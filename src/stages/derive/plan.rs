@@ -165,7 +165,7 @@ async fn compare(
     let schema = &schemas[&model.name];
     let is = Made::of(model, schema, (inputs.clone(), String::new()));
     one.because_of = differing(&was.inputs, &is.inputs);
-    if was.sql == is.sql && was.grain == is.grain && was.checks == is.checks {
+    if was.is_like(&is) {
         one.fate = Fate::Restated;
         return Ok(());
     }
@@ -174,7 +174,7 @@ async fn compare(
     one.added = only_in(&new, &old);
     one.removed = only_in(&old, &new);
     one.changed = changed_columns(ground, model, &was, &is).await;
-    one.only_checks = was.sql == is.sql && was.grain == is.grain;
+    one.only_checks = was.sql == is.sql && was.grain == is.grain && was.order == is.order;
     one.is_breaking = !one.removed.is_empty() || !one.changed.is_empty() || was.grain != is.grain;
     Ok(())
 }
