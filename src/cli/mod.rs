@@ -262,7 +262,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Preset(arguments) => preset::preset(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),
         Verb::Functions(arguments) => functions::functions(&arguments),
-        Verb::Docs(arguments) => docs::docs(shared, &arguments),
+        Verb::Docs(arguments) => docs::docs(shared, &arguments).await,
         Verb::Completions(arguments) => {
             clap_complete::generate(
                 arguments.shell,

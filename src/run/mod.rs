@@ -31,6 +31,7 @@ use crate::stages::{acquire, conform, derive, detect, protect, publish};
 pub mod check;
 pub mod erasure;
 pub mod freshness;
+pub mod lineage;
 #[cfg(test)]
 mod malformed;
 pub mod state;

@@ -1,19 +1,13 @@
-//! `antenne docs`: the data dictionary of a commons, made from what it declares.
+//! The data dictionary as a page of Markdown.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use clap::Args;
-
-use super::{Error, Exit, Shared, output};
 use crate::canon::meanings::meanings;
 use crate::canon::tables::{Column, Kind, Need, TABLES};
+use crate::run::lineage::Lineage;
 use crate::spec::commons::Commons;
-use crate::spec::model::Model;
+use crate::spec::model::{ColumnText, Model};
 use crate::spec::reference::{ReferenceKind, ReferenceTable};
-
-/// Name of the page.
-const PAGE: &str = "data-dictionary.md";
 
 /// Opening of the page.
 const OPENING: &str = "# Dizionario dei dati · Data dictionary
@@ -27,33 +21,8 @@ Un modello il cui nome comincia con `_` è un passaggio interno e non viene mai 
 A model whose name begins with `_` is an inner step and is never released.
 ";
 
-/// Arguments of `docs`.
-#[derive(Debug, Args)]
-pub(super) struct DocsArguments {
-    /// Folder to write `data-dictionary.md` into; without it the page is printed.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-/// Writes or prints the data dictionary.
-pub(super) fn docs(shared: &Shared, arguments: &DocsArguments) -> Result<Exit, Error> {
-    let commons = Commons::load(&shared.commons).map_err(Error::commons)?;
-    let page = data_dictionary(&commons);
-    let Some(folder) = &arguments.out else {
-        output::print(&page)?;
-        return Ok(Exit::Done);
-    };
-    let failed = |source| Error::Act {
-        act: format!("write into `{}`", folder.display()),
-        source,
-    };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    std::fs::write(folder.join(PAGE), page).map_err(failed)?;
-    Ok(Exit::Done)
-}
-
 /// The page: canonical tables, models, reference tables.
-fn data_dictionary(commons: &Commons) -> String {
+pub(super) fn data_dictionary(commons: &Commons, lineage: &Lineage) -> String {
     let mut page = OPENING.to_owned();
     page.push_str("\n## Tabelle comuni · Canonical tables\n");
     canonical(&mut page);
@@ -61,7 +30,7 @@ fn data_dictionary(commons: &Commons) -> String {
     let mut models: Vec<&Model> = commons.derived.iter().collect();
     models.sort_by(|left, right| left.name.cmp(&right.name));
     for found in models {
-        model(&mut page, found);
+        model(&mut page, found, lineage);
     }
     page.push_str("\n## Tabelle di riferimento · Reference tables\n");
     for (name, table) in &commons.reference.tables {
@@ -145,7 +114,7 @@ fn kind_words(kind: Kind) -> &'static str {
 }
 
 /// One model.
-fn model(page: &mut String, model: &Model) {
+fn model(page: &mut String, model: &Model, lineage: &Lineage) {
     let header = &model.header;
     line(
         page,
@@ -163,18 +132,49 @@ fn model(page: &mut String, model: &Model) {
         page,
         format_args!("Una riga per · one row for each: {}.\n", grain.join(", ")),
     );
-    page.push_str("| colonna · column | ruolo · role | unità · unit | significato | meaning |\n|---|---|---|---|---|\n");
+    if !header.tags.is_empty() {
+        line(
+            page,
+            format_args!("Team · theme: {}.\n", header.tags.join(", ")),
+        );
+    }
+    page.push_str("| colonna · column | ruolo · role | unità · unit | significato | meaning | da · from |\n|---|---|---|---|---|---|\n");
     for (name, column) in &header.columns {
         let (it, en) = (cell(&column.it), cell(&column.en));
+        let from = from(lineage, &model.name, name);
         line(
             page,
             format_args!(
-                "| `{name}` | {} | {} | {it} | {en} |",
+                "| `{name}` | {} | {} | {it} | {en} | {from} |",
                 column.role.word(),
-                column.unit
+                unit(column)
             ),
         );
     }
+}
+
+/// The unit of a column, with the numbers that a rate is made of.
+pub(super) fn unit(column: &ColumnText) -> String {
+    match &*column.rate {
+        [numerator, denominator] => {
+            format!("{}: {numerator} / {denominator}", column.unit)
+        }
+        _ => column.unit.clone(),
+    }
+}
+
+/// Where a column comes from, in words: names alone where its value is passed on, in `f(…)` where computed.
+pub(super) fn from(lineage: &Lineage, table: &str, column: &str) -> String {
+    let sources = lineage.get(&(table.to_owned(), column.to_owned()));
+    let words = sources.into_iter().flatten().map(|source| {
+        let name = format!("{}.{}", source.table, source.column);
+        if source.is_computed {
+            format!("f({name})")
+        } else {
+            name
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// One reference table.
