@@ -33,9 +33,15 @@ mod servers;
 /// An operator adds a platform.
 #[cfg(test)]
 mod add_a_platform;
+/// A researcher runs the models in another engine and gets the same answers.
+#[cfg(test)]
+mod answer_in_duckdb;
 /// A researcher asks with SQL.
 #[cfg(test)]
 mod answer_queries;
+/// A planner reads the founding texts and finds where each statement is measured.
+#[cfg(test)]
+mod answer_the_founding_texts;
 /// A contributor writes a model and sees on a few rows that it counts what it says.
 #[cfg(test)]
 mod build_the_models;
