@@ -15,13 +15,13 @@ TOOLS := .venv/installed
 # Written when the servers of some tests are installed as `requirements-test.txt` says.
 SERVERS := .venv/servers
 
-# The number of rows per format of `make bench-intake`.
+# The number of rows of `make bench-intake`, per format, and of `make bench-models`.
 ROWS ?= 5000000
 
 # Written when the peers of `bench-intake` are installed as their own requirements say.
 PEERS := target/bench-peers/installed
 
-.PHONY: bench bench-intake check clean format help run servers test tools
+.PHONY: bench bench-intake bench-models check clean format help run servers test tools
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench: ## time and memory of the journey on N invented exchanges (N=2000000)
 
 bench-intake: $(PEERS) ## the intake job on ROWS rows per format: ours, DuckDB and Polars in turn (ROWS=5000000)
 	PYTHON=$(CURDIR)/target/bench-peers/bin/python benches/intake $(ROWS)
+
+bench-models: $(PEERS) ## six models on ROWS rows: ours and DuckDB in turn (ROWS=5000000)
+	PYTHON=$(CURDIR)/target/bench-peers/bin/python benches/models $(ROWS)
 
 tools: $(TOOLS) ## install the tools of `check` into .venv
 
