@@ -20,7 +20,7 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; overflow-
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #ccc; }
 td:last-child { font-size: .8rem; overflow-wrap: anywhere; min-width: 12rem; }
-code { background: #f2f2f2; padding: 0 .2rem; } a { color: #0b5394; } ul { columns: 20rem; }
+code { background: #f2f2f2; padding: 0 .2rem; } a { color: #0b5394; } ul { columns: 27rem; padding-left: 1.2rem; } li { break-inside: avoid; overflow-wrap: anywhere; }
 </style>
 </head>
 <body>

@@ -154,35 +154,31 @@ impl<'a> Contents<'a> {
         self.known
     }
 
-    /// The hash of everything a model's rows and checks are made from.
+    /// The hash of everything a model's rows and checks are made from, and of what each table it reads or
+    /// compares itself with gives it.
     ///
     /// # Errors
     /// When a statement does not plan.
-    pub(crate) async fn of_model(&mut self, model: &Model) -> Result<String, engine::Error> {
-        let rows = self.of_statement(&model.name, &model.sql).await?;
-        let mut parts = vec![rows, of_header(model)];
-        // Tables that only its checks name: with other content the checks run again.
-        for table in &model.inputs {
-            parts.push(self.of_columns(table, BTreeSet::new()).await?);
-        }
-        Ok(hash(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
-    }
-
-    /// The hash of what each table that a model reads gives it, by table.
-    ///
-    /// # Errors
-    /// When a statement does not plan.
-    pub(crate) async fn of_inputs(
+    pub(crate) async fn of_model(
         &mut self,
         model: &Model,
-    ) -> Result<BTreeMap<String, String>, engine::Error> {
-        let reading = self.session.reading(&model.name, &model.sql).await?;
-        let mut found = BTreeMap::new();
-        for (table, columns) in reading.columns {
-            let content = self.of_columns(&table, columns).await?;
-            found.insert(table, content);
+    ) -> Result<(String, BTreeMap<String, String>), engine::Error> {
+        let Reading { text, mut columns } = self.session.reading(&model.name, &model.sql).await?;
+        for table in &model.inputs {
+            // A table that only its checks name: with other rows in it the checks run again.
+            columns.entry(table.clone()).or_default();
         }
-        Ok(found)
+        let mut inputs = BTreeMap::new();
+        for (table, columns) in columns {
+            let content = self.of_columns(&table, columns).await?;
+            inputs.insert(table, content);
+        }
+        let header = of_header(model);
+        let mut parts = vec![text.as_str(), header.as_str()];
+        for (table, content) in &inputs {
+            parts.extend([table.as_str(), content.as_str()]);
+        }
+        Ok((hash(&parts), inputs))
     }
 
     /// The hash of what a statement answers.
@@ -296,7 +292,7 @@ mod tests {
         let mut contents = Contents::new(&session, models, (&tables, Known::new()));
         let mut found = Vec::new();
         for model in models {
-            found.push(contents.of_model(model).await.unwrap());
+            found.push(contents.of_model(model).await.unwrap().0);
         }
         found
     }

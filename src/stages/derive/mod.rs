@@ -207,8 +207,7 @@ impl Standing {
         let mut contents = self
             .ground
             .contents(models, std::mem::take(&mut self.known));
-        let fingerprint = contents.of_model(model).await.map_err(failed)?;
-        let inputs = contents.of_inputs(model).await.map_err(failed)?;
+        let (fingerprint, inputs) = contents.of_model(model).await.map_err(failed)?;
         self.known = contents.into_known();
         let is_current = before.is_some_and(|before| before.is_made_from(&fingerprint));
         Ok((!is_current).then_some(Origin {

@@ -108,8 +108,7 @@ pub async fn plan(cx: &Context) -> Result<ModelPlan, Error> {
             model: model.name.clone(),
             source,
         };
-        let fingerprint = contents.of_model(model).await.map_err(failed)?;
-        let inputs = contents.of_inputs(model).await.map_err(failed)?;
+        let (fingerprint, inputs) = contents.of_model(model).await.map_err(failed)?;
         let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
         let mut one = unchanged(model, before.as_ref());
         if before.is_none_or(|before| !before.is_made_from(&fingerprint)) {
