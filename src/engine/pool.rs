@@ -180,7 +180,7 @@ mod tests {
     fn what_an_operator_held_is_free_when_it_is_gone() {
         let pool: Arc<dyn MemoryPool> = Arc::new(PartlyFair::new(1000));
         let first = spillable(&pool, "aggregate");
-        first.try_grow(1000).unwrap();
+        first.try_grow(875).unwrap();
         drop(first);
         assert_eq!(pool.reserved(), 0);
         let other = MemoryConsumer::new("join").register(&pool);
