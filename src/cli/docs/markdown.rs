@@ -135,7 +135,7 @@ fn model(page: &mut String, model: &Model, lineage: &Lineage) {
     if !header.tags.is_empty() {
         line(
             page,
-            format_args!("Team · theme: {}.\n", header.tags.join(", ")),
+            format_args!("Argomento · theme: {}.\n", header.tags.join(", ")),
         );
     }
     page.push_str("| colonna · column | ruolo · role | unità · unit | significato | meaning | da · from |\n|---|---|---|---|---|---|\n");
