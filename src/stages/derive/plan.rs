@@ -111,8 +111,12 @@ pub async fn plan(cx: &Context) -> Result<ModelPlan, Error> {
         let (fingerprint, inputs) = contents.of_model(model).await.map_err(failed)?;
         let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
         let mut one = unchanged(model, before.as_ref());
-        if before.is_none_or(|before| !before.is_made_from(&fingerprint)) {
-            compare(cx, (&ground, &schemas), (model, &inputs), &mut one).await?;
+        let is_current = before
+            .as_ref()
+            .is_some_and(|before| before.is_made_from(&fingerprint));
+        if !is_current {
+            let before = before.as_ref();
+            compare((&ground, &schemas), (model, &inputs), before, &mut one).await;
             (one.n_input_rows, one.n_input_bytes) = sizes.of_inputs(cx, model).await?;
         }
         if one.fate == Fate::New {
@@ -146,27 +150,26 @@ fn unchanged(model: &Model, before: Option<&Snapshot>) -> Planned {
 
 /// Says what is different about a model that would be built.
 async fn compare(
-    cx: &Context,
     (ground, schemas): (&Ground, &BTreeMap<String, SchemaRef>),
     (model, inputs): (&Model, &BTreeMap<String, String>),
+    before: Option<&Snapshot>,
     one: &mut Planned,
-) -> Result<(), Error> {
-    let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
+) {
     let Some(before) = before else {
         one.fate = Fate::New;
-        return Ok(());
+        return;
     };
-    let Some(was) = Made::noted(&before) else {
+    let Some(was) = Made::noted(before) else {
         // Made by an earlier version, which noted nothing: all that is known is that it is not up to date.
         one.fate = Fate::Restated;
-        return Ok(());
+        return;
     };
     let schema = &schemas[&model.name];
     let is = Made::of(model, schema, (inputs.clone(), String::new()));
     one.because_of = differing(&was.inputs, &is.inputs);
     if was.is_like(&is) {
         one.fate = Fate::Restated;
-        return Ok(());
+        return;
     }
     one.fate = Fate::Changed;
     let (old, new) = (by_name(&was.columns), by_name(&is.columns));
@@ -175,7 +178,6 @@ async fn compare(
     one.changed = changed_columns(ground, model, &was, &is).await;
     one.only_checks = was.sql == is.sql && was.grain == is.grain && was.order == is.order;
     one.is_breaking = !one.removed.is_empty() || !one.changed.is_empty() || was.grain != is.grain;
-    Ok(())
 }
 
 /// Columns that both have and that have another type or are computed otherwise, in order.
