@@ -37,7 +37,7 @@ check: $(TOOLS) ## spelling, formats, lints, documentation; installs its own too
 	.venv/bin/typos
 	.venv/bin/taplo fmt --check
 	$(CARGO) fmt --check
-	.venv/bin/sqlfluff lint sql
+	.venv/bin/sqlfluff lint --processes 0 sql
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 

@@ -240,16 +240,8 @@ en = "Completeness of the data: covered, partly, not_covered or source_down."
 */
 with exchanges as (
     select
-        exchange_id,
         platform,
-        person_key,
-        counterpart_key,
         district_code,
-        counterpart_comune_code,
-        age_class,
-        support_network,
-        requested_on,
-        quarter,
         matched_on,
         state,
         substr(quarter, 1, 4) as year
@@ -257,18 +249,21 @@ with exchanges as (
     where counts_as in ('request', 'offer')
 ),
 
+compared_matches as (
+    select
+        dimension,
+        district_code,
+        year,
+        platform,
+        person_key,
+        own_class,
+        other_class
+    from derived._compared_matches
+),
+
 quarters as (
     select quarter
     from derived._complete_quarters
-),
-
-districts as (
-    select
-        comune_code,
-        district_code,
-        valid_from,
-        valid_to
-    from reference.districts
 ),
 
 coverage as (
@@ -286,64 +281,9 @@ complete_years as (
     having count(*) = 4
 ),
 
-descriptions as (
-    select
-        exchange_id,
-        platform,
-        person_key,
-        year,
-        requested_on,
-        'age' as dimension,
-        age_class as described_as
-    from exchanges
-    where age_class is not null
-    union all
-    select
-        exchange_id,
-        platform,
-        person_key,
-        year,
-        requested_on,
-        'network' as dimension,
-        support_network as described_as
-    from exchanges
-    where support_network is not null
-),
-
-ranked_descriptions as (
-    select
-        dimension,
-        platform,
-        person_key,
-        year,
-        described_as,
-        row_number() over (
-            partition by dimension, platform, person_key, year
-            order by requested_on desc, exchange_id desc
-        ) as place_from_last
-    from descriptions
-),
-
--- Nobody describes who answers: we know them from what they filed themselves in that year.
-described_persons as (
-    select
-        dimension,
-        platform,
-        person_key,
-        year,
-        described_as
-    from ranked_descriptions
-    where place_from_last = 1
-),
-
 matches as (
     select
-        exchanges.exchange_id,
         exchanges.platform,
-        exchanges.person_key,
-        exchanges.counterpart_key,
-        exchanges.counterpart_comune_code,
-        exchanges.requested_on,
         exchanges.year,
         exchanges.district_code
     from exchanges
@@ -352,45 +292,6 @@ matches as (
     where
         exchanges.matched_on is not null
         or exchanges.state in ('matched', 'active', 'completed')
-),
-
--- Two persons, one row for each class that both have.
-compared_matches as (
-    select
-        matches.district_code,
-        matches.year,
-        matches.platform,
-        matches.person_key,
-        descriptions.dimension,
-        descriptions.described_as as own_class,
-        described_persons.described_as as other_class
-    from matches
-    inner join descriptions
-        on matches.exchange_id = descriptions.exchange_id
-    inner join described_persons
-        on
-            descriptions.dimension = described_persons.dimension
-            and matches.platform = described_persons.platform
-            and matches.counterpart_key = described_persons.person_key
-            and matches.year = described_persons.year
-    union all
-    select
-        matches.district_code,
-        matches.year,
-        matches.platform,
-        matches.person_key,
-        'district' as dimension,
-        matches.district_code as own_class,
-        coalesce(districts.district_code, 'OUTSIDE') as other_class
-    from matches
-    -- Where the comune was on the day; `valid_to` is the last day that holds.
-    left join districts
-        on
-            matches.counterpart_comune_code = districts.comune_code
-            and matches.requested_on >= coalesce(districts.valid_from, date '1900-01-01')
-            and matches.requested_on <= coalesce(districts.valid_to, date '9999-12-31')
-    -- Of two comuni in no district nobody can say that they are the same.
-    where matches.counterpart_comune_code is not null and matches.district_code <> 'OUTSIDE'
 ),
 
 answering_classes as (

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open};
 use crate::context::Context;
+use crate::run;
 use crate::spec::select::{Selection, asks_for_changes};
 use crate::stages::derive::diff::{self, Difference};
 use crate::stages::derive::plan::{self, Fate, ModelPlan, Planned};
@@ -81,7 +82,28 @@ pub(super) async fn selection(cx: &Context, selectors: &[String]) -> Result<Sele
 
 /// What a run would do to the models.
 async fn work_out(cx: &Context) -> Result<ModelPlan, Error> {
-    plan::plan(cx).await.map_err(|error| Error::failed(&error))
+    let mut planned = plan::plan(cx)
+        .await
+        .map_err(|error| Error::failed(&error))?;
+    let seconds = run::build_seconds(cx).await.map_err(Error::run)?;
+    for one in planned.models.iter_mut().filter(|one| one.is_rebuilt()) {
+        one.seconds = seconds.get(&one.model).copied();
+    }
+    Ok(planned)
+}
+
+/// How long the building would take, as it took before.
+fn duration(rebuilt: &[&&Planned]) -> String {
+    let known: Vec<f64> = rebuilt.iter().filter_map(|one| one.seconds).collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    let new = match rebuilt.len() - known.len() {
+        0 => String::new(),
+        n_new => format!(", and {n_new} that no report knows"),
+    };
+    let seconds: f64 = known.iter().sum();
+    format!("; they took {seconds:.1} s when last built{new}")
 }
 
 /// Reads selectors; `state:changed` is what has no table yet or another definition.
@@ -129,10 +151,11 @@ fn text(report: &Report<'_>) -> String {
     let n_bytes: u64 = rebuilt.iter().map(|one| one.n_input_bytes).sum();
     let _infallible = writeln!(
         text,
-        "{} of {} model(s) would be built, reading {n_rows} rows in {} KiB; {} table(s) would go",
+        "{} of {} model(s) would be built, reading {n_rows} rows in {} KiB{}; {} table(s) would go",
         rebuilt.len(),
         report.models.len(),
         n_bytes.div_ceil(1024),
+        duration(&rebuilt),
         report.removed.len()
     );
     text

@@ -7,6 +7,7 @@ use clap::Args;
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, models, open, report};
 use crate::context::Context;
+use crate::run::openlineage::{self, Sink};
 use crate::run::{self, status};
 use crate::run::{Aim, Book, Ending, Plan, RunReport, Stage};
 use crate::spec::select::Selection;
@@ -30,6 +31,9 @@ pub(super) struct RunArguments {
     /// Say what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Also say what became of the models, as `OpenLineage` events, to a file or a service.
+    #[arg(long, value_name = "FILE|URL")]
+    openlineage: Option<Sink>,
     /// How the report is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -52,6 +56,9 @@ pub(super) struct DeriveArguments {
     /// Run only these models and what they read: `name`, `+name`, `name+`, `tag:theme`, `state:changed`.
     #[arg(long, value_name = "SELECTOR", num_args = 1..)]
     select: Vec<String>,
+    /// Also say what became of the models, as `OpenLineage` events, to a file or a service.
+    #[arg(long, value_name = "FILE|URL")]
+    openlineage: Option<Sink>,
     /// How the report is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -97,7 +104,9 @@ pub(super) async fn run(shared: &Shared, arguments: &RunArguments) -> Result<Exi
         output::print(&foretell(&cx, &plan))?;
         return Ok(Exit::Done);
     }
-    carry_out(&cx, &plan, arguments.format).await
+    let done = carry_out(&cx, &plan, arguments.format).await;
+    say_lineage(&cx, arguments.openlineage.as_ref()).await;
+    done
 }
 
 /// Runs one stage.
@@ -116,7 +125,20 @@ pub(super) async fn derive(shared: &Shared, arguments: &DeriveArguments) -> Resu
     let cx = open(shared).await?;
     let mut plan = plan(&cx, vec![Stage::Derive], &[])?;
     plan.models = models::selection(&cx, &arguments.select).await?;
-    carry_out(&cx, &plan, arguments.format).await
+    let done = carry_out(&cx, &plan, arguments.format).await;
+    say_lineage(&cx, arguments.openlineage.as_ref()).await;
+    done
+}
+
+/// Hands the events of the run that has just ended to who asked for them; the run stands without it.
+async fn say_lineage(cx: &Context, sink: Option<&Sink>) {
+    let Some(sink) = sink else { return };
+    if let Err(error) = openlineage::emit(cx, sink).await {
+        report::say(&format!(
+            "warning: no lineage: {}",
+            run::with_causes(&error)
+        ));
+    }
 }
 
 /// The stages asked for.

@@ -9,6 +9,7 @@ mod terms;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -43,6 +44,8 @@ pub struct Context {
     pub(crate) secrets: Arc<Secrets>,
     /// Where progress goes.
     pub progress: Arc<dyn Progress>,
+    /// Tells how long something takes, for the report alone.
+    pub(crate) watch: Instant,
 }
 
 impl std::fmt::Debug for Context {
@@ -135,6 +138,11 @@ impl Context {
             started_at: self.started_at,
         };
         self.lake.lock(holder).await
+    }
+
+    /// Seconds on the watch: the difference of two says how long something took, for the report alone.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.watch.elapsed().as_secs_f64()
     }
 
     /// When the run started, in milliseconds since 1970.

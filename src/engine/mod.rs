@@ -114,6 +114,11 @@ impl Engine {
         })
     }
 
+    /// Threads of a query.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Lets queries read from the lake.
     pub(crate) fn attach(&self, lake: &Lake) {
         let mut base: Url = lake.root().clone();
@@ -299,37 +304,36 @@ impl Session {
         }
     }
 
-    /// The answer to `sql` as a stream; a stall ends it with an error.
+    /// Columns and rows of the answer to `sql`; a stall ends the stream with an error.
     ///
     /// # Errors
     /// [`Error::Query`] when the statement does not plan.
-    pub(crate) async fn stream(
+    pub(crate) async fn answer(
         &self,
         label: &str,
         sql: &str,
-    ) -> Result<impl futures::Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
-        let stream = self.start(label, sql).await?;
-        Ok(watched(stream, label.to_owned()))
+    ) -> Result<
+        (
+            arrow::datatypes::Schema,
+            impl futures::Stream<Item = Result<RecordBatch, Error>> + Send + use<>,
+        ),
+        Error,
+    > {
+        let frame = self.plan(label, sql).await?;
+        let columns = frame.schema().as_arrow().clone();
+        let stream = execute(label, frame).await?;
+        Ok((columns, watched(stream, label.to_owned())))
     }
 
     /// One attempt at all rows.
     async fn rows_once(&self, label: &str, sql: &str) -> Result<Vec<RecordBatch>, Error> {
-        let stream = self.start(label, sql).await?;
+        let stream = execute(label, self.plan(label, sql).await?).await?;
         let mut stream = std::pin::pin!(watched(stream, label.to_owned()));
         let mut rows = Vec::new();
         while let Some(batch) = stream.next().await {
             rows.push(batch?);
         }
         Ok(rows)
-    }
-
-    /// Starts a query.
-    async fn start(&self, label: &str, sql: &str) -> Result<SendableRecordBatchStream, Error> {
-        let frame = self.plan(label, sql).await?;
-        frame.execute_stream().await.map_err(|source| Error::Query {
-            label: label.to_owned(),
-            source: Box::new(source),
-        })
     }
 
     /// Plans a statement that only reads.
@@ -369,6 +373,17 @@ impl Session {
         }
         Ok(single)
     }
+}
+
+/// Starts a planned statement.
+async fn execute(
+    label: &str,
+    frame: datafusion::prelude::DataFrame,
+) -> Result<SendableRecordBatchStream, Error> {
+    frame.execute_stream().await.map_err(|source| Error::Query {
+        label: label.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// A stream that ends with [`Error::Stalled`] when no batch comes for [`STALL`].

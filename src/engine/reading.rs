@@ -31,7 +31,9 @@ impl Session {
             label: label.to_owned(),
             source: Box::new(source),
         };
-        let (state, plan) = self.plan(label, sql).await?.into_parts();
+        let (mut state, plan) = self.plan(label, sql).await?.into_parts();
+        // One pass takes out what nobody needs; what further passes would win counts only for a plan that runs.
+        state.config_mut().options_mut().optimizer.max_passes = 1;
         let plan = state.optimize(&plan).map_err(failed)?;
         let columns = read_columns(&plan).map_err(failed)?;
         Ok(Reading {

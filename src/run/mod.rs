@@ -34,6 +34,7 @@ pub mod freshness;
 pub mod lineage;
 #[cfg(test)]
 mod malformed;
+pub mod openlineage;
 pub mod state;
 pub mod status;
 
@@ -373,6 +374,7 @@ pub async fn open(setting: Setting) -> Result<Context, Error> {
         key,
         secrets: Arc::new(setting.secrets),
         progress: setting.progress,
+        watch: Instant::now(),
     })
 }
 
@@ -403,6 +405,46 @@ pub async fn last_report(cx: &Context) -> Result<Option<RunReport>, Error> {
     bytes
         .map(|bytes| serde_json::from_slice(&bytes).map_err(Error::Report))
         .transpose()
+}
+
+/// The report of the newest run of the lake, which may have begun after the lake was opened.
+///
+/// # Errors
+/// As [`last_report`].
+pub(crate) async fn newest_report(cx: &Context) -> Result<Option<RunReport>, Error> {
+    let mut newest = cx.clone();
+    newest.run = last_run(&cx.lake).await?;
+    last_report(&newest).await
+}
+
+/// Most runs that are looked through for how long models took.
+const LOOKED_THROUGH: u64 = 20;
+
+/// Seconds that each model took when it was last built, as far as the reports of the last runs say.
+///
+/// # Errors
+/// [`Error::Lake`] when a report cannot be read.
+pub async fn build_seconds(cx: &Context) -> Result<BTreeMap<String, f64>, Error> {
+    let last = last_run(&cx.lake).await?;
+    let mut known = BTreeMap::new();
+    for run in (last.saturating_sub(LOOKED_THROUGH)..=last).rev() {
+        let mut then = cx.clone();
+        then.run = run;
+        let stages = last_report(&then).await?.map(|report| report.stages);
+        let derived = stages.into_iter().flatten();
+        let derived = derived.filter(|stage| stage.stage == Stage::Derive.verb());
+        let took = |account: &serde_json::Value| {
+            let model = account["model"].as_str()?;
+            Some((model.to_owned(), account["seconds"].as_f64()?))
+        };
+        for stage in derived {
+            let accounts = stage.detail.as_array().into_iter().flatten();
+            for (model, seconds) in accounts.filter_map(took) {
+                known.entry(model).or_insert(seconds);
+            }
+        }
+    }
+    Ok(known)
 }
 
 /// Carries out a plan; the report is also in the lake. Only one run at a time has a lake.

@@ -33,9 +33,7 @@ pub struct Status {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn failures_of_last_run(cx: &Context) -> Result<BTreeMap<String, String>, Error> {
-    let mut newest = cx.clone();
-    newest.run = super::last_run(&cx.lake).await?;
-    let report = super::last_report(&newest).await?;
+    let report = super::newest_report(cx).await?;
     let mut failures = report.map(|report| report.failures).unwrap_or_default();
     failures.remove("run");
     Ok(failures)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,6 +24,9 @@ const THEME: &str = "tags = [";
 
 /// About how many exchanges a small commons has.
 const SMALL: u64 = 3000;
+
+/// How the name of a folder begins that stays when the tests end.
+const LEFT: &str = "finished-";
 
 /// The folder of the records.
 pub(crate) const RECORDS: &str = "sample-data";
@@ -93,13 +96,17 @@ impl Commons {
 
     /// The declarations of this repository and the key of its sample, without records.
     fn with_every_model() -> Self {
-        let commons = Self::empty();
+        Self::empty().fill()
+    }
+
+    /// This folder with the declarations of this repository and the key of its sample in it.
+    fn fill(self) -> Self {
         for name in DECLARED {
-            copy(&repository().join(name), &commons.path(name));
+            copy(&repository().join(name), &self.path(name));
         }
         let key = format!("{RECORDS}/sample.key");
-        copy(&repository().join(&key), &commons.path(&key));
-        commons
+        copy(&repository().join(&key), &self.path(&key));
+        self
     }
 
     /// A commons with about so many exchanges.
@@ -219,22 +226,44 @@ fn name_of(line: &Value) -> String {
     format!("{}.{}", text("name"), text("table"))
 }
 
-/// A small commons in which one run has ended well, for tests that only look.
+/// A small commons in which one run has ended well, for tests that only look: one for all of them.
+///
+/// Nothing is dropped when the tests end, so its folder stays; the next tests take it away.
 pub(crate) fn finished() -> Arc<Commons> {
-    static FINISHED: Mutex<Weak<Commons>> = Mutex::new(Weak::new());
+    static FINISHED: Mutex<Option<Arc<Commons>>> = Mutex::new(None);
     let mut finished = FINISHED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(commons) = finished.upgrade() {
-        return commons;
+    if let Some(commons) = &*finished {
+        return Arc::clone(commons);
     }
-    let commons = Commons::with_every_model();
+    remove_left_behind();
+    let prefix = format!("{LEFT}{}-", std::process::id());
+    let mut builder = tempfile::Builder::new();
+    let folder = builder.prefix(&prefix);
+    let folder = folder.tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let commons = Commons { folder }.fill();
     commons.sampled(SMALL);
     let answer = commons.antenne(&["run", "--talk", "verbose"]);
     let answer = answer.expect_code(0);
     commons.write("said/run.out", &answer.bytes);
     commons.write("said/run.err", &answer.said);
     let commons = Arc::new(commons);
-    *finished = Arc::downgrade(&commons);
+    *finished = Some(Arc::clone(&commons));
     commons
+}
+
+/// Takes away the finished commons of tests that have ended.
+fn remove_left_behind() {
+    for entry in fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name
+            .strip_prefix(LEFT)
+            .and_then(|rest| rest.split_once('-'));
+        let goes_on = |process: &str| Path::new("/proc").join(process).exists();
+        if process.is_some_and(|(process, _rest)| !goes_on(process)) {
+            // Another test binary may be doing the same.
+            let _removed = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The folder of this repository.

@@ -96,6 +96,9 @@ mod start_from_a_preset;
 /// The machine dies in the middle of a run.
 #[cfg(test)]
 mod survive_a_kill;
+/// An operator hands what a run did to a catalogue.
+#[cfg(test)]
+mod tell_the_lineage;
 /// An operator runs the journey.
 #[cfg(test)]
 mod whole_journey;

@@ -255,7 +255,10 @@ async fn check_model(
             continue;
         }
         let read = derive::read_check(&model.name, &model.header.grain, (check, circumstances));
-        if let Err(error) = session.columns(&model.name, &read.count).await {
+        if let Err(error) = session
+            .columns(&model.name, &read.statement(&model.name))
+            .await
+        {
             let (why, help) = statement::words(
                 &error,
                 "use `unique(grain)`, `not_null(column)`, another check of CONTRIBUTING.md, or a condition over the columns",

@@ -138,6 +138,7 @@ impl Trial {
                 persons: PersonKeys::new(PseudonymKey::new([7; 32]), BTreeMap::new(), 1),
                 secrets: Arc::default(),
                 progress: Arc::new(Silent),
+                watch: std::time::Instant::now(),
             },
             _folder: folder,
             pages: Vec::new(),

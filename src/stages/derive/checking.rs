@@ -6,6 +6,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use serde::Serialize;
 
+use super::checks::Count;
 use super::{Check, Circumstances, Error, read_check};
 use crate::context::Context;
 use crate::context::tables::{self, Opened};
@@ -54,9 +55,20 @@ pub(super) async fn check(
             source,
         })?;
     let n_all = written.n_rows();
-    for text in &model.header.checks {
-        let found = one(model, opened, (text, circumstances), n_all).await?;
-        if let Some(Warning { n_rows, sample, .. }) = found {
+    let header = &model.header;
+    let texts = header.checks.iter().chain(&header.warnings);
+    let checks: Vec<Check> = texts
+        .map(|text| read_check(&model.name, &header.grain, (text, circumstances)))
+        .collect();
+    let counts = count(model, opened, &checks).await?;
+    let texts = header.checks.iter().chain(&header.warnings);
+    let mut warnings = Vec::new();
+    for (index, (text, (check, n_rows))) in texts.zip(checks.iter().zip(counts)).enumerate() {
+        if !check.allowed.is_passed_by(n_rows, n_all) {
+            continue;
+        }
+        let sample = sample(model, opened, check).await?;
+        if index < header.checks.len() {
             return Err(Error::Check {
                 model: model.name.clone(),
                 check: text.clone(),
@@ -64,41 +76,60 @@ pub(super) async fn check(
                 sample: in_words(&sample),
             });
         }
-    }
-    let mut warnings = Vec::new();
-    for text in &model.header.warnings {
-        warnings.extend(one(model, opened, (text, circumstances), n_all).await?);
+        warnings.push(Warning {
+            check: text.clone(),
+            n_rows,
+            sample,
+        });
     }
     Ok(warnings)
 }
 
-/// Runs one check; what it found, if that is more than it allows.
-async fn one(
-    model: &Model,
-    opened: &Opened,
-    (text, circumstances): (&str, Circumstances),
-    n_all: u64,
-) -> Result<Option<Warning>, Error> {
+/// Rows at fault of every check, in order; what can be counted in one pass over the table is.
+async fn count(model: &Model, opened: &Opened, checks: &[Check]) -> Result<Vec<u64>, Error> {
     let failed = |source| Error::Query {
         model: model.name.clone(),
         source,
     };
-    let check = read_check(&model.name, &model.header.grain, (text, circumstances));
-    let rows = opened.session.rows(&model.name, &check.count).await;
-    let n_rows = first_count(&rows.map_err(failed)?);
-    if !check.allowed.is_passed_by(n_rows, n_all) {
-        return Ok(None);
+    let ask = async |sql: String| opened.session.rows(&model.name, &sql).await.map_err(failed);
+    let beside: Vec<String> = checks
+        .iter()
+        .enumerate()
+        .filter_map(|(index, check)| match &check.count {
+            Count::Beside(aggregate) => Some(format!("{aggregate} as check_{index}")),
+            Count::Alone(_) => None,
+        })
+        .collect();
+    let mut together = Vec::new();
+    if !beside.is_empty() {
+        let sql = format!("select {} from {}", beside.join(", "), model.name);
+        together = first_counts(&ask(sql).await?);
     }
-    let mut sample = Vec::new();
-    if let Some(sql) = sample_statement(model, &check) {
-        let rows = opened.session.rows(&model.name, &sql).await;
-        sample = texts(&rows.map_err(failed)?);
+    let mut together = together.into_iter();
+    let mut counts = Vec::with_capacity(checks.len());
+    for check in checks {
+        counts.push(match &check.count {
+            Count::Beside(_) => together.next().unwrap_or_default(),
+            Count::Alone(sql) => first_counts(&ask(sql.clone()).await?)
+                .first()
+                .copied()
+                .unwrap_or_default(),
+        });
     }
-    Ok(Some(Warning {
-        check: text.to_owned(),
-        n_rows,
-        sample,
-    }))
+    Ok(counts)
+}
+
+/// Some rows at fault by their grain.
+async fn sample(model: &Model, opened: &Opened, check: &Check) -> Result<Vec<String>, Error> {
+    let Some(sql) = sample_statement(model, check) else {
+        return Ok(Vec::new());
+    };
+    let rows = opened.session.rows(&model.name, &sql).await;
+    let rows = rows.map_err(|source| Error::Query {
+        model: model.name.clone(),
+        source,
+    })?;
+    Ok(texts(&rows))
 }
 
 /// The statement that names some rows at fault by their grain; none where a row may be one person's.
@@ -137,16 +168,16 @@ fn in_words(sample: &[String]) -> String {
     format!(", such as {}", sample.join("; "))
 }
 
-/// The number in the first row and column.
-fn first_count(rows: &[RecordBatch]) -> u64 {
-    rows.iter()
-        .find(|batch| batch.num_rows() > 0)
-        .and_then(|batch| {
-            batch
-                .column(0)
-                .as_primitive_opt::<Int64Type>()
-                .map(|values| values.value(0))
-        })
-        .and_then(|count| u64::try_from(count).ok())
-        .unwrap_or_default()
+/// The numbers in the first row.
+fn first_counts(rows: &[RecordBatch]) -> Vec<u64> {
+    let Some(batch) = rows.iter().find(|batch| batch.num_rows() > 0) else {
+        return Vec::new();
+    };
+    let columns = batch.columns().iter();
+    let counts = columns.map(|column| {
+        let values = column.as_primitive_opt::<Int64Type>();
+        let count = values.map(|values| values.value(0));
+        count.and_then(|count| u64::try_from(count).ok())
+    });
+    counts.map(Option::unwrap_or_default).collect()
 }

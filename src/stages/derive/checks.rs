@@ -50,15 +50,42 @@ impl Allowed {
     }
 }
 
+/// How the rows at fault are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// An aggregate over the table, which others can stand beside.
+    Beside(String),
+    /// A statement of its own.
+    Alone(String),
+}
+
 /// A check ready to run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Check {
-    /// Statement that counts the rows at fault.
-    pub(crate) count: String,
+    /// How the rows at fault are counted.
+    pub(crate) count: Count,
     /// Condition of a row at fault, where a row alone can be.
     pub(crate) fault: Option<String>,
     /// How many there may be.
     pub(crate) allowed: Allowed,
+}
+
+impl Check {
+    /// The statement that counts the rows at fault in a table.
+    pub(crate) fn statement(&self, table: &str) -> String {
+        match &self.count {
+            Count::Beside(aggregate) => format!("select {aggregate} from {table}"),
+            Count::Alone(statement) => statement.clone(),
+        }
+    }
+}
+
+/// Whether an expression asks another table, which an aggregate cannot.
+fn asks_elsewhere(expression: &str) -> bool {
+    let lower = expression.to_lowercase();
+    lower
+        .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .any(|word| word == "select")
 }
 
 /// Reads a check of a table with this grain.
@@ -71,11 +98,7 @@ pub(crate) fn read(
         let inner = read(table, grain, (inner, circumstances));
         return Check { allowed, ..inner };
     }
-    let whole = |wrong: String| Check {
-        count: format!("select cast(case when {wrong} then 1 else 0 end as bigint) from {table}"),
-        fault: None,
-        allowed: Allowed::Rows(0),
-    };
+    let whole = |wrong: String| of_whole(table, &wrong);
     if check.trim() == "not_empty" {
         return whole("count(*) = 0".to_owned());
     }
@@ -86,9 +109,9 @@ pub(crate) fn read(
             columns.to_owned()
         };
         return Check {
-            count: format!(
+            count: Count::Alone(format!(
                 "select count(*) from (select {columns} from {table} group by {columns} having count(*) > 1) as twice"
-            ),
+            )),
             fault: None,
             allowed: Allowed::Rows(0),
         };
@@ -112,9 +135,29 @@ pub(crate) fn read(
         return whole(format!("({own}) is distinct from ({other})"));
     }
     let fault = fault_of(check);
+    let count = if asks_elsewhere(&fault) {
+        Count::Alone(format!("select count(*) from {table} where {fault}"))
+    } else {
+        Count::Beside(format!("count(*) filter (where {fault})"))
+    };
     Check {
-        count: format!("select count(*) from {table} where {fault}"),
+        count,
         fault: Some(fault),
+        allowed: Allowed::Rows(0),
+    }
+}
+
+/// A check that the table as a whole passes or not.
+fn of_whole(table: &str, wrong: &str) -> Check {
+    let aggregate = format!("cast(case when {wrong} then 1 else 0 end as bigint)");
+    let count = if asks_elsewhere(wrong) {
+        Count::Alone(format!("select {aggregate} from {table}"))
+    } else {
+        Count::Beside(aggregate)
+    };
+    Check {
+        count,
+        fault: None,
         allowed: Allowed::Rows(0),
     }
 }
@@ -188,18 +231,27 @@ mod tests {
     #[test]
     fn each_check_becomes_a_count_of_rows_at_fault() {
         let ends = |check: &str, end: &str| {
-            let count = checked(check).count;
+            let count = checked(check).statement("derived.t");
             assert!(count.ends_with(end), "{count}");
         };
-        ends("not_null(a, c)", "where a is null or c is null");
-        ends("n <= m", "where not (n <= m)");
-        ends("range(n, 0, 100)", "where n not between 0 and 100");
-        ends("accepted_values(k, 'x', 'y')", "where k not in ('x', 'y')");
+        ends(
+            "not_null(a, c)",
+            "(where a is null or c is null) from derived.t",
+        );
+        ends("n <= m", "(where not (n <= m)) from derived.t");
+        ends(
+            "range(n, 0, 100)",
+            "(where n not between 0 and 100) from derived.t",
+        );
+        ends(
+            "accepted_values(k, 'x', 'y')",
+            "(where k not in ('x', 'y')) from derived.t",
+        );
         ends(
             "relationship(k, reference.needs.need_code)",
             "k not in (select need_code from reference.needs where need_code is not null)",
         );
-        let unique = checked("unique(grain)").count;
+        let unique = checked("unique(grain)").statement("derived.t");
         assert!(
             unique.contains("group by a, b having count(*) > 1"),
             "{unique}"
@@ -208,21 +260,37 @@ mod tests {
 
     #[test]
     fn checks_of_the_whole_table_compare_it_with_what_is_around_it() {
-        let growth = checked("growth(0.5, 2)").count;
+        let growth = checked("growth(0.5, 2)").statement("derived.t");
         assert!(
             growth.contains("not between 0.5 and  2 * 10") || growth.contains("0.5 * 10 and"),
             "{growth}"
         );
-        let fresh = checked("fresh(month, 45)").count;
+        let fresh = checked("fresh(month, 45)").statement("derived.t");
         assert!(
             fresh.contains("max(month) + interval '45 days' < date '2026-10-01'"),
             "{fresh}"
         );
-        let closes = checked("closes_with(sum(n), select count(*) from derived.u)").count;
+        let closes =
+            checked("closes_with(sum(n), select count(*) from derived.u)").statement("derived.t");
         assert!(
             closes.contains("(sum(n)) is distinct from (select count(*) from derived.u)"),
             "{closes}"
         );
+    }
+
+    #[test]
+    fn what_asks_no_other_table_is_counted_beside_others() {
+        let stands_beside = |check: &str| matches!(checked(check).count, Count::Beside(_));
+        assert!(
+            stands_beside("n <= m") && stands_beside("not_empty") && stands_beside("growth(1, 2)")
+        );
+        assert!(stands_beside("selected <= m"));
+        assert!(
+            !stands_beside("unique(grain)") && !stands_beside("n in (select m from derived.u)")
+        );
+        assert!(!stands_beside(
+            "closes_with(sum(n), select count(*) from derived.u)"
+        ));
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! them visible. What a model was made from is noted with that commit, so that `plan` can say what a
 //! change will do before it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::{Stream, StreamExt};
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use crate::context::tables::{self, Opened};
 use crate::context::{Action, Context, Total};
@@ -81,6 +82,9 @@ pub enum Error {
         /// Some of them, in words.
         sample: String,
     },
+    /// A model ended in a fault of the program.
+    #[error("a model could not be built to its end; run again, and report this if it stays")]
+    Panicked(#[source] tokio::task::JoinError),
     /// The lake failed.
     #[error("the lake failed while deriving")]
     Lake(#[source] lake::Error),
@@ -101,29 +105,32 @@ pub struct ModelReport {
     pub action: Action,
     /// Rows it holds now.
     pub n_rows: u64,
+    /// Seconds it took to build, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// Checks that warn and found rows; only of a model that was rebuilt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// Runs every model meant, and those it reads, that is not up to date.
+/// Runs every model meant, and those it reads, that is not up to date; as many side by side as the engine
+/// has threads, each after those it reads.
 ///
 /// A run over all models also takes away the tables of those that are no longer declared.
 ///
 /// # Errors
-/// The first model that fails; those before it are visible, those after it untouched.
+/// That of the first model, in their order, that fails; what was built before it or beside it is visible, what
+/// reads it is untouched.
 pub async fn derive(cx: &Context, selection: &Selection) -> Result<Vec<ModelReport>, Error> {
     let selection = selection.with_inputs(&cx.commons.derived);
-    let is_meant = |model: &&Model| selection.has(&model.name);
-    let n_models = cx.commons.derived.iter().filter(is_meant).count();
-    let mut report = Vec::with_capacity(n_models);
-    let total = u64::try_from(n_models).unwrap_or_default();
+    let models = cx.commons.derived.iter().enumerate();
+    let meant: Vec<usize> = models
+        .filter(|(_index, model)| selection.has(&model.name))
+        .map(|(index, _model)| index)
+        .collect();
+    let total = u64::try_from(meant.len()).unwrap_or_default();
     cx.progress.begin("derive", "models", Total::Rows(total));
-    let mut standing = Standing::open(cx).await?;
-    for model in cx.commons.derived.iter().filter(is_meant) {
-        report.push(build(cx, model, &mut standing).await?);
-        cx.progress.advance(1, 0);
-    }
+    let report = side_by_side(cx, meant).await?;
     let n_rebuilt = report
         .iter()
         .filter(|done| done.action == Action::Rebuilt)
@@ -136,6 +143,96 @@ pub async fn derive(cx: &Context, selection: &Selection) -> Result<Vec<ModelRepo
     cx.progress
         .end(&format!("{n_rebuilt} of {total} model(s) rebuilt"));
     Ok(report)
+}
+
+/// Models that are still to be built, by their place in the commons.
+struct Queue<'a> {
+    /// All models.
+    models: &'a [Model],
+    /// Those that have not begun, in order.
+    waiting: Vec<usize>,
+    /// Names of those that have not ended.
+    unfinished: BTreeSet<&'a str>,
+}
+
+impl<'a> Queue<'a> {
+    /// With these to be built.
+    fn new(models: &'a [Model], waiting: Vec<usize>) -> Self {
+        let names = waiting.iter().map(|index| models[*index].name.as_str());
+        let unfinished = names.collect();
+        Self {
+            models,
+            waiting,
+            unfinished,
+        }
+    }
+
+    /// Takes the first model that reads nothing unfinished.
+    fn take_ready(&mut self) -> Option<usize> {
+        let is_ready = |index: &usize| {
+            let mut inputs = self.models[*index].inputs.iter();
+            inputs.all(|input| !self.unfinished.contains(input.as_str()))
+        };
+        let place = self.waiting.iter().position(is_ready)?;
+        Some(self.waiting.remove(place))
+    }
+
+    /// Notes that a model has ended well.
+    fn finish(&mut self, index: usize) {
+        self.unfinished.remove(self.models[index].name.as_str());
+    }
+}
+
+/// Builds models by their place in the commons; the account of each, in that order.
+async fn side_by_side(cx: &Context, meant: Vec<usize>) -> Result<Vec<ModelReport>, Error> {
+    let models = &cx.commons.derived;
+    let mut standing = Standing::open(cx).await?;
+    let mut queue = Queue::new(models, meant);
+    let mut running = JoinSet::new();
+    let mut done = BTreeMap::new();
+    let mut failures = BTreeMap::new();
+    loop {
+        let may_begin = failures.is_empty() && running.len() < cx.engine.threads();
+        let ready = may_begin.then(|| queue.take_ready()).flatten();
+        let ended = if let Some(index) = ready {
+            match standing.judge(cx, &models[index]).await {
+                Ok(Fate::Rebuild(work)) => {
+                    running.spawn(carry_out(cx.clone(), index, work));
+                    continue;
+                }
+                Ok(Fate::Stays(report)) => (index, Ok(report)),
+                Err(error) => (index, Err(error)),
+            }
+        } else if let Some(ended) = running.join_next().await {
+            ended.map_err(Error::Panicked)?
+        } else {
+            break;
+        };
+        match ended {
+            (index, Ok(report)) => {
+                queue.finish(index);
+                cx.progress.advance(1, 0);
+                done.insert(index, report);
+            }
+            (index, Err(error)) => {
+                failures.insert(index, error);
+            }
+        }
+    }
+    match failures.into_iter().next() {
+        Some((_index, error)) => Err(error),
+        None => Ok(done.into_values().collect()),
+    }
+}
+
+/// Builds one model, as a task of its own.
+async fn carry_out(
+    cx: Context,
+    index: usize,
+    work: Box<Work>,
+) -> (usize, Result<ModelReport, Error>) {
+    let model = &cx.commons.derived[index];
+    (index, rebuild(&cx, model, *work).await)
 }
 
 /// Tables of models that are no longer declared, sorted.
@@ -161,6 +258,22 @@ struct Standing {
     known: content::Known,
 }
 
+/// What becomes of a model's table.
+enum Fate {
+    /// It is up to date.
+    Stays(ModelReport),
+    /// It is built.
+    Rebuild(Box<Work>),
+}
+
+/// A model to be built: the table it has, and what it is made from now.
+struct Work {
+    /// The table it has.
+    before: Option<Snapshot>,
+    /// What it is made from now.
+    origin: Origin,
+}
+
 /// What a model is made from, as hashes.
 struct Origin {
     /// Of everything.
@@ -184,7 +297,23 @@ impl Standing {
         })
     }
 
-    /// What a model is made from, or nothing where its table is certainly made from that.
+    /// Whether a model is up to date; what it reads must be.
+    async fn judge(&mut self, cx: &Context, model: &Model) -> Result<Fate, Error> {
+        let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
+        let origin = self.origin(cx, (model, before.as_ref())).await?;
+        Ok(match origin {
+            Some(origin) => Fate::Rebuild(Box::new(Work { before, origin })),
+            None => Fate::Stays(ModelReport {
+                model: model.name.clone(),
+                action: Action::Unchanged,
+                n_rows: before.as_ref().map(Snapshot::n_rows).unwrap_or_default(),
+                seconds: None,
+                warnings: Vec::new(),
+            }),
+        })
+    }
+
+    /// What a model is made from, or nothing where its table is made from that already.
     async fn origin(
         &mut self,
         cx: &Context,
@@ -218,17 +347,13 @@ impl Standing {
     }
 }
 
-/// Rebuilds one model unless it is up to date.
-async fn build(cx: &Context, model: &Model, standing: &mut Standing) -> Result<ModelReport, Error> {
-    let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
-    let Some(origin) = standing.origin(cx, (model, before.as_ref())).await? else {
-        return Ok(ModelReport {
-            model: model.name.clone(),
-            action: Action::Unchanged,
-            n_rows: before.as_ref().map(Snapshot::n_rows).unwrap_or_default(),
-            warnings: Vec::new(),
-        });
-    };
+/// Builds one model: writes its rows aside, checks them, makes them visible.
+async fn rebuild(
+    cx: &Context,
+    model: &Model,
+    Work { before, origin }: Work,
+) -> Result<ModelReport, Error> {
+    let began = cx.seconds();
     let opened = cx
         .open(&model.inputs)
         .await
@@ -261,6 +386,7 @@ async fn build(cx: &Context, model: &Model, standing: &mut Standing) -> Result<M
         model: model.name.clone(),
         action: Action::Rebuilt,
         n_rows,
+        seconds: Some(cx.seconds() - began),
         warnings,
     })
 }
@@ -277,17 +403,12 @@ async fn write_aside(
         source,
     };
     let sql = in_order(model);
-    let answer = opened
+    let (columns, stream) = opened
         .session
-        .columns(&model.name, &sql)
+        .answer(&model.name, &sql)
         .await
         .map_err(failed)?;
-    let schema = plain_schema(&answer);
-    let stream = opened
-        .session
-        .stream(&model.name, &sql)
-        .await
-        .map_err(failed)?;
+    let schema = plain_schema(&columns);
     let rows = plain_rows(stream, model.name.clone(), Arc::clone(&schema));
     let target = Target {
         zone: Zone::Derived,

@@ -57,6 +57,8 @@ pub struct Planned {
     pub n_input_rows: u64,
     /// Bytes of the tables it would read.
     pub n_input_bytes: u64,
+    /// Seconds it took when it was last built, where a report says so.
+    pub seconds: Option<f64>,
 }
 
 impl Planned {
@@ -145,6 +147,7 @@ fn unchanged(model: &Model, before: Option<&Snapshot>) -> Planned {
         n_rows: before.map(Snapshot::n_rows).unwrap_or_default(),
         n_input_rows: 0,
         n_input_bytes: 0,
+        seconds: None,
     }
 }
 

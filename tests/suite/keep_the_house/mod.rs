@@ -8,7 +8,6 @@ mod commands;
 mod everywhere;
 mod house;
 mod imports;
-mod linters;
 mod prose;
 mod rule;
 mod rust;
