@@ -29,6 +29,8 @@ pub mod erase;
 pub mod functions;
 /// Where tables lie.
 pub mod lake;
+/// Statistical methods on plain CSV.
+pub mod methods;
 /// Puts the stages in order and records the run.
 pub mod run;
 /// Invented records of six platforms, with the truth beside them.

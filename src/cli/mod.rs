@@ -40,6 +40,7 @@ mod schemas;
 mod secrets;
 mod serve;
 mod state;
+mod stats;
 mod status;
 
 pub use schemas::schema_texts;
@@ -124,6 +125,8 @@ enum Verb {
     Query(query::QueryArguments),
     /// Writes invented records of six platforms with the truth beside them, or scores the signals.
     Sample(sample::SampleArguments),
+    /// Runs a statistical method on a plain CSV, or names them all with `--list`.
+    Stats(stats::StatsArguments),
     /// Writes a small new commons that runs.
     Init(init::InitArguments),
     /// Ready contracts for formats that the field already exchanges: HSDS, 360Giving.
@@ -258,6 +261,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
+        Verb::Stats(arguments) => stats::stats(&arguments),
         Verb::Init(arguments) => init::init(shared, &arguments),
         Verb::Preset(arguments) => preset::preset(shared, &arguments),
         Verb::Schemas(arguments) => schemas::schemas(&arguments),

@@ -8,6 +8,8 @@
 //!
 //! A weight is usually a number of residents; with equal weights these are the textbook formulas.
 
+use std::collections::BTreeMap;
+
 /// A value that so many stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Weighted {
@@ -51,6 +53,29 @@ pub(crate) fn theil(values: &[Weighted]) -> Option<f64> {
         }
     });
     Some(parts.sum())
+}
+
+/// The part of [`theil`] that lies between groups: `Σ s_g ln(s_g/(w_g/W))`, with `s_g` the group's share of everything.
+///
+/// The rest lies within them (Theil 1967). Each value comes with its group. Nothing where [`theil`] has none.
+pub(crate) fn theil_between(grouped: &[(Weighted, usize)]) -> Option<f64> {
+    let values: Vec<Weighted> = grouped.iter().map(|(value, _)| *value).collect();
+    let (weights, sum) = totals(&values)?;
+    let mut of_group: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for (point, group) in grouped {
+        let (weight, total) = of_group.entry(*group).or_default();
+        *weight += point.weight;
+        *total += point.weight * point.value;
+    }
+    let part = |(weight, total): &(f64, f64)| {
+        let share = total / sum;
+        if share > 0.0 {
+            share * (share * weights / weight).ln()
+        } else {
+            0.0
+        }
+    };
+    Some(of_group.values().map(part).sum())
 }
 
 /// The concentration index: negative when those of low rank have more, positive when those of high rank do.
@@ -181,6 +206,18 @@ mod tests {
             .zip([1.0, 2.0, 3.0, 4.0])
             .collect();
         assert_close(concentration_index(&ranked).unwrap(), -0.75, 1e-12);
+    }
+
+    #[test]
+    fn all_inequality_lies_between_groups_equal_inside_and_none_between_equal_groups() {
+        let values = points(&[(1.0, 2.0), (3.0, 1.0), (1.0, 1.0), (3.0, 2.0)]);
+        let by = |groups: [usize; 4]| {
+            let grouped: Vec<_> = values.iter().copied().zip(groups).collect();
+            theil_between(&grouped).unwrap()
+        };
+        assert_close(by([0, 1, 0, 1]), theil(&values).unwrap(), 1e-12);
+        assert!(by([0, 0, 0, 0]).abs() < 1e-12);
+        assert_eq!(theil_between(&[]), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@
 
 use std::ops::Range;
 
+/// What people can reach: floating catchment areas.
+pub(crate) mod accessibility;
 /// Upper tails and quantiles of the count distributions used for predictions.
 pub(crate) mod counts;
 /// EARS C1 and C2, for series too young for a fitted baseline.
@@ -25,12 +27,18 @@ pub(crate) mod fdr;
 pub(crate) mod inequality;
 /// The rule for categories and tags that were not there before.
 pub(crate) mod novelty;
+/// Reporting delay: how complete the last days are, and how many events they will have had.
+pub(crate) mod nowcast;
 /// The pooled Gamma–Poisson model with exposure offset, the detector used by default.
 pub(crate) mod pooled;
 /// Shares: Wilson intervals and the funnel test with over-dispersion.
 pub(crate) mod proportion;
 /// Rates and shares with their intervals, and standardized rates.
 pub(crate) mod rates;
+/// Scan statistics: clusters on a map, in space and time, and in a hierarchy.
+pub(crate) mod scan;
+/// Maps: smoothed rates, Moran, Geary, local statistics.
+pub(crate) mod spatial;
 /// Waiting times that may still be running: Kaplan–Meier.
 pub(crate) mod survival;
 

@@ -13,6 +13,7 @@
 use statrs::function::beta::ln_beta;
 use statrs::function::factorial::ln_binomial;
 
+use super::counts::CountLaw;
 use super::ears::normal_upper_tail;
 use super::{rates, real, real_len};
 
@@ -109,6 +110,31 @@ fn beta_binomial_tail(share: Share, alpha: f64, beta: f64) -> f64 {
         (n_events..=n_trials).map(chance).sum()
     };
     tail.clamp(0.0, 1.0)
+}
+
+/// The limits of observed over expected between which all but a part `1 − level` of districts lie by chance.
+///
+/// Spiegelhalter (2005), appendix: with `r` the smallest count with `P(Y ≤ r) ≥ p` for `Y ~ Po(E)` and
+/// `α = (P(Y ≤ r) − p)/P(Y = r)`, the limit is `(r − α)/E`, at least 0, so that the funnel has no steps. Here `p` is
+/// `(1 − level)/2` and `(1 + level)/2`. Nothing where nothing is expected.
+pub(crate) fn exact_funnel_limits(expected: f64, level: f64) -> Option<(f64, f64)> {
+    let is_usable = expected > 0.0 && expected.is_finite() && level > 0.0 && level < 1.0;
+    if !is_usable {
+        return None;
+    }
+    let law = CountLaw::new(expected, expected);
+    let limit = |p: f64| {
+        let count = law.quantile(p);
+        let (reaching, beyond) = (law.upper_tail(count), law.upper_tail(count + 1));
+        let part = (1.0 - beyond - p) / (reaching - beyond);
+        ((real(count) - part) / expected).max(0.0)
+    };
+    Some((limit((1.0 - level) / 2.0), limit(f64::midpoint(1.0, level))))
+}
+
+/// The funnel's z-score of a count against its expectation, `2(√O − √E)`.
+pub(crate) fn root_z_score(observed: f64, expected: f64) -> Option<f64> {
+    (observed >= 0.0 && expected > 0.0).then(|| 2.0 * (observed.sqrt() - expected.sqrt()))
 }
 
 /// The share winsorised at either end before the over-dispersion is measured.
@@ -216,6 +242,20 @@ mod tests {
             "../../tests/golden/funnel/nc_sid74_overdispersion.csv"
         ));
         assert_close(overdispersion(&z_scores), number(&golden[0][1]), 1e-8);
+    }
+
+    #[test]
+    fn the_exact_funnel_narrows_and_its_limits_interpolate_the_poisson_law() {
+        // E = 1, p = .975: P(Y ≤ 2) = .919699, P(Y ≤ 3) = .981012, so α = (.981012 − .975)/.061313 = .0981.
+        let (low, high) = exact_funnel_limits(1.0, 0.95).unwrap();
+        assert!(low.abs() < 1e-12 && (high - 2.9019).abs() < 1e-4);
+        let widths: Vec<f64> = (1..60_u8)
+            .map(|expected| exact_funnel_limits(f64::from(expected), 0.998).unwrap())
+            .map(|(low, high)| high - low)
+            .collect();
+        assert!(widths.windows(2).skip(7).all(|pair| pair[0] > pair[1]));
+        assert_eq!(exact_funnel_limits(0.0, 0.95), None);
+        assert_eq!(root_z_score(1.0, 0.0), None);
     }
 
     #[test]

@@ -45,6 +45,9 @@ mod answer_the_founding_texts;
 /// A contributor writes a model and sees on a few rows that it counts what it says.
 #[cfg(test)]
 mod build_the_models;
+/// A researcher holds a statistical method against another program.
+#[cfg(test)]
+mod check_the_statistics;
 /// An operator lives with sources that are late, wrong or changed.
 #[cfg(test)]
 mod correct_the_sources;

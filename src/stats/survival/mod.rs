@@ -4,10 +4,16 @@
 //! look faster the worse it gets, so they are counted as long as they are seen to wait:
 //! `S(t) = Π (1 − d/n)` over the days with `d` ends among `n` still waiting (Kaplan and Meier 1958,
 //! J. Am. Statist. Ass. 53:457), Greenwood's variance `S² Σ d/(n(n−d))`, and limits on the log-log scale,
-//! `S^exp(±zσ/ln S)` with `σ² = Σ d/(n(n−d))`.
+//! `S^exp(±zσ/ln S)` with `σ² = Σ d/(n(n−d))`. `competing` has what to do when a wait can also end because
+//! the request was withdrawn, and `log_rank` compares groups.
 
 use super::ears::normal_quantile;
 use super::real_len;
+
+/// Several ways in which a wait can end: Aalen–Johansen.
+pub(crate) mod competing;
+/// Whether groups wait equally long.
+pub(crate) mod log_rank;
 
 /// One wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +42,10 @@ pub(crate) struct Step {
     pub(crate) n_at_risk: u64,
     /// How many waits ended that day.
     pub(crate) n_ended: u64,
+    /// How many were last seen that day, still waiting.
+    pub(crate) n_still_waiting: u64,
+    /// `σ² = Σ d/(n(n−d))` up to and including the day; infinite once nobody is left.
+    pub(crate) log_variance: f64,
     /// The share still waiting just after.
     pub(crate) survival: f64,
     /// Greenwood's standard error of that share.
@@ -44,6 +54,15 @@ pub(crate) struct Step {
     pub(crate) lower: Option<f64>,
     /// Upper 95 % limit; none once nobody is left.
     pub(crate) upper: Option<f64>,
+}
+
+/// On which scale the limits of a share are symmetric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Band {
+    /// `S^exp(±zσ/ln S)`: never outside 0 to 1.
+    LogLog,
+    /// `S exp(±zσ)`, at most 1: what R prints unless told otherwise.
+    Log,
 }
 
 /// A quantile of the waiting time with its 95 % limits; none where the curve never gets there.
@@ -73,8 +92,8 @@ pub(crate) fn kaplan_meier(waits: &[Wait]) -> Vec<Step> {
         let (at_risk, ended) = (real_len(n_left), real_len(n_ended));
         survival *= 1.0 - ended / at_risk;
         greenwood += ended / (at_risk * (at_risk - ended));
-        let counts = (count(n_left), count(n_ended));
-        steps.push(step(same_day[0].days, counts, survival, greenwood));
+        let counts = [n_left, n_ended, same_day.len() - n_ended].map(count);
+        steps.push(Step::new(same_day[0].days, counts, survival, greenwood));
         n_left -= same_day.len();
     }
     steps
@@ -95,36 +114,54 @@ pub(crate) fn wait_quantile(steps: &[Step], probability: f64) -> WaitQuantile {
     }
 }
 
-/// A step with its limits; `greenwood` is the sum `Σ d/(n(n−d))` up to and including the day.
-fn step(days: u32, (n_at_risk, n_ended): (u64, u64), survival: f64, greenwood: f64) -> Step {
-    let deviation = greenwood.sqrt();
-    let has_limits = survival > 0.0 && deviation.is_finite();
-    let standard_error = if has_limits {
-        survival * deviation
-    } else {
-        0.0
-    };
-    let z = normal_quantile(0.975);
-    let limit = |sign: f64| {
-        let is_certain = survival >= 1.0;
-        let exponent = (sign * z * deviation / survival.ln()).exp();
-        has_limits.then(|| {
-            if is_certain {
-                1.0
-            } else {
-                survival.powf(exponent)
-            }
-        })
-    };
-    let (lower, upper) = (limit(-1.0), limit(1.0));
-    Step {
-        days,
-        n_at_risk,
-        n_ended,
-        survival,
-        standard_error,
-        lower,
-        upper,
+impl Step {
+    /// A step with its limits; `log_variance` is the sum `Σ d/(n(n−d))` up to and including the day.
+    fn new(
+        days: u32,
+        [n_at_risk, n_ended, n_still_waiting]: [u64; 3],
+        survival: f64,
+        log_variance: f64,
+    ) -> Self {
+        let is_known = survival > 0.0 && log_variance.is_finite();
+        let standard_error = if is_known {
+            survival * log_variance.sqrt()
+        } else {
+            0.0
+        };
+        let step = Self {
+            days,
+            n_at_risk,
+            n_ended,
+            n_still_waiting,
+            log_variance,
+            survival,
+            standard_error,
+            lower: None,
+            upper: None,
+        };
+        let (lower, upper) = step.limits(Band::LogLog).unzip();
+        Self {
+            lower,
+            upper,
+            ..step
+        }
+    }
+
+    /// The 95 % limits of the share still waiting; none once nobody is left.
+    pub(crate) fn limits(&self, band: Band) -> Option<(f64, f64)> {
+        let deviation = self.log_variance.sqrt();
+        if self.survival <= 0.0 || !deviation.is_finite() {
+            return None;
+        }
+        if self.survival >= 1.0 {
+            return Some((1.0, 1.0));
+        }
+        let half = normal_quantile(0.975) * deviation;
+        let limit = |sign: f64| match band {
+            Band::LogLog => self.survival.powf((sign * half / self.survival.ln()).exp()),
+            Band::Log => (self.survival * (sign * half).exp()).min(1.0),
+        };
+        Some((limit(-1.0), limit(1.0)))
     }
 }
 
@@ -167,6 +204,27 @@ pub(crate) fn restricted_mean(steps: &[Step], limit: f64) -> f64 {
     area + height * (limit - from).max(0.0)
 }
 
+/// The standard error of [`restricted_mean`].
+///
+/// `√Σ A² d/(n(n−d))` over the days up to the limit, with `A` the area under the curve from the day to the
+/// limit (Klein and Moeschberger 2003, *Survival Analysis*, section 4.5).
+pub(crate) fn restricted_mean_error(steps: &[Step], limit: f64) -> f64 {
+    let within = steps
+        .iter()
+        .rev()
+        .skip_while(|step| f64::from(step.days) >= limit);
+    let (mut area, mut until, mut variance) = (0.0, limit, 0.0);
+    for step in within {
+        area += step.survival * (until - f64::from(step.days));
+        until = f64::from(step.days);
+        let (at_risk, ended) = (super::real(step.n_at_risk), super::real(step.n_ended));
+        if at_risk > ended {
+            variance += area * area * ended / (at_risk * (at_risk - ended));
+        }
+    }
+    variance.sqrt()
+}
+
 /// The share of the waits that had ended by a day, with those still waiting counted properly.
 pub(crate) fn share_served_by(steps: &[Step], days: u32) -> f64 {
     let last = steps.iter().take_while(|step| step.days <= days).last();
@@ -180,7 +238,7 @@ mod tests {
 
     /// The waits of one arm of the `aml` trial.
     fn aml(group: &str) -> Vec<Wait> {
-        rows(include_str!("../../tests/golden/km/aml_input.csv"))
+        rows(include_str!("../../../tests/golden/km/aml_input.csv"))
             .iter()
             .filter(|row| row[2] == group)
             .map(|row| {
@@ -207,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_golden_curves_of_the_aml_trial_are_reproduced() {
-        let golden = rows(include_str!("../../tests/golden/km/aml_survfit.csv"));
+        let golden = rows(include_str!("../../../tests/golden/km/aml_survfit.csv"));
         for group in ["Maintained", "Nonmaintained"] {
             let steps = kaplan_meier(&aml(group));
             let expected: Vec<_> = golden.iter().filter(|row| row[0] == group).collect();
@@ -227,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_golden_quantiles_of_the_aml_trial_are_reproduced() {
-        for row in rows(include_str!("../../tests/golden/km/aml_quantiles.csv")) {
+        for row in rows(include_str!("../../../tests/golden/km/aml_quantiles.csv")) {
             let found = wait_quantile(&kaplan_meier(&aml(&row[0])), number(&row[1]));
             assert_limit(found.days, &row[2]);
             assert_limit(found.lower, &row[3]);
