@@ -11,6 +11,8 @@ use std::path::PathBuf;
 mod access;
 /// Days of the calendar as numbers.
 mod dates;
+/// Farrington, EARS, CUSUM, GLR and the weekly detector.
+mod farrington;
 /// Adjusting many p-values.
 mod fdr;
 /// Funnels.
@@ -320,7 +322,7 @@ pub fn all() -> Vec<Method> {
         funnel::DISPERSION,
         inequality::INEQUALITY,
     ];
-    let mut all = [&own[..], scan::METHODS].concat();
+    let mut all = [&own[..], farrington::METHODS, scan::METHODS].concat();
     all.sort_by_key(|method| method.name);
     all
 }

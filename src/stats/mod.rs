@@ -19,12 +19,25 @@ use std::ops::Range;
 pub(crate) mod accessibility;
 /// Upper tails and quantiles of the count distributions used for predictions.
 pub(crate) mod counts;
+/// CUSUM charts of counts.
+pub(crate) mod cusum;
 /// EARS C1 and C2, for series too young for a fitted baseline.
 pub(crate) mod ears;
+/// EARS C1, C2 and C3 over whole series.
+pub(crate) mod ears_series;
+/// Farrington flexible, for weekly series with some years of past.
+pub(crate) mod farrington;
 /// False-discovery control over the many cells of one period.
 pub(crate) mod fdr;
+/// Quasi-Poisson regression on season levels and a trend.
+pub(crate) mod glm;
+/// The likelihood-ratio chart for counts.
+pub(crate) mod glr;
 /// How unevenly something is spread: Gini, Theil, concentration, weighted quantiles.
 pub(crate) mod inequality;
+/// Invented weekly series with known outbreaks.
+#[cfg(test)]
+pub(crate) mod invented;
 /// The rule for categories and tags that were not there before.
 pub(crate) mod novelty;
 /// Reporting delay: how complete the last days are, and how many events they will have had.
@@ -41,6 +54,8 @@ pub(crate) mod scan;
 pub(crate) mod spatial;
 /// Waiting times that may still be running: Kaplan–Meier.
 pub(crate) mod survival;
+/// The weekly detector: a smooth course of all the past, windows of several weeks.
+pub(crate) mod weekly;
 
 /// What one need looked like in every district and month.
 ///

@@ -1,5 +1,6 @@
 //! A researcher holds a method against another program, on a plain CSV.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use crate::commons::{Commons, repository};
@@ -51,6 +52,51 @@ fn the_scan_of_new_york_is_the_listing_of_satscan_and_is_written_where_asked() {
         .parse()
         .unwrap();
     assert!((score / expected - 1.0).abs() < 1e-8, "{score} {expected}");
+}
+
+#[test]
+fn farrington_of_the_package_is_its_golden_file_point_by_point() {
+    let commons = Commons::empty();
+    let path = |file: &str| repository().join("tests/golden").join(file);
+    let input = path("input/salmNewport_total.csv").display().to_string();
+    let words = [
+        "stats",
+        "farrington",
+        "--trend",
+        "package",
+        "--trend_p",
+        "1",
+        "--dispersion",
+        "package",
+        input.as_str(),
+    ];
+    let found = commons.antenne(&words).expect_code(0).text();
+    let golden = fs::read_to_string(path("farrington/salmNewport_total__noufaily.csv")).unwrap();
+    for column in ["alarm", "upperbound"] {
+        let (found, golden) = (numbers(&found, column), numbers(&golden, column));
+        let pairs = golden.iter().filter(|(t, _)| found.contains_key(*t));
+        let n_points = pairs.clone().count();
+        assert!(n_points > 200, "{n_points} points of {}", golden.len());
+        for (t, expected) in pairs {
+            let relative = (found[t] - expected).abs() / expected.abs().max(1.0);
+            assert!(
+                relative < 1e-8,
+                "{column} of point {t}: {} {expected}",
+                found[t]
+            );
+        }
+    }
+}
+
+/// The numbers of a column by `t`; an empty cell is left out.
+fn numbers(text: &str, column: &str) -> BTreeMap<String, f64> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let place = |name: &str| header.iter().position(|one| one == name).unwrap();
+    let (key, value) = (place("t"), place(column));
+    let rows = reader.records().map(Result::unwrap);
+    rows.filter_map(|row| Some((row[key].to_owned(), row[value].parse().ok()?)))
+        .collect()
 }
 
 #[test]
