@@ -5,6 +5,7 @@ pub mod cells;
 pub(crate) mod comune;
 pub(crate) mod contain;
 pub(crate) mod digits;
+pub(crate) mod fingerprint;
 pub(crate) mod identifiers;
 pub(crate) mod json_spans;
 pub(crate) mod meanings;

@@ -14,6 +14,7 @@ use datafusion::datasource::MemTable;
 use datafusion::datasource::empty::EmptyTable;
 
 use super::Context;
+use crate::canon::fingerprint::fingerprint_of;
 use crate::canon::tables::Table;
 use crate::engine::{self, Session};
 use crate::lake::plain::{plain_batch, plain_schema};
@@ -105,16 +106,9 @@ impl Opened {
 
     /// Hash of everything these tables hold and of `parts`, what else an answer is made from.
     pub(crate) fn fingerprint_with(&self, parts: &[&str]) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let tables = self
-            .fingerprints
-            .iter()
-            .flat_map(|(table, found)| [table, found]);
-        for part in parts.iter().copied().chain(tables.map(String::as_str)) {
-            hasher.update(part.as_bytes());
-            hasher.update(b"\0");
-        }
-        hasher.finalize().to_hex().to_string()
+        let tables = self.fingerprints.iter();
+        let tables = tables.flat_map(|(table, found)| [table.as_str(), found.as_str()]);
+        fingerprint_of(parts.iter().copied().chain(tables))
     }
 
     /// All rows of the answer to `sql`, in plain types.

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::scope::{self, Aside};
 use super::{Error, Lake, Zone};
+use crate::canon::fingerprint::fingerprint_of;
 
 /// Key under which a commit keeps what a stage must know of the table besides its rows.
 pub(super) const STATE: &str = "antenne.state";
@@ -115,15 +116,9 @@ impl Snapshot {
 
     /// One fingerprint for everything the table holds; what stands beside it does not count.
     pub(crate) fn fingerprint(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
         let known = self.fingerprints.iter();
-        for (scope, fingerprint) in known.filter(|(scope, _)| Aside::of(scope).is_none()) {
-            hasher.update(scope.as_bytes());
-            hasher.update(b"\0");
-            hasher.update(fingerprint.as_bytes());
-            hasher.update(b"\0");
-        }
-        hasher.finalize().to_hex().to_string()
+        let own = known.filter(|(scope, _)| Aside::of(scope).is_none());
+        fingerprint_of(own.flat_map(|(scope, fingerprint)| [scope, fingerprint]))
     }
 }
 

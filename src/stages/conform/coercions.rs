@@ -11,7 +11,8 @@ use arrow::record_batch::RecordBatch;
 use super::Error;
 use super::books::{schema_of, write};
 use super::formats::Coercion;
-use super::source_tables::{Job, Reader, fingerprint_of};
+use super::source_tables::{Job, Reader};
+use crate::canon::fingerprint::fingerprint_of;
 use crate::lake::{Scope, Statistics, TableCommit, WrittenScope, Zone, scope};
 use crate::spec::format::Format;
 use crate::spec::source::{ColumnSpec, TableSpec};
@@ -34,7 +35,7 @@ pub(super) async fn record(
     let name = scope::of_part(job.name, &format!("{:06}", job.n_known));
     let hashes: Vec<&str> = pages.iter().map(|(sha256, _)| *sha256).collect();
     let contract = format!("{:?}", job.spec);
-    let fingerprint = fingerprint_of(&[&[contract.as_str()], hashes.as_slice()].concat());
+    let fingerprint = fingerprint_of([&[contract.as_str()], hashes.as_slice()].concat());
     let cx = reader.cx;
     let before = cx.lake.snapshot(Zone::Conformed, COERCIONS).await?;
     let known = before.iter().flat_map(|before| before.fingerprints.iter());

@@ -17,8 +17,8 @@ use super::Error;
 use super::books::{commit, write};
 use super::corrections::{Flag, Found, OverWhen};
 use super::drift::{Change, Drift, Outcome};
-use super::source_tables::fingerprint_of;
 use super::typed::Reject;
+use crate::canon::fingerprint::fingerprint_of;
 use crate::context::Context;
 use crate::lake::{Lake, Scope, Snapshot, WrittenScope, Zone, scope};
 
@@ -143,7 +143,7 @@ impl Notebook {
             "{:?} {:?} {:?} {rejects:?}",
             findings.drift, findings.found, findings.n_dropped
         );
-        let fingerprint = fingerprint_of(&[table, &content]);
+        let fingerprint = fingerprint_of([table, &content]);
         if self.fingerprints.get(table) != Some(&fingerprint) {
             self.now.insert(table.to_owned(), (fingerprint, findings));
         }

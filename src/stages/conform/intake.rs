@@ -14,12 +14,13 @@ use tokio::task::block_in_place;
 use super::Error;
 use super::coercions;
 use super::drift::{self, PageFields};
-use super::source_tables::{Job, Reader, fingerprint_of};
+use super::source_tables::{Job, Reader};
 use super::state::TableState;
 use super::typed::{
     Absence, BLOCK, Books, Destination, HeldAs, KeyRing, Limits, Moves, PageRef, Reject,
     SCRATCH_FOLDER, Settled, TableIntake, TableRef, Tombstone, Tools, Written,
 };
+use crate::canon::fingerprint::fingerprint_of;
 use crate::canon::page;
 use crate::lake::pages::Page;
 use crate::lake::scope::Aside;
@@ -387,7 +388,7 @@ impl Naming<'_> {
         let TableState {
             contract, pages, ..
         } = self.state;
-        let fingerprint = fingerprint_of(&[contract, pages, &n_known, &name]);
+        let fingerprint = fingerprint_of([contract, pages, &n_known, &name]);
         Scope { name, fingerprint }
     }
 }

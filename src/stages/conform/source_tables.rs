@@ -30,6 +30,7 @@ use super::rejects::Dropped;
 use super::state::{Account, Known, TableState, Work, hash_of, noted, work};
 use super::verdict::{Attempt, Verdict};
 use crate::canon::comune::ComuneIndex;
+use crate::canon::fingerprint::fingerprint_of;
 use crate::canon::pseudonym::PseudonymKey;
 use crate::context::{Action, Context, Total};
 use crate::lake::pages::Page;
@@ -389,22 +390,17 @@ impl Reader<'_> {
     /// Hash of everything besides the pages that rows depend on.
     fn contract(&self, job: Job<'_>) -> String {
         let corrections: Vec<&Correction> = self.declared_corrections(job.table).collect();
-        let mut hasher = blake3::Hasher::new();
         let settings = &self.cx.commons.settings.secrets;
         // The keys leave no trace: a keyed hash of a constant tells one key from another.
         let trace = |key: &PseudonymKey| key.key("fingerprint", self.platform, settings.epoch, "");
         let keys = [trace(&self.cx.key), trace(self.cx.persons.current())];
-        for part in [
+        fingerprint_of([
             super::VERSION,
             self.reference,
             &format!("{:?}", job.spec),
             &format!("{corrections:?}"),
             &format!("{keys:?}"),
-        ] {
-            hasher.update(part.as_bytes());
-            hasher.update(b"\0");
-        }
-        hasher.finalize().to_hex().to_string()
+        ])
     }
 }
 
@@ -457,7 +453,7 @@ fn rejects_scope(table: &str, n_known: usize) -> String {
 fn reject_scope_of(job: Job<'_>, state: &TableState) -> Scope {
     Scope {
         name: rejects_scope(job.name, job.n_known),
-        fingerprint: fingerprint_of(&[&state.contract, &state.pages]),
+        fingerprint: fingerprint_of([&state.contract, &state.pages]),
     }
 }
 
@@ -468,15 +464,5 @@ fn books_fingerprint(state: &TableState, pages: &[&Page]) -> String {
         .map(|page| (page.n_records, page.count_of.word()))
         .collect();
     let account = format!("{:?} {counts:?}", state.account);
-    fingerprint_of(&[&state.contract, &state.pages, &account])
-}
-
-/// One hash of several texts.
-pub(super) fn fingerprint_of(texts: &[&str]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for text in texts {
-        hasher.update(text.as_bytes());
-        hasher.update(b"\0");
-    }
-    hasher.finalize().to_hex().to_string()
+    fingerprint_of([&state.contract, &state.pages, &account])
 }

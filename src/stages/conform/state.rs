@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::findings::Findings;
 use super::typed::{Books, Moves};
+use crate::canon::fingerprint::fingerprint_of;
 use crate::lake::Snapshot;
 use crate::lake::pages::Page;
 use crate::spec::limits::Tally;
@@ -168,14 +169,7 @@ pub(super) fn noted(before: Option<&Snapshot>) -> Option<TableState> {
 
 /// Hash of pages, their addresses and contents, in order.
 pub(super) fn hash_of(pages: &[&Page]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for page in pages {
-        for part in [&page.url, &page.sha256] {
-            hasher.update(part.as_bytes());
-            hasher.update(b"\0");
-        }
-    }
-    hasher.finalize().to_hex().to_string()
+    fingerprint_of(pages.iter().flat_map(|page| [&page.url, &page.sha256]))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use datafusion::datasource::empty::EmptyTable;
 use futures::future::BoxFuture;
 
 use super::Error;
+use crate::canon::fingerprint::fingerprint_of;
 use crate::context::Context;
 use crate::engine::reading::Reading;
 use crate::engine::{self, Session};
@@ -99,7 +100,7 @@ impl Ground {
                 .map(Option::unwrap_or_default)
                 .collect();
             let (sql, header) = (model.normalized_sql(), of_header(model));
-            let coarse = hash(&[&[sql.as_str(), header.as_str()][..], &above].concat());
+            let coarse = fingerprint_of([&[sql.as_str(), header.as_str()][..], &above].concat());
             known.insert(model.name.clone(), coarse.clone());
             found.insert(model.name.clone(), coarse);
         }
@@ -178,7 +179,7 @@ impl<'a> Contents<'a> {
         for (table, content) in &inputs {
             parts.extend([table.as_str(), content.as_str()]);
         }
-        Ok((hash(&parts), inputs))
+        Ok((fingerprint_of(parts), inputs))
     }
 
     /// The hash of what a statement answers.
@@ -189,7 +190,7 @@ impl<'a> Contents<'a> {
             let content = self.of_columns(&table, columns).await?;
             parts.extend([table, content]);
         }
-        Ok(hash(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
+        Ok(fingerprint_of(parts))
     }
 
     /// The hash of some columns of a table or model.
@@ -233,7 +234,7 @@ fn only(model: &Model, columns: &BTreeSet<String>) -> String {
 /// The hash of what else than its statement decides about a model's table.
 fn of_header(model: &Model) -> String {
     let header = &model.header;
-    hash(&[
+    fingerprint_of([
         VERSION,
         functions::VERSION,
         &header.grain.join(","),
@@ -241,16 +242,6 @@ fn of_header(model: &Model) -> String {
         &header.checks.join("\n"),
         &header.warnings.join("\n"),
     ])
-}
-
-/// One hash of several texts.
-fn hash(parts: &[&str]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(part.as_bytes());
-        hasher.update(b"\0");
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 #[cfg(test)]
