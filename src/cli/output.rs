@@ -1,6 +1,7 @@
 //! Data on standard output.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::Error;
 
@@ -28,6 +29,17 @@ pub(super) fn write_all(bytes: &[u8]) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Writes bytes to a file, or prints them.
+pub(super) fn write_to(path: Option<&Path>, bytes: &[u8]) -> Result<(), Error> {
+    let Some(path) = path else {
+        return write_all(bytes);
+    };
+    std::fs::write(path, bytes).map_err(|source| Error::Act {
+        act: format!("write `{}`", path.display()),
+        source,
+    })
 }
 
 /// Prints a value as JSON.

@@ -62,13 +62,7 @@ pub(super) async fn query(shared: &Shared, arguments: &QueryArguments) -> Result
             message: with_causes(&error),
         })?;
     let bytes = encode(&rows, arguments.format)?;
-    match &arguments.output {
-        None => output::write_all(&bytes)?,
-        Some(path) => std::fs::write(path, bytes).map_err(|source| Error::Act {
-            act: format!("write `{}`", path.display()),
-            source,
-        })?,
-    }
+    output::write_to(arguments.output.as_deref(), &bytes)?;
     Ok(Exit::Done)
 }
 

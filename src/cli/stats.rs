@@ -58,12 +58,7 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Error> {
     let input = Table::parse(&text).map_err(request)?;
     let answer = method.call(&input, &call.options).map_err(request)?;
     let text = answer.to_csv().map_err(request)?;
-    match &call.output {
-        None => output::print(&text)?,
-        Some(path) => std::fs::write(path, text).map_err(|error| Error::Request {
-            message: format!("cannot write `{}`: {error}", path.display()),
-        })?,
-    }
+    output::write_to(call.output.as_deref(), text.as_bytes())?;
     Ok(Exit::Done)
 }
 

@@ -303,6 +303,15 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// What was done with each model, by the account of `derive`.
+    fn models(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let stages = self.stages.iter();
+        let derived = stages.filter(|stage| stage.stage == Stage::Derive.verb());
+        derived
+            .filter_map(|stage| stage.detail.as_array())
+            .flatten()
+    }
+
     /// The report of a run that has just begun.
     fn begun(cx: &Context) -> Self {
         Self {
@@ -430,18 +439,15 @@ pub async fn build_seconds(cx: &Context) -> Result<BTreeMap<String, f64>, Error>
     for run in (last.saturating_sub(LOOKED_THROUGH)..=last).rev() {
         let mut then = cx.clone();
         then.run = run;
-        let stages = last_report(&then).await?.map(|report| report.stages);
-        let derived = stages.into_iter().flatten();
-        let derived = derived.filter(|stage| stage.stage == Stage::Derive.verb());
+        let Some(report) = last_report(&then).await? else {
+            continue;
+        };
         let took = |account: &serde_json::Value| {
             let model = account["model"].as_str()?;
             Some((model.to_owned(), account["seconds"].as_f64()?))
         };
-        for stage in derived {
-            let accounts = stage.detail.as_array().into_iter().flatten();
-            for (model, seconds) in accounts.filter_map(took) {
-                known.entry(model).or_insert(seconds);
-            }
+        for (model, seconds) in report.models().filter_map(took) {
+            known.entry(model).or_insert(seconds);
         }
     }
     Ok(known)

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 
 use super::lineage::{Lineage, Source, lineage};
 use super::{Ending, RunReport, newest_report};
+use crate::canon::fingerprint::fingerprint_of;
 use crate::context::Context;
-use crate::context::tables;
 use crate::engine;
+use crate::lake::{self, Zone};
 use crate::spec::model::Model;
 
 /// Address of the definition of a run event.
@@ -56,7 +57,7 @@ pub enum Error {
     Lineage(#[source] engine::Error),
     /// A table that was written cannot be opened.
     #[error("the tables of the models cannot be read")]
-    Tables(#[source] tables::Error),
+    Tables(#[source] lake::Error),
     /// The file cannot be written.
     #[error("cannot write the events to `{}`; check the folder and its rights", path.display())]
     File {
@@ -185,18 +186,8 @@ fn namespace(cx: &Context) -> &str {
 
 /// A number for one job of one run, the same whenever it is asked: RFC 9562, version 8.
 fn run_id(cx: &Context, report: &RunReport, job: &str) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in [
-        namespace(cx),
-        &report.run.to_string(),
-        &report.started_at.to_rfc3339(),
-        job,
-    ] {
-        hasher.update(part.as_bytes());
-        hasher.update(b"\0");
-    }
-    let hash = hasher.finalize().to_hex();
-    let digits = hash.as_str();
+    let (run, began) = (report.run.to_string(), report.started_at.to_rfc3339());
+    let digits = fingerprint_of([namespace(cx), &run, &began, job]);
     let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
     format!(
         "{}-{}-8{}-a{}-{}",
@@ -210,12 +201,9 @@ fn run_id(cx: &Context, report: &RunReport, job: &str) -> String {
 
 /// The models a run built, with the rows they hold.
 fn built<'a>(cx: &'a Context, report: &'a RunReport) -> Vec<(&'a Model, u64)> {
-    let stages = report.stages.iter();
-    let derived = stages.filter(|stage| stage.stage == "derive");
-    let accounts = derived
-        .filter_map(|stage| stage.detail.as_array())
-        .flatten();
-    let rebuilt = accounts.filter(|account| account["action"] == "rebuilt");
+    let rebuilt = report
+        .models()
+        .filter(|account| account["action"] == "rebuilt");
     rebuilt
         .filter_map(|account| {
             let name = account["model"].as_str()?;
@@ -227,9 +215,8 @@ fn built<'a>(cx: &'a Context, report: &'a RunReport) -> Vec<(&'a Model, u64)> {
 
 /// Columns of a model's table, with type and meaning.
 async fn columns(cx: &Context, model: &Model) -> Result<Vec<Value>, Error> {
-    let opened = cx.open(&[model.name.clone()].into()).await;
-    let opened = opened.map_err(Error::Tables)?;
-    let Some(snapshot) = opened.snapshots.get(&model.name) else {
+    let snapshot = cx.lake.snapshot(Zone::Derived, model.stem()).await;
+    let Some(snapshot) = snapshot.map_err(Error::Tables)? else {
         return Ok(Vec::new());
     };
     let described = snapshot.schema.fields().iter().map(|field| {

@@ -1,12 +1,9 @@
 //! An operator hands what a run did to a catalogue that speaks `OpenLineage`.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
-
 use serde_json::Value;
 
 use crate::commons::Commons;
+use crate::servers::web::{Reply, Web};
 
 /// A model whose columns come from two others.
 const MODEL: &str = "derived.unmet_by_district_need_quarter";
@@ -99,9 +96,11 @@ select comune_code from reference.comuni where comune_code = 'none'
 #[test]
 fn a_service_gets_every_event_and_one_that_refuses_does_not_undo_the_run() {
     let commons = Commons::with_exchanges(600);
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}/api/v1/lineage", listener.local_addr().unwrap());
-    let service = thread::spawn(move || take_one_and_refuse(&listener));
+    let service = Web::start(|asked| match asked.number {
+        0 => Reply::status(201, ""),
+        _ => Reply::status(503, ""),
+    });
+    let url = format!("{}/api/v1/lineage", service.url());
     let answer = commons.antenne(&["run", "--until", "derive", "--openlineage", &url]);
     let answer = answer.expect_code(0);
     assert!(
@@ -109,51 +108,14 @@ fn a_service_gets_every_event_and_one_that_refuses_does_not_undo_the_run() {
         "{}",
         answer.said
     );
-    let taken = service.join().unwrap();
-    assert!(taken.starts_with("POST /api/v1/lineage"), "{taken}");
-    assert!(
-        taken.contains("application/json") && taken.contains("\"job\""),
-        "{taken}"
-    );
+    let asked = service.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0].method, "POST");
+    assert_eq!(asked[0].path, "/api/v1/lineage");
+    assert_eq!(asked[0].headers["content-type"], "application/json");
+    assert!(asked[0].body.contains("\"job\""), "{}", asked[0].body);
     let status = commons
         .antenne(&["status", "--format", "json"])
         .expect_code(0);
     assert!(status.json()["failures"].as_object().unwrap().is_empty());
-}
-
-/// Takes the first request, and answers that the second is not welcome.
-fn take_one_and_refuse(listener: &TcpListener) -> String {
-    let mut first = String::new();
-    for answer in ["201 Created", "503 Service Unavailable"] {
-        let (mut stream, _from) = listener.accept().unwrap();
-        let request = whole(&mut stream);
-        let said = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        stream.write_all(said.as_bytes()).unwrap();
-        if first.is_empty() {
-            first = request;
-        }
-    }
-    first
-}
-
-/// A request with its body, as long as its header says.
-fn whole(stream: &mut impl Read) -> String {
-    let mut bytes = Vec::new();
-    let mut part = [0_u8; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                let is_length = name.eq_ignore_ascii_case("content-length");
-                is_length.then(|| value.trim().parse::<usize>().ok())?
-            });
-            if body.len() >= length.unwrap_or_default() {
-                return text;
-            }
-        }
-        let n_read = stream.read(&mut part).unwrap();
-        assert!(n_read > 0, "the request ended early: {text}");
-        bytes.extend_from_slice(&part[..n_read]);
-    }
 }
