@@ -1,46 +1,29 @@
 //! Days of the calendar as numbers.
 
-use super::{Error, Table};
+use chrono::{Datelike, NaiveDate, TimeDelta};
 
-/// The days from 1 March of year 0 to 1 January 1970.
-const EPOCH: i64 = 719_468;
+use super::{Error, Table};
 
 /// The number of a day `YYYY-MM-DD` in the Gregorian calendar, 0 being 1 January 1970.
 pub(super) fn day_number(text: &str) -> Option<i64> {
-    let mut parts = text.trim().splitn(3, '-').map(str::parse::<i64>);
-    let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day))) =
-        (parts.next(), parts.next(), parts.next())
-    else {
-        return None;
-    };
-    let number = number(year, month, day);
-    let is_date = (1..=12).contains(&month) && (0..=9999).contains(&year);
-    (is_date && day_text(number) == text.trim()).then_some(number)
-}
-
-/// The number of a day. Years begin in March, so that a leap day is the last of its year.
-fn number(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - EPOCH
+    let date = NaiveDate::parse_from_str(text.trim(), FORMAT).ok()?;
+    let is_plain = (0..=9999).contains(&date.year()) && written(date) == text.trim();
+    is_plain.then(|| (date - NaiveDate::default()).num_days())
 }
 
 /// A day as text.
 pub(super) fn day_text(number: i64) -> String {
-    let mut year = 1970 + number.div_euclid(366);
-    while self::number(year + 1, 1, 1) <= number {
-        year += 1;
-    }
-    let mut month = 1;
-    while month < 12 && self::number(year, month + 1, 1) <= number {
-        month += 1;
-    }
-    let day = number - self::number(year, month, 1) + 1;
-    format!("{year:04}-{month:02}-{day:02}")
+    let delta = TimeDelta::try_days(number);
+    let date = delta.and_then(|delta| NaiveDate::default().checked_add_signed(delta));
+    date.map_or_else(String::new, written)
+}
+
+/// How a day is written.
+const FORMAT: &str = "%Y-%m-%d";
+
+/// A day as it is written.
+fn written(date: NaiveDate) -> String {
+    date.format(FORMAT).to_string()
 }
 
 /// A column of days; an empty cell is none.

@@ -387,8 +387,12 @@ fn table(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
 
 /// The mark at a place, 1 for yes and 0 for no.
 fn mark(marks: &[bool], at: usize) -> String {
-    let is_marked = marks.get(at).is_some_and(|is_marked| *is_marked);
-    if is_marked { "1" } else { "0" }.to_owned()
+    yes(marks.get(at).is_some_and(|is_marked| *is_marked))
+}
+
+/// A yes or no as a cell.
+fn yes(is: impl Into<u8>) -> String {
+    is.into().to_string()
 }
 
 /// A number that is there as a cell.

@@ -57,7 +57,10 @@ impl Ears {
         let (last, past) = series.split_last()?;
         let end = past.len().checked_sub(self.n_gap)?;
         let baseline = &past[end.checked_sub(self.n_baseline)?..end];
-        let (mean, deviation) = mean_and_deviation(baseline)?;
+        if baseline.len() < 2 {
+            return None;
+        }
+        let (mean, deviation) = mean_and_deviation(baseline.iter().copied());
         let deviation = deviation.max(self.min_deviation);
         let upper_bound = mean + normal_quantile(1.0 - self.alpha) * deviation;
         Some(EarsPoint {
@@ -166,13 +169,11 @@ impl EmergingDetector for Ears {
 }
 
 /// The mean and the sample standard deviation (divisor `n − 1`) of at least two values.
-fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
-    if values.len() < 2 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / real_len(values.len());
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((mean, (squares / real_len(values.len() - 1)).sqrt()))
+pub(crate) fn mean_and_deviation(values: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
+    let size = real_len(values.len());
+    let mean = values.clone().sum::<f64>() / size;
+    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (size - 1.0)).sqrt())
 }
 
 /// The quantile of the standard normal law.

@@ -7,7 +7,7 @@
 //! Counts give exact integer sums `S = Σ y`, `Q = Σ y²` that roll along the series, and
 //! `s² = (n Q − S²)/(n (n−1))` is rounded only once, however large the counts are.
 
-use super::ears::normal_quantile;
+use super::ears::{mean_and_deviation, normal_quantile};
 use super::{real, real_len};
 
 /// The choices for a series.
@@ -113,15 +113,10 @@ impl SeriesEars {
 
     /// Moments by two passes over a window, for counts whose squares do not fit.
     fn two_passes(self, window: &[u64]) -> Moments {
-        let size = real_len(window.len());
-        let mean = window.iter().map(|count| real(*count)).sum::<f64>() / size;
-        let squares: f64 = window
-            .iter()
-            .map(|count| (real(*count) - mean).powi(2))
-            .sum();
+        let (mean, deviation) = mean_and_deviation(window.iter().map(|count| real(*count)));
         Moments {
             mean,
-            deviation: (squares / (size - 1.0)).sqrt().max(self.min_deviation),
+            deviation: deviation.max(self.min_deviation),
         }
     }
 

@@ -30,27 +30,10 @@ fn the_scan_of_new_york_is_the_listing_of_satscan_and_is_written_where_asked() {
     let answer = commons.antenne(&words).expect_code(0);
     assert!(answer.bytes.is_empty(), "{}", answer.text());
     let clusters = commons.read("clusters.csv");
-    let first = clusters.lines().nth(1).unwrap();
-    assert!(first.starts_with("1,"), "{clusters}");
-    let header: Vec<&str> = clusters.lines().next().unwrap().split(',').collect();
-    let at = header.iter().position(|name| *name == "loglikrat").unwrap();
-    let score: f64 = first.split(',').nth(at).unwrap().parse().unwrap();
     let golden = repository().join("tests/golden/scan/nydf_poisson_cartesian_ub50_smerc.csv");
     let golden = fs::read_to_string(golden).unwrap();
-    let names: Vec<&str> = golden.lines().next().unwrap().split(',').collect();
-    let at = names
-        .iter()
-        .position(|name| name.trim_matches('"') == "loglikrat")
-        .unwrap();
-    let expected: f64 = golden
-        .lines()
-        .nth(1)
-        .unwrap()
-        .split(',')
-        .nth(at)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let first = |text: &str| numbers(text, "rank", "loglikrat")["1"];
+    let (score, expected) = (first(&clusters), first(&golden));
     assert!((score / expected - 1.0).abs() < 1e-8, "{score} {expected}");
 }
 
@@ -73,7 +56,7 @@ fn farrington_of_the_package_is_its_golden_file_point_by_point() {
     let found = commons.antenne(&words).expect_code(0).text();
     let golden = fs::read_to_string(path("farrington/salmNewport_total__noufaily.csv")).unwrap();
     for column in ["alarm", "upperbound"] {
-        let (found, golden) = (numbers(&found, column), numbers(&golden, column));
+        let (found, golden) = (numbers(&found, "t", column), numbers(&golden, "t", column));
         let pairs = golden.iter().filter(|(t, _)| found.contains_key(*t));
         let n_points = pairs.clone().count();
         assert!(n_points > 200, "{n_points} points of {}", golden.len());
@@ -88,12 +71,12 @@ fn farrington_of_the_package_is_its_golden_file_point_by_point() {
     }
 }
 
-/// The numbers of a column by `t`; an empty cell is left out.
-fn numbers(text: &str, column: &str) -> BTreeMap<String, f64> {
+/// The numbers of a column by the text of another; an empty cell is left out.
+fn numbers(text: &str, key: &str, column: &str) -> BTreeMap<String, f64> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().unwrap().clone();
     let place = |name: &str| header.iter().position(|one| one == name).unwrap();
-    let (key, value) = (place("t"), place(column));
+    let (key, value) = (place(key), place(column));
     let rows = reader.records().map(Result::unwrap);
     rows.filter_map(|row| Some((row[key].to_owned(), row[value].parse().ok()?)))
         .collect()

@@ -1,7 +1,7 @@
 //! EARS, CUSUM and the likelihood-ratio chart on plain CSV.
 
-use super::input::{Unit, share, units, yes};
-use crate::methods::{Choice, Error, Method, Options, Table, cell};
+use super::input::{Unit, share, units};
+use crate::methods::{Error, Method, Options, Table, cell, choice, yes};
 use crate::stats::cusum::{Cusum, Transform};
 use crate::stats::ears_series::SeriesEars;
 use crate::stats::glr::Glr;
@@ -14,31 +14,23 @@ pub(super) const EARS: Method = Method {
     layout: "reads unit,t,date,observed; writes unit,t,date,observed,upperbound,alarm,mean,sd,C,C3; C is C1 or C2",
     source: "Hutwagner et al. 2003, J. Urban Health 80:i89; Fricker et al. 2008, Statist. Med. 27:3407",
     choices: &[
-        Choice {
-            name: "statistic",
-            default: "C1",
-            meaning: "C1, C2 or C3",
-        },
-        Choice {
-            name: "baseline",
-            default: "7",
-            meaning: "points of the baseline",
-        },
-        Choice {
-            name: "min_sd",
-            default: "0",
-            meaning: "the deviation is never taken smaller; 0.5 on sparse series",
-        },
-        Choice {
-            name: "alpha",
-            default: "0.001",
-            meaning: "level of the bounds of C1, C2 and the package's C3",
-        },
-        Choice {
-            name: "c3",
-            default: "documented",
-            meaning: "documented: Σ max(0, C2 − 1) above 2; package: the R package's bound",
-        },
+        choice("statistic", "C1", "C1, C2 or C3"),
+        choice("baseline", "7", "points of the baseline"),
+        choice(
+            "min_sd",
+            "0",
+            "the deviation is never taken smaller; 0.5 on sparse series",
+        ),
+        choice(
+            "alpha",
+            "0.001",
+            "level of the bounds of C1, C2 and the package's C3",
+        ),
+        choice(
+            "c3",
+            "documented",
+            "documented: Σ max(0, C2 − 1) above 2; package: the R package's bound",
+        ),
     ],
     run: run_ears,
 };
@@ -50,31 +42,19 @@ pub(super) const CUSUM: Method = Method {
     layout: "reads unit,t,observed and the means' column; writes unit,t,observed,cusum,upperbound,alarm,m",
     source: "Rossi et al. 1999, Statist. Med. 18:2111",
     choices: &[
-        Choice {
-            name: "transform",
-            default: "rossi",
-            meaning: "rossi, standard or anscombe",
-        },
-        Choice {
-            name: "k",
-            default: "1.04",
-            meaning: "taken off each transformed count",
-        },
-        Choice {
-            name: "h",
-            default: "2.26",
-            meaning: "the sum at which there is an alarm",
-        },
-        Choice {
-            name: "expected",
-            default: "",
-            meaning: "column of the means; if none, the mean of the first points",
-        },
-        Choice {
-            name: "first",
-            default: "104",
-            meaning: "how many first points give the mean and are not judged",
-        },
+        choice("transform", "rossi", "rossi, standard or anscombe"),
+        choice("k", "1.04", "taken off each transformed count"),
+        choice("h", "2.26", "the sum at which there is an alarm"),
+        choice(
+            "expected",
+            "",
+            "column of the means; if none, the mean of the first points",
+        ),
+        choice(
+            "first",
+            "104",
+            "how many first points give the mean and are not judged",
+        ),
     ],
     run: run_cusum,
 };
@@ -86,26 +66,14 @@ pub(super) const GLR: Method = Method {
     layout: "reads unit,t,observed and the means' column; writes unit,t,observed,expected,glr,alarm,since,ratio",
     source: "Höhle and Paul 2008, Comput. Statist. Data Anal. 52:4357",
     choices: &[
-        Choice {
-            name: "expected",
-            default: "expected",
-            meaning: "column of the in-control means",
-        },
-        Choice {
-            name: "dispersion",
-            default: "0",
-            meaning: "α of the variance μ + αμ²; 0 is Poisson",
-        },
-        Choice {
-            name: "threshold",
-            default: "5",
-            meaning: "alarm at this log likelihood ratio",
-        },
-        Choice {
-            name: "weeks",
-            default: "0",
-            meaning: "how many points back the change may lie; 0 for all",
-        },
+        choice("expected", "expected", "column of the in-control means"),
+        choice("dispersion", "0", "α of the variance μ + αμ²; 0 is Poisson"),
+        choice("threshold", "5", "alarm at this log likelihood ratio"),
+        choice(
+            "weeks",
+            "0",
+            "how many points back the change may lie; 0 for all",
+        ),
     ],
     run: run_glr,
 };

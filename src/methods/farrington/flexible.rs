@@ -1,7 +1,7 @@
 //! Farrington flexible on plain CSV.
 
-use super::input::{Unit, share, units, yes};
-use crate::methods::{Choice, Error, Method, Options, Table, cell};
+use super::input::{Unit, share, units};
+use crate::methods::{Choice, Error, Method, Options, Table, cell, choice, yes};
 use crate::stats::farrington::bound::Bound;
 use crate::stats::farrington::{
     Dispersion, Farrington, Judge, Point, Rules, Season, Series, TrendRule, Unjudged,
@@ -30,85 +30,61 @@ pub(super) const BASELINE: Method = Method {
 
 /// The choices of the model, and then those of the bound.
 const CHOICES: &[Choice] = &[
-    Choice {
-        name: "years",
-        default: "5",
-        meaning: "how many past years are the baseline",
-    },
-    Choice {
-        name: "half_width",
-        default: "3",
-        meaning: "half the width of the window around each reference point",
-    },
-    Choice {
-        name: "levels",
-        default: "10",
-        meaning: "season levels; 1 uses the windows only",
-    },
-    Choice {
-        name: "left_out",
-        default: "26",
-        meaning: "points before the judged one that are left out",
-    },
-    Choice {
-        name: "reweight",
-        default: "2.58",
-        meaning: "Anscombe residuals above this are weighted down",
-    },
-    Choice {
-        name: "trend",
-        default: "paper",
-        meaning: "paper: always, unless cases span less than a year; package: b ≥ 3, p < trend_p and no prediction above the largest count; none",
-    },
-    Choice {
-        name: "trend_p",
-        default: "0.05",
-        meaning: "with trend=package, the largest p of the trend, exclusive",
-    },
-    Choice {
-        name: "dispersion",
-        default: "proper",
-        meaning: "proper: φ in standard errors; package: what the R package takes",
-    },
-    Choice {
-        name: "rules",
-        default: "paper",
-        meaning: "paper, or authors: also the rules of the authors' program",
-    },
-    Choice {
-        name: "exposure",
-        default: "",
-        meaning: "column of an exposure that the expectation follows; none by default",
-    },
-    Choice {
-        name: "bound",
-        default: "nbPlugin",
-        meaning: "nbPlugin, muan or delta",
-    },
-    Choice {
-        name: "alpha",
-        default: "0.005",
-        meaning: "nominal share of false alarms",
-    },
-    Choice {
-        name: "min_cases",
-        default: "5",
-        meaning: "an alarm needs this many cases in the last points",
-    },
-    Choice {
-        name: "case_points",
-        default: "4",
-        meaning: "how many last points those are",
-    },
+    choice("years", "5", "how many past years are the baseline"),
+    choice(
+        "half_width",
+        "3",
+        "half the width of the window around each reference point",
+    ),
+    choice("levels", "10", "season levels; 1 uses the windows only"),
+    choice(
+        "left_out",
+        "26",
+        "points before the judged one that are left out",
+    ),
+    choice(
+        "reweight",
+        "2.58",
+        "Anscombe residuals above this are weighted down",
+    ),
+    choice(
+        "trend",
+        "paper",
+        "paper: always, unless cases span less than a year; package: b ≥ 3, p < trend_p and no prediction above the largest count; none",
+    ),
+    choice(
+        "trend_p",
+        "0.05",
+        "with trend=package, the largest p of the trend, exclusive",
+    ),
+    choice(
+        "dispersion",
+        "proper",
+        "proper: φ in standard errors; package: what the R package takes",
+    ),
+    choice(
+        "rules",
+        "paper",
+        "paper, or authors: also the rules of the authors' program",
+    ),
+    choice(
+        "exposure",
+        "",
+        "column of an exposure that the expectation follows; none by default",
+    ),
+    choice("bound", "nbPlugin", "nbPlugin, muan or delta"),
+    choice("alpha", "0.005", "nominal share of false alarms"),
+    choice(
+        "min_cases",
+        "5",
+        "an alarm needs this many cases in the last points",
+    ),
+    choice("case_points", "4", "how many last points those are"),
 ];
 
 /// The choices of the model, and the point.
 const BASELINE_CHOICES: &[Choice] = &[
-    Choice {
-        name: "t",
-        default: "",
-        meaning: "the judged point, as in the column t",
-    },
+    choice("t", "", "the judged point, as in the column t"),
     CHOICES[0],
     CHOICES[1],
     CHOICES[2],

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::methods::{Error, Options, Table};
 use crate::stats::farrington::calendar::{Calendar, day_number};
+use crate::stats::{real, rounded};
 
 /// One unit's rows in the table.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +26,7 @@ pub(super) struct Unit {
 impl Unit {
     /// The counts as real numbers.
     pub(super) fn reals(&self) -> Vec<f64> {
-        self.cases
-            .iter()
-            .map(|count| crate::stats::real(*count))
-            .collect()
+        self.cases.iter().map(|count| real(*count)).collect()
     }
 
     /// The numbers of another column of the table for this unit.
@@ -62,14 +60,9 @@ fn day(text: &str) -> Option<i64> {
 }
 
 /// A number as a count.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be whole, not negative and below 2^52"
-)]
 fn count(number: f64) -> Option<u64> {
     let is_count = number >= 0.0 && number.fract() == 0.0 && number < 4e15;
-    is_count.then_some(number as u64)
+    is_count.then(|| rounded(number))
 }
 
 /// The counts of a column.
@@ -146,9 +139,4 @@ pub(super) fn share(options: &Options, name: &str) -> Result<f64, Error> {
         value: options.word(name).to_owned(),
         expected: "between 0 and 1".to_owned(),
     })
-}
-
-/// A yes or no as a cell.
-pub(super) fn yes(is: impl Into<u8>) -> String {
-    is.into().to_string()
 }

@@ -29,21 +29,10 @@ pub(crate) const METHODS: &[Method] = &[
 #[cfg(test)]
 mod golden {
     use std::collections::BTreeMap;
-    use std::path::{Path, PathBuf};
 
     use crate::methods::Table;
-
-    /// A path among the golden files.
-    fn path(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/golden")
-            .join(name)
-    }
-
-    /// A golden file.
-    pub(super) fn table(name: &str) -> Table {
-        Table::parse(&std::fs::read_to_string(path(name)).unwrap()).unwrap()
-    }
+    use crate::methods::golden::path;
+    pub(super) use crate::methods::golden::read as table;
 
     /// The names of the files in a folder, sorted.
     pub(super) fn folder(name: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The weekly detector on plain CSV.
 
-use super::input::{share, units, yes};
-use crate::methods::{Choice, Error, Method, Options, Table, cell};
+use super::input::{share, units};
+use crate::methods::{Error, Method, Options, Table, cell, choice, yes};
 use crate::stats::farrington::Unjudged;
 use crate::stats::farrington::calendar::Calendar;
 use crate::stats::real_len;
@@ -18,46 +18,38 @@ pub(super) const WEEKLY: Method = Method {
         upperbound,alarm,pvalue,phi,window,window_observed,window_expected,reason",
     source: "after Noufaily et al. 2013, Statist. Med. 32:1206, with harmonics and windows of 1 to 3 weeks",
     choices: &[
-        Choice {
-            name: "harmonics",
-            default: "2",
-            meaning: "harmonics of the year, at most 3",
-        },
-        Choice {
-            name: "left_out",
-            default: "8",
-            meaning: "points before the judged one that are left out of the fit",
-        },
-        Choice {
-            name: "level_points",
-            default: "52",
-            meaning: "so many last points of the fit have a level of their own, the judged one's; 0 for none",
-        },
-        Choice {
-            name: "min_points",
-            default: "104",
-            meaning: "at least so many points are fitted",
-        },
-        Choice {
-            name: "reweight",
-            default: "2.58",
-            meaning: "Anscombe residuals above this are weighted down",
-        },
-        Choice {
-            name: "alpha",
-            default: "0.0018",
-            meaning: "threshold of the p of the best window after its cost",
-        },
-        Choice {
-            name: "min_cases",
-            default: "5",
-            meaning: "an alarm needs this many cases in the last four points",
-        },
-        Choice {
-            name: "exposure",
-            default: "",
-            meaning: "column of an exposure that the expectation follows; none by default",
-        },
+        choice("harmonics", "2", "harmonics of the year, at most 3"),
+        choice(
+            "left_out",
+            "8",
+            "points before the judged one that are left out of the fit",
+        ),
+        choice(
+            "level_points",
+            "52",
+            "so many last points of the fit have a level of their own, the judged one's; 0 for none",
+        ),
+        choice("min_points", "104", "at least so many points are fitted"),
+        choice(
+            "reweight",
+            "2.58",
+            "Anscombe residuals above this are weighted down",
+        ),
+        choice(
+            "alpha",
+            "0.0018",
+            "threshold of the p of the best window after its cost",
+        ),
+        choice(
+            "min_cases",
+            "5",
+            "an alarm needs this many cases in the last four points",
+        ),
+        choice(
+            "exposure",
+            "",
+            "column of an exposure that the expectation follows; none by default",
+        ),
     ],
     run: run_weekly,
 };

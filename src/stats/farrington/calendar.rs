@@ -5,6 +5,8 @@
 //! [±w]  1  2 … 9   …        [±w]  1  2 … 9 | left out   k      numbers: the season blocks, [±w]: the window
 //! ```
 
+use chrono::{Datelike, NaiveDate, TimeDelta};
+
 use crate::stats::glm::Block;
 
 /// How the points of a series lie in time.
@@ -37,28 +39,27 @@ pub(crate) struct Shape {
     pub(crate) lead: usize,
 }
 
-/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar.
-///
-/// Years are counted from March, so that the leap day is the last of its year.
+/// Days from 1970-01-01 to a date; a day that a month does not have is that many days after its first.
 pub(crate) fn day_number((year, month, day): (i64, i64, i64)) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    let first = i32::try_from(year).ok().and_then(|year| {
+        let month = u32::try_from(month).ok()?;
+        NaiveDate::from_ymd_opt(year, month, 1)
+    });
+    first.map_or(0, |first| {
+        (first - NaiveDate::default()).num_days() + day - 1
+    })
 }
 
 /// The date of a day counted from 1970-01-01.
 pub(crate) fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = (shifted + 2) % 12 + 1;
-    let year = year + era * 400 + i64::from(month <= 2);
-    (year, month, of_year - (153 * shifted + 2) / 5 + 1)
+    let delta = TimeDelta::try_days(days);
+    let date = delta.and_then(|delta| NaiveDate::default().checked_add_signed(delta));
+    let date = date.unwrap_or_default();
+    (
+        i64::from(date.year()),
+        i64::from(date.month()),
+        i64::from(date.day()),
+    )
 }
 
 impl Calendar {

@@ -1,29 +1,22 @@
 //! The golden files of the scans, through the method as it is called.
 
-use std::path::PathBuf;
-
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::methods::golden::{self, read as table};
 use crate::stats::golden::assert_close;
 
 /// The listings of `SaTScan`.
 mod listed;
 
-/// The path of a golden file.
+/// The path of a golden file, as an option has it.
 fn path(file: &str) -> String {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.join("tests/golden").join(file).display().to_string()
+    golden::path(file).display().to_string()
 }
 
 /// The text of a golden file.
 fn text(file: &str) -> String {
     std::fs::read_to_string(path(file)).unwrap()
-}
-
-/// A golden table.
-fn table(file: &str) -> Table {
-    Table::parse(&text(file)).unwrap()
 }
 
 /// Options from pairs.
