@@ -10,6 +10,11 @@
 //!     160 MiB for those that cannot · 4 × 80 MiB sure · 800 MiB free to all
 //! ```
 
+//!
+//! What passes rows from one operator to the next is never refused: when it writes two files at once it waits
+//! for itself for ever (apache/datafusion#24883, in 55.2). It holds little, because it stops taking rows in
+//! while every next operator has some waiting.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +30,31 @@ const SURE: usize = 4;
 
 /// The part of the memory, as a divisor, that only what cannot write to disk may have.
 const KEPT: usize = 8;
+
+/// What passes rows from one operator to the next, as the engine names it.
+const EXCHANGE: &str = "RepartitionExec";
+
+/// Whether an operator can do with less by writing to disk, and may be asked to.
+fn may_spill(consumer: &MemoryConsumer) -> Spills {
+    if consumer.name().starts_with(EXCHANGE) {
+        Spills::Never
+    } else if consumer.can_spill() {
+        Spills::Asked
+    } else {
+        Spills::Cannot
+    }
+}
+
+/// What an operator does when it gets no more memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spills {
+    /// It writes to disk.
+    Asked,
+    /// It fails.
+    Cannot,
+    /// It would write to disk and hang: it is given what it asks for.
+    Never,
+}
 
 /// A pool that is partly split, partly free.
 #[derive(Debug)]
@@ -93,7 +123,7 @@ impl MemoryPool for PartlyFair {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
+        if may_spill(consumer) == Spills::Asked {
             self.held().spillable.insert(consumer.id(), 0);
         }
     }
@@ -118,14 +148,16 @@ impl MemoryPool for PartlyFair {
         let consumer = reservation.consumer();
         let mut held = self.held();
         let all = self.size.saturating_sub(held.used);
-        let free = if consumer.can_spill() {
-            let kept = held.kept_for_others(self.size, consumer.id());
-            let to_spill: usize = held.spillable.values().sum();
-            let within = self.size - self.size / KEPT;
-            all.min(within.saturating_sub(to_spill))
-                .saturating_sub(kept)
-        } else {
-            all
+        let free = match may_spill(consumer) {
+            Spills::Asked => {
+                let kept = held.kept_for_others(self.size, consumer.id());
+                let to_spill: usize = held.spillable.values().sum();
+                let within = self.size - self.size / KEPT;
+                let free = all.min(within.saturating_sub(to_spill));
+                free.saturating_sub(kept)
+            }
+            Spills::Cannot => all,
+            Spills::Never => usize::MAX,
         };
         if additional > free {
             return Err(resources_datafusion_err!(
@@ -174,6 +206,33 @@ mod tests {
         let merge = MemoryConsumer::new("merge").register(&pool);
         merge.try_grow(200).unwrap();
         assert!(merge.try_grow(1).is_err());
+    }
+
+    /// An aggregate over two partitions whose exchange of rows asks for more than the pool has; whether it ended
+    /// in time.
+    async fn ends(pool: Arc<dyn MemoryPool>) -> bool {
+        use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+        use datafusion::prelude::{SessionConfig, SessionContext};
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
+        let config = SessionConfig::new()
+            .with_target_partitions(2)
+            .with_batch_size(64);
+        let session = SessionContext::new_with_config_rt(config, runtime.build_arc().unwrap());
+        let sql = "select g, count(distinct t) as n from (
+                       select v % 13 as g, concat('trace ', cast(v % 337 as varchar), repeat('x', 40)) as t
+                       from generate_series(1, 40000) as s (v)
+                   ) as rows group by g";
+        let frame = session.sql(sql).await.unwrap();
+        let answer = tokio::time::timeout(std::time::Duration::from_mins(1), frame.collect());
+        answer.await.is_ok()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_query_that_asks_for_more_than_there_is_comes_to_an_end() {
+        for _ in 0..12 {
+            let pool: Arc<dyn MemoryPool> = Arc::new(PartlyFair::new(2 << 20));
+            assert!(ends(pool).await, "the query hangs");
+        }
     }
 
     #[test]
