@@ -47,6 +47,14 @@ fn text(functions: &[Function]) -> String {
     text
 }
 
+/// What to know of window functions.
+const HOW_TO_CALL: &str = "\n\
+    Not known to the served release, because a stranger's query must be stopped when its time is up.\n\
+    Called as `f(…) over (partition by … order by …)`; each sees the whole partition.\n\
+    Functions of one series read its points in the order of `order by`; the others match rows by their values.\n\
+    A part of a struct is read by its name: `f(…) over (…)` as `r`, then `r['p']`.\n\
+    An argument in square brackets may be left out, or be null to be skipped.\n";
+
 /// The page `docs/functions.md`.
 pub(super) fn markdown(functions: &[Function]) -> String {
     let mut page = String::from(
@@ -61,10 +69,16 @@ pub(super) fn markdown(functions: &[Function]) -> String {
             "aggregate",
             "## One answer per group · Una risposta per gruppo",
         ),
+        (
+            "window",
+            "## One answer per row, from all rows of its partition · \
+             Una risposta per riga, da tutte le righe della sua partizione",
+        ),
     ] {
+        let note = if kind == "window" { HOW_TO_CALL } else { "" };
         let _infallible = write!(
             page,
-            "\n{title}\n\n| call | answers | risponde | source |\n|---|---|---|---|\n"
+            "\n{title}\n{note}\n| call | answers | risponde | source |\n|---|---|---|---|\n"
         );
         for function in functions.iter().filter(|function| function.kind() == kind) {
             let _infallible = writeln!(

@@ -215,6 +215,9 @@ mod tests {
         let sql = "select l.a, r.b as other, row_number() over (partition by l.c order by l.a) as k
                    from conformed.t as l inner join conformed.t as r on l.a = r.a";
         assert_eq!(said(sql).await, ["a=a", "other=b", "k=f(a)+f(c)"]);
+        let sql = "with x as (select a, fdr_tree(b, c) over (order by a) as t from conformed.t)
+                   select a, t['q'] as q from x";
+        assert_eq!(said(sql).await, ["a=a", "q=f(a)+f(b)+f(c)"]);
         let sql = "select a from conformed.t union all select b from conformed.t";
         assert_eq!(said(sql).await, ["a=a+b"]);
     }

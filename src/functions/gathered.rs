@@ -20,7 +20,7 @@ use crate::stats::rates::{Stratum, directly_standardized, directly_standardized_
 use crate::stats::survival::{Wait, WaitEnd, kaplan_meier, restricted_mean, wait_quantile};
 
 /// A function over the rows of a group, each row with all its arguments.
-type OfGroup = fn(&[Vec<f64>]) -> Option<f64>;
+pub(super) type OfGroup = fn(&[Vec<f64>]) -> Option<f64>;
 
 /// Source of a definition.
 const KAPLAN: &str = "Kaplan, Meier 1958, J. Am. Statist. Ass. 53:457";
@@ -178,7 +178,7 @@ fn strata(rows: &[Vec<f64>]) -> Vec<Stratum> {
     clippy::cast_sign_loss,
     reason = "a cast to an integer saturates, and no wait is longer than that"
 )]
-fn waits(rows: &[Vec<f64>]) -> Vec<Wait> {
+pub(super) fn waits(rows: &[Vec<f64>]) -> Vec<Wait> {
     rows.iter()
         .map(|row| Wait {
             days: row[0] as u32,
@@ -192,7 +192,7 @@ fn waits(rows: &[Vec<f64>]) -> Vec<Wait> {
 }
 
 /// An aggregate that judges all rows of a group together.
-fn of_group(name: &str, arguments: &'static [DataType], judge: OfGroup) -> Body {
+pub(super) fn of_group(name: &str, arguments: &'static [DataType], judge: OfGroup) -> Body {
     let n_arguments = arguments.len();
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));
     Body::Aggregate(Arc::new(create_udaf(

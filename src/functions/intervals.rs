@@ -26,7 +26,7 @@ const BYAR: &str = "Breslow, Day 1987, Statistical Methods in Cancer Research II
 const GARWOOD: &str = "Garwood 1936, Biometrika 28:437";
 
 /// A plain function over the numbers of one row.
-type OfNumbers = fn(&[f64]) -> Option<f64>;
+pub(super) type OfNumbers = fn(&[f64]) -> Option<f64>;
 
 /// The functions of this file, each with its number of arguments.
 const ENTRIES: &[Entry<(usize, OfNumbers)>] = &[

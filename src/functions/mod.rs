@@ -1,7 +1,7 @@
 //! Functions of our own in SQL: registered once for every session, documented in one list.
 //!
 //! A function here is a thin cover over `stats` or `canon`: it takes columns apart, calls the plain
-//! function on each row or group, and puts the answers together. An absent argument gives an absent
+//! function on each row, group or partition, and puts the answers together. An absent argument gives an absent
 //! answer, and so does an argument for which the answer does not exist, such as a share of nothing.
 //!
 //! The list that `antenne functions` prints and `docs/functions.md` shows is the list that is registered.
@@ -9,20 +9,28 @@
 use std::sync::Arc;
 
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
 /// Distinct persons, exactly and within bounded memory.
 mod count_persons;
+/// Parts of an answer that has several.
+mod fields;
+/// Gaps of services: waits, shares and counts out of line, access by distance.
+mod gaps;
 /// Aggregates over the values of a group: inequality, survival, standardized rates.
 mod gathered;
 /// Rates and their intervals, row by row.
 mod intervals;
+/// One form for labels and tags.
+mod labels;
 /// Strict readers of what Italian platforms write.
 mod readers;
 /// Ages and distances.
 mod territory;
+/// Methods that judge all rows of a partition together.
+mod windowed;
 
 /// Version of what the functions answer; raised when one of them answers differently, so that models are rebuilt.
 pub(crate) const VERSION: &str = "functions-1";
@@ -34,6 +42,8 @@ enum Body {
     Scalar(Arc<ScalarUDF>),
     /// One answer per group.
     Aggregate(Arc<AggregateUDF>),
+    /// One answer per row, from all rows of its partition.
+    Window(Arc<WindowUDF>),
 }
 
 /// A function and what its users need to know.
@@ -55,6 +65,7 @@ pub struct Function {
 }
 
 /// A function before its code is wrapped for the engine.
+#[derive(Debug, Clone, Copy)]
 struct Entry<F> {
     /// As [`Function::name`].
     name: &'static str,
@@ -85,12 +96,13 @@ impl<F> Entry<F> {
 }
 
 impl Function {
-    /// `scalar` or `aggregate`.
+    /// `scalar`, `aggregate` or `window`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self.body {
             Body::Scalar(_) => "scalar",
             Body::Aggregate(_) => "aggregate",
+            Body::Window(_) => "window",
         }
     }
 }
@@ -100,9 +112,12 @@ impl Function {
 pub fn all() -> Vec<Function> {
     let mut functions = [
         intervals::functions(),
+        labels::functions(),
         gathered::functions(),
+        gaps::functions(),
         readers::functions(),
         territory::functions(),
+        windowed::functions(),
         vec![count_persons::function()],
     ]
     .concat();
@@ -110,17 +125,19 @@ pub fn all() -> Vec<Function> {
     functions
 }
 
-/// Makes every function known to a session.
+/// Makes every function, and the reading of their parts, known to a session.
 ///
 /// # Errors
 /// When the session already has a function of that name that cannot be replaced.
 pub fn register(context: &SessionContext) -> datafusion::error::Result<()> {
     let state = context.state_ref();
     let mut state = state.write();
+    state.register_expr_planner(Arc::new(fields::FieldPlanner))?;
     for function in all() {
         match function.body {
             Body::Scalar(scalar) => state.register_udf(scalar).map(drop)?,
             Body::Aggregate(aggregate) => state.register_udaf(aggregate).map(drop)?,
+            Body::Window(window) => state.register_udwf(window).map(drop)?,
         }
     }
     Ok(())
@@ -153,6 +170,24 @@ mod answers {
             return "NULL".to_owned();
         }
         array_value_to_string(column, row).unwrap()
+    }
+
+    /// The rows of the answer to `sql`, all of whose cells are numbers; none for an absent one.
+    pub(super) async fn numbers(sql: &str) -> Vec<Vec<Option<f64>>> {
+        let read = |cell: String| (cell != "NULL").then(|| cell.parse().unwrap());
+        let rows = rows(sql).await.into_iter();
+        rows.map(|row| row.into_iter().map(read).collect())
+            .collect()
+    }
+
+    /// Why `sql` is not answered.
+    pub(super) async fn refused(sql: &str) -> String {
+        let context = SessionContext::new();
+        super::register(&context).unwrap();
+        match context.sql(sql).await {
+            Ok(frame) => frame.collect().await.unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// The only cell of the answer.

@@ -83,6 +83,17 @@ const ENTRIES: &[Entry<(DataType, OfTexts)>] = &[
         run: (DataType::Utf8, |texts| faults(texts, &minutes)),
     },
     Entry {
+        name: "content_id",
+        call: "content_id(text) → text",
+        it: "Identità di un contenuto: le prime 12 cifre esadecimali del suo BLAKE3. Non è un segreto: per le persone ci sono le chiavi.",
+        en: "Identity of a content: the first 12 hexadecimal digits of its BLAKE3. No secret: for persons there are keys.",
+        source: "",
+        run: (DataType::Utf8, |texts| {
+            let ids = texts.iter().map(|text| text.map(content_id));
+            Arc::new(ids.collect::<StringArray>())
+        }),
+    },
+    Entry {
         name: "it_boolean",
         call: "it_boolean(text) → boolean",
         it: "Sì o no, in italiano, in inglese, 0/1 o una crocetta.",
@@ -101,6 +112,12 @@ const ENTRIES: &[Entry<(DataType, OfTexts)>] = &[
         run: (DataType::Utf8, |texts| faults(texts, &boolean)),
     },
 ];
+
+/// The first 12 hexadecimal digits of the hash of a text.
+fn content_id(text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    hash.chars().take(12).collect()
+}
 
 /// The functions of this file.
 pub(super) fn functions() -> Vec<Function> {
@@ -206,6 +223,17 @@ mod tests {
         assert_eq!(found[1], pair("12.50", "NULL"));
         assert_eq!(found[2], pair("NULL", "bad_decimal"));
         assert_eq!(found[3], pair("NULL", "too_many_decimals"));
+    }
+
+    #[tokio::test]
+    async fn a_content_has_the_same_id_wherever_it_stands() {
+        use crate::functions::answers::cell;
+        let of_abc = &blake3::hash(b"abc").to_hex()[..12];
+        assert_eq!(cell("select content_id('abc')").await, of_abc);
+        assert_eq!(
+            cell("select content_id(cast(null as varchar))").await,
+            "NULL"
+        );
     }
 
     #[tokio::test]

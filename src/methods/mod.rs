@@ -23,6 +23,8 @@ mod inequality;
 mod map;
 /// Reporting delay.
 mod nowcast;
+/// The monthly panel: pooled detector, clusters, novelty.
+mod pooled;
 /// Scan statistics.
 mod scan;
 /// Waiting times.
@@ -322,7 +324,13 @@ pub fn all() -> Vec<Method> {
         funnel::DISPERSION,
         inequality::INEQUALITY,
     ];
-    let mut all = [&own[..], farrington::METHODS, scan::METHODS].concat();
+    let mut all = [
+        &own[..],
+        farrington::METHODS,
+        pooled::METHODS,
+        scan::METHODS,
+    ]
+    .concat();
     all.sort_by_key(|method| method.name);
     all
 }

@@ -5,18 +5,22 @@
 //! asked), so that a platform that doubles its members is not mistaken for a need that doubles.
 //!
 //! ```text
-//! months     0 ........................ t-3 | t-2  t-1   t
-//!            the past, fitted                 judged in windows of 1, 2 and 3 months
+//! months     0 ................... t-4 | t-3  t-2  t-1   t
+//!            the past, fitted           judged in windows of 1 to 4 months
 //! ```
 //!
 //! Emerging needs go through `EmergingDetector`, one `Panel` per need; gaps through `proportion`
-//! and `survival`; words the vocabulary lacks through `novelty`. `fdr` decides over all cells of
+//! and `survival`; words the vocabulary lacks through `novelty` and `burst`. `fdr` decides over all cells of
 //! a period together which of the small probabilities may be believed.
 
 use std::ops::Range;
 
 /// What people can reach: floating catchment areas.
 pub(crate) mod accessibility;
+/// Words in use that are suddenly used far more.
+pub(crate) mod burst;
+/// Rises shared by neighboring districts: the scan on the pooled expectations.
+pub(crate) mod cluster;
 /// Upper tails and quantiles of the count distributions used for predictions.
 pub(crate) mod counts;
 /// CUSUM charts of counts.
@@ -42,6 +46,8 @@ pub(crate) mod invented;
 pub(crate) mod novelty;
 /// Reporting delay: how complete the last days are, and how many events they will have had.
 pub(crate) mod nowcast;
+/// Invented panels with a known truth, and the figures of a detector on them.
+pub(crate) mod panel_law;
 /// The pooled Gamma–Poisson model with exposure offset, the detector used by default.
 pub(crate) mod pooled;
 /// Shares: Wilson intervals and the funnel test with over-dispersion.
@@ -192,7 +198,7 @@ pub(crate) struct Judgment {
     pub(crate) predicted_high: u64,
     /// Observed over expected.
     pub(crate) ratio: f64,
-    /// Chance of a count at least as high if nothing had changed, already paid for the choice of window.
+    /// Chance of evidence at least as strong if nothing had changed, already paid for the choice of window.
     pub(crate) p: f64,
     /// The mean monthly exposure of the window.
     pub(crate) exposure: f64,
@@ -212,6 +218,14 @@ pub(crate) trait EmergingDetector {
 
     /// Judges the given months, in order of district and then month.
     fn judge(&self, panel: &Panel, judged: Range<usize>) -> Vec<Judgment>;
+
+    /// Judges the given months of all needs together, one list of judgments per panel.
+    ///
+    /// A method may use that the needs are judged together; by default each is judged alone.
+    fn judge_all(&self, panels: &[&Panel], judged: Range<usize>) -> Vec<Vec<Judgment>> {
+        let alone = panels.iter().map(|panel| self.judge(panel, judged.clone()));
+        alone.collect()
+    }
 
     /// The window of exactly so many months that ends in the cell's month, as evidence for readers.
     ///

@@ -36,7 +36,7 @@ impl Default for NoveltyRule {
 pub(crate) const N_JUDGED_MONTHS: usize = 3;
 
 /// How many months before the judged ones must be nearly silent.
-const N_SILENT_MONTHS: usize = 12;
+pub(crate) const N_SILENT_MONTHS: usize = 12;
 
 /// What is known of a candidate: its past, and its last three months by district.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +84,20 @@ pub(crate) fn novelty(candidate: Candidate<'_>, rule: NoveltyRule) -> Novelty {
         p,
         is_new,
     }
+}
+
+/// How many months after an alert a category still counts as new.
+pub(crate) const N_NEW_MONTHS: usize = 6;
+
+/// Whether a category is new in each month: alerted in it, or in one of the six months before.
+///
+/// A new category reaches its districts one after the other, and those of the first months fill the year
+/// that must be silent; so the alert is kept up until the pooled model has a past to judge by.
+pub(crate) fn still_new(alerts: &[bool]) -> Vec<bool> {
+    let first = |month: usize| month.saturating_sub(N_NEW_MONTHS);
+    (0..alerts.len())
+        .map(|month| alerts[first(month)..=month].contains(&true))
+        .collect()
 }
 
 /// The law of the uses in the next three months.
@@ -149,6 +163,16 @@ mod tests {
             )
             .is_new
         );
+    }
+
+    #[test]
+    fn an_alert_is_kept_up_for_six_months() {
+        let mut alerts = [false; 12];
+        alerts[2] = true;
+        let kept = still_new(&alerts);
+        let new: Vec<usize> = (0..12).filter(|month| kept[*month]).collect();
+        assert_eq!(new, (2..=8).collect::<Vec<_>>());
+        assert!(still_new(&[]).is_empty());
     }
 
     #[test]

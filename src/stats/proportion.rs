@@ -12,6 +12,7 @@
 
 use statrs::function::beta::ln_beta;
 use statrs::function::factorial::ln_binomial;
+use statrs::function::gamma::{gamma_lr, gamma_ur};
 
 use super::counts::CountLaw;
 use super::ears::normal_upper_tail;
@@ -110,6 +111,79 @@ fn beta_binomial_tail(share: Share, alpha: f64, beta: f64) -> f64 {
         (n_events..=n_trials).map(chance).sum()
     };
     tail.clamp(0.0, 1.0)
+}
+
+/// The limits of the next events between which 95 % lie, given the reference, widened by `√φ` around the expected.
+///
+/// The quantiles of the beta-binomial of [`test_above`]. Nothing where the reference has no trials.
+pub(crate) fn predicted_events(n_trials: u64, reference: Share, phi: f64) -> Option<(f64, f64)> {
+    reference.value()?;
+    let alpha = real(reference.n_events) + 0.5;
+    let beta = real(reference.n_trials.saturating_sub(reference.n_events)) + 0.5;
+    let expected = reference.with_prior() * real(n_trials);
+    let (mut low, mut high, mut below) = (None, n_trials, 0.0);
+    for k in 0..=n_trials {
+        let ways = ln_binomial(n_trials, k);
+        let weight = ln_beta(real(k) + alpha, real(n_trials - k) + beta) - ln_beta(alpha, beta);
+        below += (ways + weight).exp();
+        if low.is_none() && below >= 0.025 {
+            low = Some(k);
+        }
+        if below >= 0.975 {
+            high = k;
+            break;
+        }
+    }
+    let widened = |limit: u64| {
+        let distance = (real(limit) - expected) * phi.max(1.0).sqrt();
+        (expected + distance).clamp(0.0, real(n_trials))
+    };
+    Some((
+        widened(low.unwrap_or(0)).min(expected),
+        widened(high).max(expected),
+    ))
+}
+
+/// The test of a count against its expectation, both sides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct RatioTest {
+    /// `2(√O − √E)/√φ`.
+    pub(crate) z: f64,
+    /// The chance of as few or fewer.
+    pub(crate) p_low: f64,
+    /// The chance of as many or more.
+    pub(crate) p_high: f64,
+    /// The limits between which 95 % of the counts lie, widened by `√φ`.
+    pub(crate) limits: (f64, f64),
+}
+
+/// Tests a count against its expectation, given the over-dispersion `φ` among its like (1 if none).
+///
+/// As in [`test_above`] the more cautious of two chances counts: the exact one of the Poisson law, and where `φ > 1`
+/// the normal one of the z-score. A count with parts, such as one shared by distance, lies between its neighbors:
+/// `P(X ≤ o) = Γ(o+1, E)/Γ(o+1)`. Nothing where nothing is expected.
+pub(crate) fn test_ratio(observed: f64, expected: f64, phi: f64) -> Option<RatioTest> {
+    let spread = phi.max(1.0).sqrt();
+    let z = root_z_score(observed, expected).filter(|z| z.is_finite())? / spread;
+    let up_to = |count: f64| gamma_ur(count + 1.0, expected);
+    let (exact_low, exact_high) = if observed > 0.0 {
+        (up_to(observed), gamma_lr(observed, expected))
+    } else {
+        (up_to(0.0), 1.0)
+    };
+    let (normal_low, normal_high) = if spread > 1.0 {
+        (normal_upper_tail(-z), normal_upper_tail(z))
+    } else {
+        (0.0, 0.0)
+    };
+    let (low, high) = exact_funnel_limits(expected, 0.95)?;
+    let widened = |limit: f64| (expected + (limit - 1.0) * expected * spread).max(0.0);
+    Some(RatioTest {
+        z,
+        p_low: exact_low.max(normal_low),
+        p_high: exact_high.max(normal_high),
+        limits: (widened(low), widened(high)),
+    })
 }
 
 /// The limits of observed over expected between which all but a part `1 − level` of districts lie by chance.
@@ -278,5 +352,47 @@ mod tests {
     fn a_share_of_nothing_cannot_be_tested() {
         assert_eq!(test_above(share(0, 0), share(1, 5), 1.0), None);
         assert_eq!(test_above(share(1, 2), share(0, 0), 1.0), None);
+    }
+
+    #[test]
+    fn predicted_events_are_the_quantiles_of_the_law_and_widen_with_the_dispersion() {
+        // A flat law, so nearly, is that of Jeffreys' prior after 1 of 2: quantiles from its own tail.
+        let reference = share(20, 100);
+        let (low, high) = predicted_events(50, reference, 1.0).unwrap();
+        let tail = |events: f64| beta_binomial_tail(share(rounded_count(events), 50), 20.5, 80.5);
+        assert!(1.0 - tail(low) < 0.025 && 1.0 - tail(low + 1.0) >= 0.025);
+        assert!(tail(high + 1.0) <= 0.025 && tail(high) > 0.025);
+        let expected = 50.0 * 20.5 / 101.0;
+        let wide = predicted_events(50, reference, 4.0).unwrap();
+        assert_close(
+            expected - wide.0,
+            (2.0 * (expected - low)).min(expected),
+            1e-12,
+        );
+        assert_close(wide.1 - expected, 2.0 * (high - expected), 1e-12);
+        assert_eq!(predicted_events(5, share(0, 0), 1.0), None);
+    }
+
+    /// A whole number of events.
+    fn rounded_count(events: f64) -> u64 {
+        super::super::rounded(events)
+    }
+
+    #[test]
+    fn a_count_is_tested_on_both_sides_by_the_poisson_law() {
+        // X ~ Po(4): P(X ≤ 1) = 5e⁻⁴ = .091578, P(X ≥ 1) = 1 − e⁻⁴ = .981684, z = 2(1 − 2) = −2.
+        let test = test_ratio(1.0, 4.0, 1.0).unwrap();
+        assert_close(test.p_low, 5.0 * (-4.0_f64).exp(), 1e-12);
+        assert_close(test.p_high, 1.0 - (-4.0_f64).exp(), 1e-12);
+        assert_close(test.z, -2.0, 1e-12);
+        let none = test_ratio(0.0, 4.0, 1.0).unwrap();
+        assert_close(none.p_low, (-4.0_f64).exp(), 1e-12);
+        assert_close(none.p_high, 1.0, 1e-12);
+        // With φ = 4 the z-score halves, and its normal chance .158655 is the more cautious one.
+        let dispersed = test_ratio(1.0, 4.0, 4.0).unwrap();
+        assert_close(dispersed.p_low, 0.158_655_253_931_457, 1e-9);
+        let half = |limits: (f64, f64)| limits.1 - 4.0;
+        assert_close(half(dispersed.limits), 2.0 * half(test.limits), 1e-12);
+        assert_eq!(test_ratio(1.0, 0.0, 1.0), None);
     }
 }

@@ -209,7 +209,7 @@ fn normalized(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a character has no width.
-fn is_invisible(letter: char) -> bool {
+pub(crate) fn is_invisible(letter: char) -> bool {
     matches!(
         letter,
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}'

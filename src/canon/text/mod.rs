@@ -8,9 +8,12 @@
 //! "31/02/2025"  %d/%m/%Y   → bad_date         "1.234,50"  comma → 123450 cents
 //! "1h30"                   → 90 minutes       "12.5"      comma → bad_decimal (not a group of three)
 //! ```
+//!
+//! Labels and tags are no values to read: `label` brings them to one form, so that they can be counted.
 
 pub(crate) mod amount;
 pub(crate) mod duration;
+pub(crate) mod label;
 pub(crate) mod moment;
 
 /// Why a text could not be read.

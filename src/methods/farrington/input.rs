@@ -101,12 +101,16 @@ pub(super) fn units(table: &Table) -> Result<Vec<Unit>, Error> {
     let names = texts_or(table, "unit", |_| String::new())?;
     let dates = texts_or(table, "date", |_| String::new())?;
     let periods = texts_or(table, "freq", |_| "52".to_owned())?;
+    let written = texts_or(table, "t", |_| String::new())?;
+    let time = |row: usize, first: usize| match written[row].as_str() {
+        "" => (row + 1 - first).to_string(),
+        text => text.to_owned(),
+    };
     let mut units = Vec::new();
     let mut first = 0;
     for same in names.chunk_by(|a, b| a == b) {
         let rows = first..first + same.len();
         first = rows.end;
-        let times = texts_or(table, "t", |row| (row + 1 - rows.start).to_string())?;
         let period = periods[rows.start]
             .parse()
             .ok()
@@ -114,7 +118,7 @@ pub(super) fn units(table: &Table) -> Result<Vec<Unit>, Error> {
         units.push(Unit {
             name: same[0].clone(),
             cases: cases[rows.clone()].to_vec(),
-            times: times[rows.clone()].to_vec(),
+            times: rows.clone().map(|row| time(row, rows.start)).collect(),
             dates: dates[rows.clone()].to_vec(),
             period: period.ok_or_else(|| Error::Cell {
                 line: rows.start + 2,

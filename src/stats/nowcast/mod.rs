@@ -106,8 +106,13 @@ pub(crate) struct Estimate {
 impl Triangle {
     /// Sorts the reports by age and delay. What is not known on the day, or reported before it happened, is left out.
     pub(crate) fn new(reports: &[Report], view: View) -> Self {
+        Self::of_counts(reports.iter().map(|report| (*report, 1)), view)
+    }
+
+    /// The same from reports that are counted already.
+    pub(crate) fn of_counts(reports: impl IntoIterator<Item = (Report, u64)>, view: View) -> Self {
         let mut rows: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-        for report in reports {
+        for (report, n_reports) in reports {
             let age = usize::try_from(view.now - report.event);
             let delay = usize::try_from(report.reported - report.event);
             let (Ok(age), Ok(delay)) = (age, delay) else {
@@ -122,7 +127,7 @@ impl Triangle {
                 .or_insert_with(|| vec![0; view.max_delay + 1]);
             let cell = row.get_mut(delay.min(view.max_delay));
             if let Some(count) = cell {
-                *count += 1;
+                *count += n_reports;
             }
         }
         Self { view, rows }
@@ -245,6 +250,20 @@ impl Estimate {
     }
 }
 
+/// The 95 % limits of the number of events, when so many are seen and each was in with chance `F`.
+///
+/// With a flat prior on the number of events, what is still to come is negative binomial of size `n + 1` and
+/// probability `F`. Unlike the normal limits of [`Estimate`] they say something where nothing is seen, but they
+/// take `F` as known. Nothing for what is no share, or for 0.
+pub(crate) fn interval_given(n_seen: u64, completeness: f64) -> Option<(u64, u64)> {
+    if !(completeness > 0.0 && completeness <= 1.0) {
+        return None;
+    }
+    let to_come = CountLaw::negative_binomial(real(n_seen) + 1.0, completeness);
+    let limit = |probability: f64| n_seen.saturating_add(to_come.quantile(probability));
+    Some((limit(0.025), limit(0.975)))
+}
+
 /// Below this completeness a count says too little for an alarm.
 pub(crate) const LEAST_COMPLETENESS: f64 = 0.3;
 
@@ -289,6 +308,15 @@ mod tests {
             };
             n
         ]
+    }
+
+    #[test]
+    fn what_is_to_come_is_geometric_where_nothing_is_seen() {
+        // P(K ≤ k) = 1 − ½^(k+1) reaches .975 at k = 5.
+        assert_eq!(interval_given(0, 0.5), Some((0, 5)));
+        assert_eq!(interval_given(12, 1.0), Some((12, 12)));
+        assert_eq!(interval_given(12, 0.0), None);
+        assert_eq!(interval_given(12, f64::NAN), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 
 use super::super::ears::normal_quantile;
 use super::super::real_len;
-use super::count;
+use super::{WaitQuantile, count, first_at_or_below};
 
 /// One wait that may have ended in one of several ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,21 @@ pub(crate) fn cumulative_incidence(
         n_left -= same_day.len();
     }
     steps
+}
+
+/// The first day by which a part of all waits has ended by the cause, with the limits of the incidence read off alike.
+///
+/// Nothing where the incidence, or its limit, never gets there.
+pub(crate) fn incidence_quantile(steps: &[IncidenceStep], part: f64) -> WaitQuantile {
+    let level = 1.0 - part;
+    let first = |curve: fn(&IncidenceStep) -> Option<f64>| {
+        first_at_or_below(steps, level, |step| step.days, curve)
+    };
+    WaitQuantile {
+        days: first(|step| Some(1.0 - step.incidence)),
+        lower: first(|step| step.limits().map(|(_low, high)| 1.0 - high)),
+        upper: first(|step| step.limits().map(|(low, _high)| 1.0 - low)),
+    }
 }
 
 #[cfg(test)]
@@ -308,5 +323,34 @@ mod tests {
                 prop_assert!((step.standard_error.powi(2) - share * (1.0 - share) / n).abs() < 1e-10);
             }
         }
+    }
+
+    #[test]
+    fn withdrawn_waits_are_never_answered_so_that_half_is_reached_later_than_by_censoring() {
+        // Eight waits: answered on days 1, 2, 3, 4, 5 and 6, withdrawn on days 1 and 2. By day 4 half of all are answered;
+        // as everything is known, the incidence is 4/8 there, and lies on the half until day 5.
+        let mut waits: Vec<CompetingWait> = (1..=6).map(|days| wait(days, Some(0))).collect();
+        waits.extend([wait(1, Some(1)), wait(2, Some(1))]);
+        let steps = cumulative_incidence(&waits, 0, IncidenceVariance::Delta);
+        let found = incidence_quantile(&steps, 0.5);
+        assert_eq!(found.days, Some(4.5));
+        // The upper limits by hand, with se = √(I(1−I)/8) as nobody is lost: .423 on day 1, and on day 2 I = 1/4,
+        // se = .1531, 1.96 se/(I ln I) = −.8658 and .25^.4207 = .558. The lower ones never reach a half.
+        let upper = |step: usize| steps[step].limits().unwrap().1;
+        assert!((upper(0) - 0.423).abs() < 1e-3 && (upper(1) - 0.558).abs() < 1e-3);
+        assert_eq!((found.lower, found.upper), (Some(2.0), None));
+        let censored: Vec<Wait> = waits
+            .iter()
+            .map(|wait| Wait {
+                days: wait.days,
+                end: if wait.cause == Some(0) {
+                    WaitEnd::Matched
+                } else {
+                    WaitEnd::StillWaiting
+                },
+            })
+            .collect();
+        assert_eq!(super::super::median_wait(&censored).days, Some(4.0));
+        assert_eq!(incidence_quantile(&steps, 0.8).days, None);
     }
 }

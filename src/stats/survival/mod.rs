@@ -107,10 +107,12 @@ pub(crate) fn median_wait(waits: &[Wait]) -> WaitQuantile {
 /// The first day on which the curve, and each of its limits, has come down to `1 − probability`.
 pub(crate) fn wait_quantile(steps: &[Step], probability: f64) -> WaitQuantile {
     let level = 1.0 - probability;
+    let first =
+        |curve: fn(&Step) -> Option<f64>| first_at_or_below(steps, level, |step| step.days, curve);
     WaitQuantile {
-        days: first_at_or_below(steps, level, |step| Some(step.survival)),
-        lower: first_at_or_below(steps, level, |step| step.lower),
-        upper: first_at_or_below(steps, level, |step| step.upper),
+        days: first(|step| Some(step.survival)),
+        lower: first(|step| step.lower),
+        upper: first(|step| step.upper),
     }
 }
 
@@ -169,21 +171,22 @@ impl Step {
 const ON_LEVEL: f64 = 1e-9;
 
 /// The first day a curve is at or below a level; where it lies flat on the level, the middle of the flat.
-fn first_at_or_below(
-    steps: &[Step],
+fn first_at_or_below<S>(
+    steps: &[S],
     level: f64,
-    curve: impl Fn(&Step) -> Option<f64>,
+    days: impl Fn(&S) -> u32,
+    curve: impl Fn(&S) -> Option<f64>,
 ) -> Option<f64> {
-    let reached = |step: &&Step| curve(step).is_some_and(|value| value <= level + ON_LEVEL);
+    let reached = |step: &&S| curve(step).is_some_and(|value| value <= level + ON_LEVEL);
     let first = steps.iter().find(reached)?;
-    let below = |step: &&Step| curve(step).is_some_and(|value| value < level - ON_LEVEL);
+    let below = |step: &&S| curve(step).is_some_and(|value| value < level - ON_LEVEL);
     let is_flat = curve(first).is_some_and(|value| (value - level).abs() <= ON_LEVEL);
     let next = steps
         .iter()
         .find(below)
         .filter(|_| is_flat)
         .unwrap_or(first);
-    Some(f64::midpoint(f64::from(first.days), f64::from(next.days)))
+    Some(f64::midpoint(f64::from(days(first)), f64::from(days(next))))
 }
 
 /// A length as a count.
@@ -225,16 +228,16 @@ pub(crate) fn restricted_mean_error(steps: &[Step], limit: f64) -> f64 {
     variance.sqrt()
 }
 
-/// The share of the waits that had ended by a day, with those still waiting counted properly.
-pub(crate) fn share_served_by(steps: &[Step], days: u32) -> f64 {
-    let last = steps.iter().take_while(|step| step.days <= days).last();
-    1.0 - last.map_or(1.0, |step| step.survival)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::golden::{assert_close, number, rows};
+
+    /// The share of the waits that had ended by a day, with those still waiting counted properly.
+    fn share_served_by(steps: &[Step], days: u32) -> f64 {
+        let last = steps.iter().take_while(|step| step.days <= days).last();
+        1.0 - last.map_or(1.0, |step| step.survival)
+    }
 
     /// The waits of one arm of the `aml` trial.
     fn aml(group: &str) -> Vec<Wait> {
