@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::output::{self, Format};
-use super::{Error, Exit, Shared, open};
+use super::{Error, Exit, Shared, open, sample_panel};
 use crate::canon::cells::texts;
 use crate::context::{Context, Progress, Total};
 use crate::run::with_causes;
-use crate::sample::{self, Flag, Purpose, SamplePlan, Score, Truth};
+use crate::sample::{self, DecoyScore, Flag, Purpose, SamplePlan, Score, Truth};
 
 /// Arguments of `sample`.
 #[derive(Debug, Args)]
@@ -34,6 +34,16 @@ pub(super) struct SampleArguments {
 enum SampleVerb {
     /// Compares the signals in the lake with the truth beside the sample.
     Score(ScoreArguments),
+    /// Writes a panel of counts with hidden events, to try detectors on.
+    ///
+    /// The folder receives counts.csv, exposure.csv, districts.csv and truth.csv; the same seed gives
+    /// the same bytes. Tune thresholds on panels of some seeds and report figures of others.
+    Panel(sample_panel::PanelArguments),
+    /// Says what the alarms of a detector found of a panel's hidden events.
+    ///
+    /// The alarms are a CSV with district, category, month and p, as `antenne stats pooled` writes
+    /// it. Figures of a panel on which thresholds were tuned are too good.
+    PanelScore(sample_panel::PanelScoreArguments),
 }
 
 /// Arguments of `sample score`.
@@ -52,6 +62,8 @@ pub(super) async fn sample(shared: &Shared, arguments: &SampleArguments) -> Resu
     match &arguments.verb {
         None => generate(shared, arguments),
         Some(SampleVerb::Score(score_arguments)) => score(shared, score_arguments).await,
+        Some(SampleVerb::Panel(panel)) => sample_panel::panel(shared, panel),
+        Some(SampleVerb::PanelScore(alarms)) => sample_panel::score(shared, alarms),
     }
 }
 
@@ -132,8 +144,17 @@ async fn flags(cx: &Context) -> Result<Vec<Flag>, Error> {
 
 /// The score in words.
 fn words(score: &Score) -> String {
+    let of_kind = |one: &DecoyScore| {
+        format!(
+            "       {} of {} of kind {}\n",
+            one.flagged,
+            one.planted,
+            one.kind.name()
+        )
+    };
+    let by_kind: String = score.decoys_by_kind.iter().map(of_kind).collect();
     format!(
-        "needs  {} of {} planted found\ngaps   {} of {} planted found\ndecoys {} of {} planted flagged\n",
+        "needs  {} of {} planted found\ngaps   {} of {} planted found\ndecoys {} of {} planted flagged\n{by_kind}",
         score.needs_found,
         score.needs_planted,
         score.gaps_found,

@@ -2,6 +2,7 @@
 //! asks or offers what, where, and what becomes of it by the day of the extract.
 
 use super::calendar::{Calendar, EXTRACT, Instant, N_MONTHS};
+use super::decoys::{Lateness, lateness};
 use super::draw::Draw;
 use super::geography::District;
 use super::numbers::whole;
@@ -219,7 +220,7 @@ impl<'a> Life<'a> {
         let person = self.pools.person(at, audience, wish.month, &mut self.draw);
         let traits = profile(person, self.pools.audience(at, person));
         let requested = self.moment(wish.month);
-        let recorded = self.recorded(requested);
+        let recorded = self.recorded(wish, requested);
         let is_assisted = self.draw.chance(if traits.network == "assente" {
             0.3
         } else {
@@ -286,8 +287,13 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// When the platform writes it down: mostly within days, now and then weeks later.
-    fn recorded(&mut self, requested: Instant) -> Instant {
+    /// When the platform writes it down: mostly within days, now and then weeks later, unless the
+    /// district is a late one.
+    fn recorded(&mut self, wish: Wish, requested: Instant) -> Instant {
+        let late = lateness(self.platform, (wish.district, wish.month));
+        if let Some(late) = late {
+            return self.recorded_late(late, requested.day);
+        }
         let weeks = if self.draw.chance(0.03) {
             self.draw.between(7, 45)
         } else {
@@ -302,6 +308,20 @@ impl<'a> Life<'a> {
         Instant {
             day: requested.day + days,
             second: second + self.draw.below(2 * 3600),
+        }
+    }
+
+    /// When a late district writes it down.
+    fn recorded_late(&mut self, late: Lateness, requested: usize) -> Instant {
+        let day = match late {
+            Lateness::InMonth(month) => {
+                self.calendar.start(month) + self.draw.below(self.calendar.length(month))
+            }
+            Lateness::Weeks => requested + self.draw.between(21, 70),
+        };
+        Instant {
+            day,
+            second: 8 * 3600 + self.draw.below(2 * 3600),
         }
     }
 

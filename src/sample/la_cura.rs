@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::calendar::{EXTRACT, Instant, N_MONTHS};
+use super::decoys::rewritten_in;
 use super::demand::{Life, Request, State, Word};
 use super::draw::Draw;
 use super::faults::{Fault, Faults, Rates};
@@ -66,6 +67,9 @@ const SEDI: [(&str, &str, &[&str]); 8] = [
     ("Casa della cura di Gozzano", "003076", &["sala riunioni"]),
 ];
 
+/// The day, counted from 0, of the month on which a batch writes records again.
+const BATCH_DAY: usize = 17;
+
 /// The interventions being written.
 #[derive(Debug)]
 struct Feed<'a> {
@@ -105,7 +109,7 @@ pub(crate) fn write(site: &Site<'_>) -> Result<Vec<TableTruth>, Error> {
         let requests = life.month(month);
         let n_requests = requests.len();
         for request in requests {
-            feed.intervention(request, &mut life.draw)?;
+            feed.intervention((request, month), &mut life.draw)?;
         }
         feed.flush(site.calendar.start(month + 1))?;
         site.progress.wrote(n_requests);
@@ -136,7 +140,11 @@ fn counted(table: &str, pages: &Pages) -> TableTruth {
 
 impl Feed<'_> {
     /// Writes an intervention and what follows from its fault.
-    fn intervention(&mut self, mut request: Request, draw: &mut Draw) -> Result<(), Error> {
+    fn intervention(
+        &mut self,
+        (mut request, month): (Request, usize),
+        draw: &mut Draw,
+    ) -> Result<(), Error> {
         self.n_interventions += 1;
         let number = self.n_interventions;
         let mut fault = self.faults.next(draw);
@@ -147,10 +155,14 @@ impl Feed<'_> {
         if let Fault::Broken(reason) = fault {
             break_item(&mut item, reason);
         }
-        let later = Instant {
+        let mut later = Instant {
             day: request.recorded.day + draw.between(3, 60),
             second: 9 * 3600 + number % 3600,
         };
+        if let (Fault::None, Some(batch)) = (fault, self.batch(&request, month)) {
+            (fault, later) = (Fault::Correction, batch);
+            self.twin(&item, batch)?;
+        }
         if later.day >= EXTRACT && matches!(fault, Fault::Correction | Fault::Deletion) {
             fault = Fault::None;
         }
@@ -159,12 +171,7 @@ impl Feed<'_> {
         self.faults.wrote(fault);
         match fault {
             Fault::Correction => self.correct(number, (item, &request), later),
-            Fault::Deletion => {
-                let at = self.site.calendar.rfc3339(later);
-                let id = identity(number);
-                let gone = json!({"id": id, "aggiornato_il": at, "eliminato": true});
-                self.to_come.insert((later, number), gone.to_string());
-            }
+            Fault::Deletion => self.delete(number, later),
             Fault::Duplicate => {
                 let day = (request.recorded.day + 5).min(EXTRACT - 1);
                 let again = Instant { day, second: 0 };
@@ -173,6 +180,38 @@ impl Feed<'_> {
             Fault::None | Fault::Broken(_) | Fault::Identifier(_) => {}
         }
         Ok(())
+    }
+
+    /// When a batch writes the intervention again, if one does.
+    fn batch(&self, request: &Request, month: usize) -> Option<Instant> {
+        let month = rewritten_in(&LA_CURA, (request.district, month))?;
+        let batch = Instant {
+            day: self.site.calendar.start(month) + BATCH_DAY,
+            second: 23 * 3600,
+        };
+        (request.recorded < batch).then_some(batch)
+    }
+
+    /// Enters every other intervention of a batch a second time, which the batch deletes.
+    fn twin(&mut self, item: &Map<String, Value>, batch: Instant) -> Result<(), Error> {
+        if self.n_interventions.is_multiple_of(2) {
+            return Ok(());
+        }
+        self.n_interventions += 1;
+        let number = self.n_interventions;
+        let mut twin = item.clone();
+        twin.insert("id".to_owned(), json!(identity(number)));
+        self.pages.item(&Value::Object(twin).to_string())?;
+        self.faults.wrote(Fault::Deletion);
+        self.delete(number, batch);
+        Ok(())
+    }
+
+    /// Lets a deletion follow.
+    fn delete(&mut self, number: usize, later: Instant) {
+        let at = self.site.calendar.rfc3339(later);
+        let gone = json!({"id": identity(number), "aggiornato_il": at, "eliminato": true});
+        self.to_come.insert((later, number), gone.to_string());
     }
 
     /// Lets a newer revision follow, with another number of people at home and more hours.

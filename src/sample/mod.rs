@@ -4,7 +4,7 @@
 //! behave as they would. The same plan gives the same bytes, month by month and in bounded memory:
 //!
 //! ```text
-//! scenario + planted → demand (what happens) → one writer per platform (how it is written down)
+//! scenario + planted + decoys → demand (what happens) → one writer per platform (how it is written down)
 //!                                            → truth.json (what should be found)
 //! ```
 
@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error as ThisError;
 
-pub use score::{Flag, Purpose, Score, score};
+pub use decoys::DecoyKind;
+pub use score::{DecoyScore, Flag, Purpose, Score, score};
 pub use truth::{
     NeedKind, PlantedDecoy, PlantedGap, PlantedGapKind, PlantedNeed, TableTruth, Truth,
 };
@@ -29,6 +30,8 @@ use scenario::Platform;
 mod bacheca;
 /// The plan's numbers as days and months.
 mod calendar;
+/// What looks like a need and is none.
+mod decoys;
 /// What happens in a month.
 mod demand;
 /// Seeded chance.
@@ -49,6 +52,8 @@ mod mi_fido;
 mod numbers;
 /// The ODS format, as far as the monitoring sheets need it.
 mod ods;
+/// A panel of counts with a known truth.
+pub mod panel;
 /// The people behind the requests.
 mod people;
 /// What is planted on top.

@@ -1,5 +1,5 @@
-//! What is planted on top of normal life, so that detection can be judged: emerging needs,
-//! service gaps, and decoys that look like a need but are only a platform growing.
+//! What is planted on top of normal life, so that detection can be judged: emerging needs and
+//! service gaps. What looks like a need and is none is in `decoys`.
 //!
 //! Months count from 1 (October 2022) to 48. Everything planted lasts to month 48.
 
@@ -69,19 +69,6 @@ pub(crate) struct Gap {
     pub(crate) from: usize,
     /// The unmet share of an unmet gap, the factor of a long wait.
     pub(crate) size: f64,
-}
-
-/// A platform that doubles in a district.
-#[derive(Debug)]
-pub(crate) struct Decoy {
-    /// Its name in the truth file.
-    pub(crate) id: &'static str,
-    /// The platform.
-    pub(crate) platform: &'static str,
-    /// The district.
-    pub(crate) district: &'static str,
-    /// First month of growth.
-    pub(crate) since: usize,
 }
 
 /// One line of the table of emerging needs.
@@ -284,28 +271,6 @@ pub(crate) const GAPS: [Gap; 8] = [
     ),
 ];
 
-/// The three decoys.
-pub(crate) const DECOYS: [Decoy; 3] = [
-    Decoy {
-        id: "D01",
-        platform: "mi_fido_di_noi",
-        district: "DEMO-BRIANZA-OVEST",
-        since: 39,
-    },
-    Decoy {
-        id: "D02",
-        platform: "la_cura_e_di_casa",
-        district: "DEMO-ARONA",
-        since: 40,
-    },
-    Decoy {
-        id: "D03",
-        platform: "la_cura_e_di_casa",
-        district: "CISS-VERBANO",
-        since: 42,
-    },
-];
-
 /// How far an emerging need has risen by a month: 0 before it begins, 1 when full.
 fn risen(plan: &Emerging, month: usize) -> f64 {
     let since = (month + 2).saturating_sub(plan.from);
@@ -401,17 +366,5 @@ mod tests {
         assert!(risen(slow, slow.from - 2) < 1e-9);
         assert!(risen(slow, slow.from - 1) > 0.1);
         assert!((risen(slow, 47) - 1.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn nothing_emerging_is_planted_in_a_decoy() {
-        for decoy in &DECOYS {
-            for plan in EMERGING
-                .iter()
-                .filter(|plan| plan.platform == decoy.platform)
-            {
-                assert!(!plan.districts.contains(&decoy.district), "{}", plan.id);
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::decoys::DecoyKind;
 use super::truth::{NeedKind, PlantedDecoy, PlantedGap, PlantedNeed, Truth};
 
 /// What a flag claims.
@@ -33,8 +34,19 @@ pub struct Flag {
     pub last_month: String,
 }
 
+/// How the flags did on one kind of decoy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecoyScore {
+    /// Why these decoys look like a need.
+    pub kind: DecoyKind,
+    /// Decoys planted.
+    pub planted: u64,
+    /// Decoys wrongly flagged.
+    pub flagged: u64,
+}
+
 /// How the flags did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// Emerging needs planted.
     pub needs_planted: u64,
@@ -48,6 +60,8 @@ pub struct Score {
     pub decoys_planted: u64,
     /// Decoys wrongly flagged.
     pub decoys_flagged: u64,
+    /// The decoys by kind, those that are planted.
+    pub decoys_by_kind: Vec<DecoyScore>,
 }
 
 /// Counts how many planted needs and gaps were found and how many decoys were flagged.
@@ -79,7 +93,23 @@ pub fn score(truth: &Truth, flags: &[Flag]) -> Score {
         gaps_found: count(gaps, |gap| flags.iter().any(|flag| finds_gap(flag, gap))),
         decoys_planted: count(&truth.decoys, |_| true),
         decoys_flagged: count(&truth.decoys, is_decoy_flagged),
+        decoys_by_kind: by_kind(&truth.decoys, is_decoy_flagged),
     }
+}
+
+/// The decoys by kind, and how many of each are flagged.
+fn by_kind(decoys: &[PlantedDecoy], is_flagged: impl Fn(&PlantedDecoy) -> bool) -> Vec<DecoyScore> {
+    let mut kinds: Vec<DecoyKind> = decoys.iter().map(|decoy| decoy.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+        .into_iter()
+        .map(|kind| DecoyScore {
+            kind,
+            planted: count(decoys, |decoy| decoy.kind == kind),
+            flagged: count(decoys, |decoy| decoy.kind == kind && is_flagged(decoy)),
+        })
+        .collect()
 }
 
 /// How many items answer yes.
@@ -163,7 +193,7 @@ mod tests {
         let none = score(&truth(), &[]);
         assert_eq!(
             (none.needs_planted, none.gaps_planted, none.decoys_planted),
-            (12, 8, 3)
+            (12, 8, 8)
         );
         assert_eq!(
             (none.needs_found, none.gaps_found, none.decoys_flagged),
@@ -246,5 +276,28 @@ mod tests {
         );
         assert_eq!(score(&truth(), &[fooled]).decoys_flagged, 1);
         assert_eq!(score(&truth(), &[early]).decoys_flagged, 0);
+    }
+
+    #[test]
+    fn decoys_are_counted_by_kind_and_a_planted_need_beside_them_is_not_one() {
+        let months = ("2026-07", "2026-07");
+        let sitters = flag(Purpose::EmergingNeed, "AMB-MILANO", "A2.10", months);
+        let homes = flag(Purpose::EmergingNeed, "AMB-MILANO", "A2.16", months);
+        let planted = flag(Purpose::EmergingNeed, "DEMO-OSSOLA", "A2.21", months);
+        let corrected = flag(Purpose::EmergingNeed, "DEMO-OSSOLA", "A2.14", months);
+        let found = score(&truth(), &[sitters, homes, planted, corrected]);
+        let of_kind: Vec<(DecoyKind, u64, u64)> = found
+            .decoys_by_kind
+            .iter()
+            .map(|one| (one.kind, one.planted, one.flagged))
+            .collect();
+        let expected = [
+            (DecoyKind::Growth, 3, 0),
+            (DecoyKind::Delay, 1, 0),
+            (DecoyKind::SchoolHolidays, 3, 1),
+            (DecoyKind::Corrections, 1, 1),
+        ];
+        assert_eq!(of_kind, expected);
+        assert_eq!((found.decoys_planted, found.decoys_flagged), (8, 2));
     }
 }

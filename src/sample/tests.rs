@@ -368,6 +368,58 @@ fn members_of_a_decoy_double_with_its_requests() {
     assert!((2.0..2.4).contains(&ratio), "{ratio}");
 }
 
+/// The rows of La cura è di casa of a district: id, month of the request, month of the record.
+fn rows_of(sample: &Sample, district: &str) -> Vec<(String, String, String)> {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
+    let geography = Geography::read(&reference).unwrap();
+    let places = &geography.district(district).unwrap().places;
+    let codes: BTreeSet<&str> = places.iter().map(|place| place.code.as_str()).collect();
+    let (texts, _) = items(&sample.path("la_cura_e_di_casa/interventi"));
+    let month = |item: &Value, name: &str| item[name].as_str().unwrap_or("")[..7].to_owned();
+    texts
+        .iter()
+        .map(|text| serde_json::from_str::<Value>(text).unwrap())
+        .filter(|item| codes.contains(item["cod_comune"].as_str().unwrap_or("")))
+        .filter(|item| {
+            item["dt_richiesta"]
+                .as_str()
+                .is_some_and(|day| day.len() == 10)
+        })
+        .map(|item| {
+            let (asked, recorded) = (month(&item, "dt_richiesta"), month(&item, "aggiornato_il"));
+            (item["id"].to_string(), asked, recorded)
+        })
+        .collect()
+}
+
+/// How many rows a condition holds for, as a real number.
+fn n_rows<T>(rows: &[T], is_counted: impl Fn(&T) -> bool) -> f64 {
+    real(rows.iter().filter(|row| is_counted(row)).count())
+}
+
+#[test]
+fn a_backlog_and_a_batch_would_fool_whoever_counts_rows() {
+    let sample = Sample::of(60_000, 1);
+    let late = rows_of(&sample, "DEMO-VERBANIA");
+    let recorded_in = |month: &str| n_rows(&late, |row| row.2 == month);
+    let silent = recorded_in("2026-05") / recorded_in("2025-05");
+    assert!(silent < 0.4, "{silent}");
+    let backlog = recorded_in("2026-06") / recorded_in("2025-06");
+    assert!(backlog > 2.5, "{backlog}");
+    let asked_in = |month: &str| n_rows(&late, |row| row.1 == month);
+    let (now, before) = (asked_in("2026-09"), asked_in("2025-09"));
+    assert!(now < 0.4 * before, "{now} {before}");
+
+    let rewritten = rows_of(&sample, "DEMO-OSSOLA");
+    let is_in = |row: &(String, String, String), year: &str| {
+        let months = ["04", "05", "06", "07", "08"];
+        row.1[..4] == *year && months.contains(&&row.1[5..])
+    };
+    let growth =
+        n_rows(&rewritten, |row| is_in(row, "2026")) / n_rows(&rewritten, |row| is_in(row, "2025"));
+    assert!(growth > 2.5, "{growth}");
+}
+
 #[test]
 fn a_truth_file_reads_back_as_written() {
     let sample = Sample::of(500, 1);

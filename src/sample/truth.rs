@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calendar::{Calendar, N_MONTHS};
-use super::planted::{DECOYS, EMERGING, Emerging, GAPS, GapKind, Shape};
+use super::decoys::{DECOYS, Decoy, DecoyKind};
+use super::planted::{EMERGING, Emerging, GAPS, GapKind, Shape};
 use super::scenario::{BACHECA, LA_CURA, MI_FIDO, WEMI};
 
 /// The shape of a planted need.
@@ -74,18 +75,20 @@ pub struct PlantedGap {
     pub last_month: String,
 }
 
-/// A platform that doubles in a district: nothing is emerging there.
+/// What looks like an emerging need: nothing is emerging there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlantedDecoy {
     /// Its name.
     pub id: String,
+    /// Why it looks like a need.
+    pub kind: DecoyKind,
     /// The district.
     pub district_code: String,
     /// The platform.
     pub platform: String,
-    /// The SIUSS codes the platform serves.
+    /// The SIUSS codes concerned: one, or all that the platform serves.
     pub needs: Vec<String>,
-    /// First month of growth, `YYYY-MM`.
+    /// First month, `YYYY-MM`.
     pub since: String,
     /// Last month, `YYYY-MM`.
     pub last_month: String,
@@ -164,7 +167,7 @@ impl Truth {
     pub(crate) fn new(seed: u64, n_exchanges_asked: u64, tables: Vec<TableTruth>) -> Self {
         let calendar = Calendar::new();
         Self {
-            version: 1,
+            version: 2,
             seed,
             n_exchanges_asked,
             months: (0..N_MONTHS)
@@ -234,20 +237,23 @@ fn planted_decoys(calendar: &Calendar) -> Vec<PlantedDecoy> {
         .iter()
         .map(|plan| PlantedDecoy {
             id: plan.id.to_owned(),
+            kind: plan.kind,
             district_code: plan.district.to_owned(),
             platform: plan.platform.to_owned(),
-            needs: need_codes(plan.platform),
+            needs: need_codes(plan),
             since: month_text(calendar, plan.since),
             last_month: month_text(calendar, N_MONTHS),
         })
         .collect()
 }
 
-/// The SIUSS codes that a platform serves.
-fn need_codes(platform: &str) -> Vec<String> {
+/// The SIUSS codes that a decoy concerns.
+fn need_codes(plan: &Decoy) -> Vec<String> {
     [&WEMI, &LA_CURA, &MI_FIDO, &BACHECA]
         .iter()
-        .filter(|one| one.name == platform)
-        .flat_map(|one| one.needs.iter().map(|need| need.code.to_owned()))
+        .filter(|one| one.name == plan.platform)
+        .flat_map(|one| one.needs)
+        .filter(|need| plan.label.is_none_or(|label| label == need.label))
+        .map(|need| need.code.to_owned())
         .collect()
 }
