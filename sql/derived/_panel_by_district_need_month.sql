@@ -6,6 +6,9 @@ checks = [
     "unique(grain)",
     "n_requests >= 0",
     "n_active_members >= 0",
+    "n_exposed <= n_active_members + 1e-9",
+    "completeness > 0",
+    "completeness <= 1 + 1e-9",
     "not_null(is_covered)",
 ]
 
@@ -29,6 +32,17 @@ role = "count"
 unit = "persons"
 it = "Persone attive sulle piattaforme che servono il bisogno."
 en = "Active members of the platforms that serve the need."
+
+[columns.n_exposed]
+role = "measure"
+unit = "persons"
+it = "Persone attive, per la quota delle richieste già registrata: l'esposizione."
+en = "Active members, times the share of requests already recorded: the exposure."
+
+[columns.completeness]
+role = "measure"
+it = "Quota attesa delle richieste del mese già registrate."
+en = "Expected share of the month's requests already recorded."
 
 [columns.n_requests]
 role = "count"
@@ -77,6 +91,14 @@ coverage as (
     from derived.coverage_by_platform_district_month
 ),
 
+reported as (
+    select
+        platform,
+        month,
+        completeness
+    from derived._completeness_by_platform_month
+),
+
 -- A platform serves a need if anyone ever asked it for it, in any district: judging by the
 -- district itself would let the outcome choose its own exposure.
 platform_needs as (
@@ -101,6 +123,7 @@ served_months as (
         coverage.district_code,
         coverage.month,
         coalesce(activity.n_active_members, 0) as n_active_members,
+        coalesce(reported.completeness, 1) as completeness,
         case when coverage.status in ('covered', 'partly') then 1 else 0 end as is_covered
     from coverage
     inner join platform_districts
@@ -114,6 +137,10 @@ served_months as (
             coverage.platform = activity.platform
             and coverage.district_code = activity.district_code
             and coverage.month = activity.month
+    left join reported
+        on
+            coverage.platform = reported.platform
+            and coverage.month = reported.month
 ),
 
 exposures as (
@@ -122,6 +149,8 @@ exposures as (
         need_code,
         month,
         sum(n_active_members) as n_active_members,
+        sum(n_active_members * completeness) as n_exposed,
+        min(completeness) as least_completeness,
         min(is_covered) as is_covered
     from served_months
     group by district_code, need_code, month
@@ -132,6 +161,13 @@ select
     exposures.need_code,
     exposures.month,
     exposures.n_active_members,
+    exposures.n_exposed,
+    -- With nobody active there is nobody to weigh the platforms by.
+    case
+        when exposures.n_active_members > 0
+            then exposures.n_exposed / exposures.n_active_members
+        else exposures.least_completeness
+    end as completeness,
     coalesce(demand.n_requests, 0) as n_requests,
     exposures.is_covered = 1 as is_covered
 from exposures

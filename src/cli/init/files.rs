@@ -24,6 +24,10 @@ pub(super) const FILES: &[(&str, &str)] = &[
         include_str!("../../../reference/SOURCES.md"),
     ),
     (
+        "reference/comune_places.csv",
+        include_str!("../../../reference/comune_places.csv"),
+    ),
+    (
         "reference/comuni.csv",
         include_str!("../../../reference/comuni.csv"),
     ),
@@ -68,12 +72,32 @@ pub(super) const FILES: &[(&str, &str)] = &[
         include_str!("../../../sql/derived/_complete_quarters.sql"),
     ),
     (
+        "sql/derived/_completeness_by_platform_month.sql",
+        include_str!("../../../sql/derived/_completeness_by_platform_month.sql"),
+    ),
+    (
+        "sql/derived/_district_places.sql",
+        include_str!("../../../sql/derived/_district_places.sql"),
+    ),
+    (
         "sql/derived/_exchanges.sql",
         include_str!("../../../sql/derived/_exchanges.sql"),
     ),
     (
         "sql/derived/_panel_by_district_need_month.sql",
         include_str!("../../../sql/derived/_panel_by_district_need_month.sql"),
+    ),
+    (
+        "sql/derived/_panel_by_district_need_week.sql",
+        include_str!("../../../sql/derived/_panel_by_district_need_week.sql"),
+    ),
+    (
+        "sql/derived/_reports_by_district_need_month.sql",
+        include_str!("../../../sql/derived/_reports_by_district_need_month.sql"),
+    ),
+    (
+        "sql/derived/_residents_by_district_quarter.sql",
+        include_str!("../../../sql/derived/_residents_by_district_quarter.sql"),
     ),
     (
         "sql/derived/_waits.sql",
@@ -126,5 +150,81 @@ pub(super) const FILES: &[(&str, &str)] = &[
     (
         "sql/derived/waits_by_district_need_month.sql",
         include_str!("../../../sql/derived/waits_by_district_need_month.sql"),
+    ),
+    (
+        "sql/detected/_burst_signals.sql",
+        include_str!("../../../sql/detected/_burst_signals.sql"),
+    ),
+    (
+        "sql/detected/_bursts_by_district_need_week.sql",
+        include_str!("../../../sql/detected/_bursts_by_district_need_week.sql"),
+    ),
+    (
+        "sql/detected/_cluster_signals.sql",
+        include_str!("../../../sql/detected/_cluster_signals.sql"),
+    ),
+    (
+        "sql/detected/_clusters_by_need_month.sql",
+        include_str!("../../../sql/detected/_clusters_by_need_month.sql"),
+    ),
+    (
+        "sql/detected/_gaps.sql",
+        include_str!("../../../sql/detected/_gaps.sql"),
+    ),
+    (
+        "sql/detected/_long_waits.sql",
+        include_str!("../../../sql/detected/_long_waits.sql"),
+    ),
+    (
+        "sql/detected/_low_use.sql",
+        include_str!("../../../sql/detected/_low_use.sql"),
+    ),
+    (
+        "sql/detected/_missing_levels.sql",
+        include_str!("../../../sql/detected/_missing_levels.sql"),
+    ),
+    (
+        "sql/detected/_new_word_signals.sql",
+        include_str!("../../../sql/detected/_new_word_signals.sql"),
+    ),
+    (
+        "sql/detected/_phrases_by_platform_district_month.sql",
+        include_str!("../../../sql/detected/_phrases_by_platform_district_month.sql"),
+    ),
+    (
+        "sql/detected/_poor_access.sql",
+        include_str!("../../../sql/detected/_poor_access.sql"),
+    ),
+    (
+        "sql/detected/_rise_signals.sql",
+        include_str!("../../../sql/detected/_rise_signals.sql"),
+    ),
+    (
+        "sql/detected/_rises_by_district_need_month.sql",
+        include_str!("../../../sql/detected/_rises_by_district_need_month.sql"),
+    ),
+    (
+        "sql/detected/_uneven_use.sql",
+        include_str!("../../../sql/detected/_uneven_use.sql"),
+    ),
+    (
+        "sql/detected/_unmet_shares.sql",
+        include_str!("../../../sql/detected/_unmet_shares.sql"),
+    ),
+    (
+        "sql/detected/_wide_rise_signals.sql",
+        include_str!("../../../sql/detected/_wide_rise_signals.sql"),
+    ),
+    (
+        "sql/detected/_wide_rises_by_month.sql",
+        include_str!("../../../sql/detected/_wide_rises_by_month.sql"),
+    ),
+    (
+        "sql/detected/_word_alerts.sql",
+        include_str!("../../../sql/detected/_word_alerts.sql"),
+    ),
+    (
+        "sql/detected/signals.sql",
+        include_str!("../../../sql/detected/signals.sql"),
     ),
 ];
