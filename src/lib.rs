@@ -31,6 +31,8 @@ pub mod functions;
 pub mod lake;
 /// Statistical methods on plain CSV.
 pub mod methods;
+/// Plans, builds, checks and compares the SQL models of a zone.
+pub mod models;
 /// Puts the stages in order and records the run.
 pub mod run;
 /// Invented records of six platforms, with the truth beside them.

@@ -21,9 +21,11 @@ use crate::run::{self, Setting, Stage};
 use crate::spec::commons::{self, Commons};
 
 mod backfill;
+mod backtest;
 mod check;
 mod docs;
 mod erase;
+mod explain;
 mod functions;
 mod init;
 mod key;
@@ -36,12 +38,14 @@ mod rejects;
 mod report;
 mod run_verb;
 mod sample;
+mod sample_panel;
 mod schemas;
 mod secrets;
 mod serve;
 mod state;
 mod stats;
 mod status;
+mod vocabulary;
 
 pub use schemas::schema_texts;
 
@@ -103,8 +107,13 @@ enum Verb {
     Derive(run_verb::DeriveArguments),
     /// Says what a run would do to the models and why, and with `--diff` to their numbers.
     Plan(models::PlanArguments),
-    /// Computes the detection statistics.
-    Detect(run_verb::StageArguments),
+    /// Computes the detection statistics, or explains what it says of one need in one district.
+    Detect(explain::DetectArguments),
+    /// Replays history as it was known at each month's end, and tunes the thresholds of detection.
+    ///
+    /// It plants rises into the records of this commons and counts which of them a method finds, how
+    /// soon, and how many flags it raises elsewhere.
+    Backtest(backtest::BacktestArguments),
     /// Applies disclosure control.
     Protect(run_verb::StageArguments),
     /// Writes the release: data, metadata, pages.
@@ -121,6 +130,8 @@ enum Verb {
     Status(status::StatusArguments),
     /// Lists the rows that did not come in, says where they lie, replays or drops them.
     Rejects(rejects::RejectsArguments),
+    /// Lists the words that the code list lacks, and says where they get a code.
+    Vocabulary(vocabulary::VocabularyArguments),
     /// Answers a SQL query over the public zone, or over the lake with `--private`.
     Query(query::QueryArguments),
     /// Writes invented records of six platforms with the truth beside them, or scores the signals.
@@ -250,7 +261,8 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Conform(arguments) => run_verb::stage(shared, Stage::Conform, &arguments).await,
         Verb::Derive(arguments) => run_verb::derive(shared, &arguments).await,
         Verb::Plan(arguments) => Box::pin(models::plan(shared, &arguments)).await,
-        Verb::Detect(arguments) => run_verb::stage(shared, Stage::Detect, &arguments).await,
+        Verb::Detect(arguments) => Box::pin(explain::detect(shared, &arguments)).await,
+        Verb::Backtest(arguments) => Box::pin(backtest::backtest(shared, &arguments)).await,
         Verb::Protect(arguments) => run_verb::stage(shared, Stage::Protect, &arguments).await,
         Verb::Publish(arguments) => run_verb::stage(shared, Stage::Publish, &arguments).await,
         Verb::Serve(arguments) => Box::pin(serve::serve(shared, &arguments)).await,
@@ -259,6 +271,7 @@ async fn carry_out(command: Command) -> Result<Exit, Error> {
         Verb::Check(arguments) => check::check(shared, &arguments).await,
         Verb::Status(arguments) => status::status(shared, &arguments).await,
         Verb::Rejects(arguments) => rejects::rejects(shared, &arguments).await,
+        Verb::Vocabulary(arguments) => vocabulary::vocabulary(shared, &arguments).await,
         Verb::Query(arguments) => query::query(shared, &arguments).await,
         Verb::Sample(arguments) => sample::sample(shared, &arguments).await,
         Verb::Stats(arguments) => stats::stats(&arguments),

@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::output::{self, Format};
 use super::{Error, Exit, Shared, open};
 use crate::context::Context;
+use crate::models::diff::{self, Difference};
+use crate::models::plan::{self, Fate, ModelPlan, Planned};
 use crate::run;
 use crate::spec::select::{Selection, asks_for_changes};
-use crate::stages::derive::diff::{self, Difference};
-use crate::stages::derive::plan::{self, Fate, ModelPlan, Planned};
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
@@ -119,7 +119,7 @@ fn read_selection(
         .filter(is_changed)
         .map(|one| one.model.clone())
         .collect();
-    Selection::read(selectors, &cx.commons.derived, &changed).map_err(|error| Error::Request {
+    Selection::read(selectors, &cx.commons.models, &changed).map_err(|error| Error::Request {
         message: error.to_string(),
     })
 }
@@ -141,7 +141,7 @@ fn text(report: &Report<'_>) -> String {
     for name in report.removed {
         let _infallible = writeln!(
             text,
-            "- derived.{name}: no longer declared; a run takes its table away"
+            "- {name}: no longer declared; a run takes its table away"
         );
     }
     for difference in report.differences {

@@ -47,7 +47,7 @@ pub(super) struct StageArguments {
     source: Vec<String>,
     /// How the report is printed.
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    pub(super) format: Format,
 }
 
 /// Arguments of `derive`.
@@ -199,7 +199,7 @@ fn foretell(cx: &Context, plan: &Plan) -> String {
     }
     let (mappings, models, data_sets) = (
         &cx.commons.conformed,
-        &cx.commons.derived,
+        &cx.commons.models,
         &cx.commons.releases,
     );
     lines.push(format!(

@@ -8,10 +8,14 @@ use schemars::Schema;
 use super::{Error, Exit, output};
 use crate::erase::request::Receipt;
 use crate::run::RunReport;
+use crate::run::backtest;
+use crate::run::explain::Explanation;
 use crate::run::state::TableState;
 use crate::run::status::Status;
 use crate::sample::Score;
+use crate::sample::panel::PanelScore;
 use crate::spec::corrections::CorrectionsSpec;
+use crate::spec::detection::Thresholds;
 use crate::spec::model::ModelHeader;
 use crate::spec::reference::ReferenceSpec;
 use crate::spec::release::ReleaseSpec;
@@ -27,7 +31,7 @@ pub(super) struct SchemasArguments {
 }
 
 /// Every schema by file name.
-fn schemas_by_name() -> [(&'static str, Schema); 11] {
+fn schemas_by_name() -> [(&'static str, Schema); 15] {
     [
         ("antenne.schema.json", schemars::schema_for!(Settings)),
         ("source.schema.json", schemars::schema_for!(SourceSpec)),
@@ -35,6 +39,7 @@ fn schemas_by_name() -> [(&'static str, Schema); 11] {
             "corrections.schema.json",
             schemars::schema_for!(CorrectionsSpec),
         ),
+        ("detection.schema.json", schemars::schema_for!(Thresholds)),
         ("release.schema.json", schemars::schema_for!(ReleaseSpec)),
         (
             "reference.schema.json",
@@ -52,6 +57,18 @@ fn schemas_by_name() -> [(&'static str, Schema); 11] {
         ("status.schema.json", schemars::schema_for!(Status)),
         ("state.schema.json", schemars::schema_for!(Vec<TableState>)),
         ("sample-score.schema.json", schemars::schema_for!(Score)),
+        (
+            "panel-score.schema.json",
+            schemars::schema_for!(Vec<PanelScore>),
+        ),
+        (
+            "backtest.schema.json",
+            schemars::schema_for!(backtest::Report),
+        ),
+        (
+            "explanation.schema.json",
+            schemars::schema_for!(Explanation),
+        ),
     ]
 }
 

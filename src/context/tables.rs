@@ -1,7 +1,7 @@
 //! Opening the tables a statement reads: those of the lake and those of reference.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray};
@@ -250,15 +250,10 @@ impl Context {
         name: &str,
         spec: &ReferenceTable,
     ) -> Result<(RecordBatch, String), Error> {
-        let path = self
-            .commons
-            .root
-            .join(&self.commons.settings.reference.folder)
-            .join(&spec.file);
-        let text = std::fs::read(&path).map_err(|error| Error::Read {
-            path: path.clone(),
-            source: error.into(),
-        })?;
+        let commons = &self.commons;
+        let folder = commons.root.join(&commons.settings.reference.folder);
+        let path = folder.join(&spec.file);
+        let text = reference_text(&path, spec)?;
         let mut reader = csv::Reader::from_reader(&*text);
         let read_error = |source| Error::Read {
             path: path.clone(),
@@ -330,9 +325,7 @@ fn missing(table: &str) -> Error {
 
 /// The zone of `schema.name`.
 fn zone_of(table: &str) -> Result<Zone, Error> {
-    let (schema, _name) = table.split_once('.').unwrap_or(("public", table));
-    let zone = Zone::ALL.into_iter().find(|zone| zone.name() == schema);
-    zone.ok_or_else(|| missing(table))
+    Zone::of(table).ok_or_else(|| missing(table))
 }
 
 /// The table that `<table>__history` or `<table>__tombstones` stands beside.
@@ -342,6 +335,17 @@ fn beside(name: &str) -> Option<(&str, Aside)> {
         .into_iter()
         .find(|aside| aside.word() == ending)?;
     Some((owner, aside))
+}
+
+/// The CSV of a reference table.
+fn reference_text(path: &Path, spec: &ReferenceTable) -> Result<Vec<u8>, Error> {
+    if let Some(rows) = &spec.rows {
+        return Ok(rows.clone().into_bytes());
+    }
+    std::fs::read(path).map_err(|error| Error::Read {
+        path: path.to_path_buf(),
+        source: error.into(),
+    })
 }
 
 /// Columns of a reference table.

@@ -29,7 +29,7 @@ impl Commons {
                 let fills = mappings.filter(|one| one.header.into.as_deref() == Some(canonical));
                 platforms.extend(fills.filter_map(platform_of));
             }
-            let model = self.derived.iter().find(|model| model.name == table);
+            let model = self.models.iter().find(|model| model.name == table);
             open.extend(model.into_iter().flat_map(|model| model.inputs.clone()));
         }
         platforms

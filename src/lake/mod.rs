@@ -83,6 +83,12 @@ impl Zone {
             Self::Protected => "protected",
         }
     }
+
+    /// Zone of a table named `schema.name`.
+    pub(crate) fn of(table: &str) -> Option<Self> {
+        let (schema, _name) = table.split_once('.')?;
+        Self::ALL.into_iter().find(|zone| zone.name() == schema)
+    }
 }
 
 /// What went wrong with the lake.

@@ -84,7 +84,7 @@ async fn checked(cx: &Context, order: Order) -> Result<Request, crate::erase::Er
 /// Rows of the tables that a platform's persons can be in.
 async fn rows(cx: &Context, platform: &str) -> Result<BTreeMap<String, u64>, crate::erase::Error> {
     let mut rows = BTreeMap::new();
-    for zone in [Zone::Source, Zone::Conformed, Zone::Derived] {
+    for zone in [Zone::Source, Zone::Conformed, Zone::Derived, Zone::Detected] {
         for name in cx.lake.tables(zone).await? {
             let is_other = zone == Zone::Source && !name.starts_with(&format!("{platform}__"));
             let snapshot = cx.lake.snapshot(zone, &name).await?;

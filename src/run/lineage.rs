@@ -28,7 +28,7 @@ pub type Lineage = BTreeMap<(String, String), Vec<Source>>;
 pub async fn lineage(commons: &Commons) -> Result<Lineage, engine::Error> {
     let session = planning_session(commons).await?;
     let mut found = Lineage::new();
-    for model in &commons.derived {
+    for model in &commons.models {
         for (column, origins) in session.lineage(&model.name, &model.sql).await? {
             let sources = origins.into_iter().map(|((table, from), flow)| Source {
                 table,

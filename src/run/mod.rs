@@ -20,6 +20,7 @@ use crate::engine::{self, Engine};
 use crate::erase::retain;
 use crate::erase::sweep::sweep_new;
 use crate::lake::{self, Lake, RunLock};
+use crate::models;
 use crate::spec::commons::Commons;
 use crate::spec::secret::Secrets;
 use crate::spec::select::Selection;
@@ -28,9 +29,12 @@ use crate::stages::conform::drift::Drift;
 use crate::stages::conform::{BookLine, Closed, MappingReport, TableReport};
 use crate::stages::{acquire, conform, derive, detect, protect, publish};
 
+pub mod backtest;
 pub mod check;
 pub mod erasure;
+pub mod explain;
 pub mod freshness;
+pub mod history;
 pub mod lineage;
 #[cfg(test)]
 mod malformed;
@@ -105,7 +109,7 @@ pub enum Error {
     Conform(#[source] conform::Error),
     /// Derive failed.
     #[error("derive failed")]
-    Derive(#[source] derive::Error),
+    Derive(#[source] models::Error),
     /// Detect failed.
     #[error("detect failed")]
     Detect(#[source] detect::Error),
@@ -306,10 +310,13 @@ impl RunReport {
     /// What was done with each model, by the account of `derive`.
     fn models(&self) -> impl Iterator<Item = &serde_json::Value> {
         let stages = self.stages.iter();
-        let derived = stages.filter(|stage| stage.stage == Stage::Derive.verb());
-        derived
-            .filter_map(|stage| stage.detail.as_array())
-            .flatten()
+        let accounts = stages.filter_map(|stage| {
+            // Those of detection stand beside its signals.
+            let beside = stage.detail.get("models").unwrap_or(&stage.detail);
+            let is_meant = [Stage::Derive.verb(), Stage::Detect.verb()].contains(&&*stage.stage);
+            beside.as_array().filter(|_| is_meant)
+        });
+        accounts.flatten()
     }
 
     /// The report of a run that has just begun.

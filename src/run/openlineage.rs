@@ -15,7 +15,8 @@ use super::{Ending, RunReport, newest_report};
 use crate::canon::fingerprint::fingerprint_of;
 use crate::context::Context;
 use crate::engine;
-use crate::lake::{self, Zone};
+use crate::lake;
+use crate::models;
 use crate::spec::model::Model;
 
 /// Address of the definition of a run event.
@@ -207,7 +208,7 @@ fn built<'a>(cx: &'a Context, report: &'a RunReport) -> Vec<(&'a Model, u64)> {
     rebuilt
         .filter_map(|account| {
             let name = account["model"].as_str()?;
-            let model = cx.commons.derived.iter().find(|model| model.name == name)?;
+            let model = cx.commons.models.iter().find(|model| model.name == name)?;
             Some((model, account["n_rows"].as_u64().unwrap_or_default()))
         })
         .collect()
@@ -215,7 +216,7 @@ fn built<'a>(cx: &'a Context, report: &'a RunReport) -> Vec<(&'a Model, u64)> {
 
 /// Columns of a model's table, with type and meaning.
 async fn columns(cx: &Context, model: &Model) -> Result<Vec<Value>, Error> {
-    let snapshot = cx.lake.snapshot(Zone::Derived, model.stem()).await;
+    let snapshot = cx.lake.snapshot(models::zone_of(model), model.stem()).await;
     let Some(snapshot) = snapshot.map_err(Error::Tables)? else {
         return Ok(Vec::new());
     };

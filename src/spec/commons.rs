@@ -5,7 +5,8 @@
 //! pipelines/sources/      one TOML file per platform
 //! pipelines/releases/     one TOML file per published data set
 //! pipelines/corrections/  one TOML file per platform with corrections
-//! sql/conformed/ derived/ one SQL file per model
+//! pipelines/detection.toml   thresholds of signals, if they are not the built-in ones
+//! sql/                    one SQL file per model: conformed/, derived/, detected/
 //! reference/tables.toml   codes, districts, population
 //! ```
 //!
@@ -18,9 +19,10 @@ use std::path::{Path, PathBuf};
 
 use super::agreement::WaivedRule;
 use super::corrections::CorrectionsSpec;
+use super::detection::{self, Thresholds};
 use super::diagnostic::{Diagnostic, SourceText};
 use super::fetch::check_options;
-use super::model::{Model, circle_through, in_order};
+use super::model::{DERIVED, Model, circle_through, derived_first, in_order};
 use super::reference::ReferenceSpec;
 use super::release::ReleaseSpec;
 use super::settings::Settings;
@@ -53,10 +55,12 @@ pub struct Commons {
     pub releases: BTreeMap<String, Declared<ReleaseSpec>>,
     /// Mappings of platform tables to canonical tables, by file name.
     pub conformed: Vec<Model>,
-    /// Derived models, each after what it reads.
-    pub derived: Vec<Model>,
+    /// Models of `sql/derived/` and `sql/detected/`, each after what it reads.
+    pub models: Vec<Model>,
     /// Reference tables.
     pub reference: ReferenceSpec,
+    /// Thresholds of signals.
+    pub thresholds: Thresholds,
 }
 
 /// Why a commons could not be loaded.
@@ -97,11 +101,24 @@ impl Commons {
                 corrections: draft.corrections,
                 releases: draft.releases,
                 conformed: draft.conformed,
-                derived: draft.derived,
+                models: draft.models,
                 reference,
+                thresholds: draft.thresholds,
             }),
             _ => Err(Error::Mistakes(draft.mistakes)),
         }
+    }
+}
+
+impl Commons {
+    /// The models of `sql/derived/`, which stand first: none of them reads one of `sql/detected/`.
+    pub(crate) fn derived_models(&self) -> &[Model] {
+        let n_derived = self
+            .models
+            .iter()
+            .take_while(|model| model.name.starts_with(DERIVED))
+            .count();
+        &self.models[..n_derived]
     }
 }
 
@@ -120,10 +137,12 @@ pub struct Draft {
     pub(crate) releases: BTreeMap<String, Declared<ReleaseSpec>>,
     /// Mappings that could be read.
     pub(crate) conformed: Vec<Model>,
-    /// Derived models that could be read, each after what it reads.
-    pub(crate) derived: Vec<Model>,
+    /// Models of `sql/derived/` and `sql/detected/` that could be read, each after what it reads.
+    pub(crate) models: Vec<Model>,
     /// Reference tables, if they could be read.
     pub(crate) reference: Option<ReferenceSpec>,
+    /// Thresholds of signals; the built-in ones where the file could not be read.
+    pub(crate) thresholds: Thresholds,
     /// Files that could not be read whole: platforms as `source.<name>`, models by name.
     pub(crate) unread: BTreeSet<String>,
     /// What is wrong in the files.
@@ -156,14 +175,19 @@ impl Draft {
             reader.folder::<CorrectionsSpec>("pipelines/corrections", "correction")?;
         let releases = reader.folder::<ReleaseSpec>("pipelines/releases", "release")?;
         let conformed = reader.models("conformed")?;
-        let derived = reader.models("derived")?;
+        let mut models = reader.models("derived")?;
+        models.extend(reader.models("detected")?);
         let folder = settings.as_ref().map_or_else(
             || "reference".to_owned(),
             |found| found.reference.folder.clone(),
         );
-        let reference = reader
-            .toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?
-            .map(|found| found.spec);
+        let reference = reader.toml::<ReferenceSpec>(&root.join(folder).join("tables.toml"))?;
+        let thresholds = reader.thresholds()?;
+        let reference = reference.map(|found| {
+            let (spec, mistake) = thresholds.beside(found.spec, &found.text);
+            reader.mistakes.extend(mistake);
+            spec
+        });
         let Reader {
             mut mistakes,
             mut unread,
@@ -174,7 +198,8 @@ impl Draft {
         mistakes.extend(release_mistakes(&releases, &unread));
         mistakes.extend(waiver_mistakes(&releases, &sources, &unread));
         mistakes.extend(conformed_mistakes(&conformed, &sources, &unread));
-        let (derived, blocked) = in_order(derived);
+        let (mut models, blocked) = in_order(models);
+        mistakes.extend(derived_first(&mut models));
         mistakes.extend(circle_mistakes(&blocked));
         unread.extend(blocked.iter().map(|model| model.name.clone()));
         Ok(Self {
@@ -184,8 +209,9 @@ impl Draft {
             corrections,
             releases,
             conformed,
-            derived,
+            models,
             reference,
+            thresholds,
             unread,
             mistakes,
         })
@@ -243,6 +269,17 @@ impl Reader<'_> {
         let (spec, mistakes) = text.parse_toml::<T>();
         self.mistakes.extend(mistakes);
         Ok(spec.map(|spec| Declared { spec, text }))
+    }
+
+    /// Reads the thresholds of signals; the built-in ones where there is no file.
+    fn thresholds(&mut self) -> Result<Thresholds, Error> {
+        let path = self.root.join(detection::FILE);
+        if !path.is_file() {
+            return Ok(Thresholds::default());
+        }
+        let (thresholds, mistakes) = Thresholds::read(&self.text(&path)?);
+        self.mistakes.extend(mistakes);
+        Ok(thresholds)
     }
 
     /// Reads every TOML file of a folder, by stem.

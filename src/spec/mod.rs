@@ -4,6 +4,7 @@
 pub mod agreement;
 pub mod commons;
 pub mod corrections;
+pub mod detection;
 pub mod diagnostic;
 pub mod fetch;
 pub mod format;

@@ -313,7 +313,13 @@ fn inputs_of(text: &SourceText, start: usize, sql: &str) -> Result<BTreeSet<Stri
 }
 
 /// Schemas whose tables a check may name.
-const SCHEMAS: [&str; 4] = ["conformed.", "derived.", "reference.", "source."];
+const SCHEMAS: [&str; 5] = [
+    "conformed.",
+    "derived.",
+    "detected.",
+    "reference.",
+    "source.",
+];
 
 /// The inputs of a statement and the tables that the checks of its header compare it with.
 fn with_those_of_checks(
@@ -383,6 +389,24 @@ pub(crate) fn in_order(models: Vec<Model>) -> (Vec<Model>, Vec<Model>) {
         waiting = blocked;
     }
     (ordered, Vec::new())
+}
+
+/// What the names of the models of `sql/derived/` begin with.
+pub(crate) const DERIVED: &str = "derived.";
+
+/// Puts the models of `sql/derived/` first, in their order; those that read what is made after them are mistakes.
+pub(crate) fn derived_first(models: &mut [Model]) -> Vec<Diagnostic> {
+    models.sort_by_key(|model| !model.name.starts_with(DERIVED));
+    let derived = models
+        .iter()
+        .filter(|model| model.name.starts_with(DERIVED));
+    let reads = derived.flat_map(|model| model.inputs.iter().map(move |input| (model, input)));
+    let backward = reads.filter(|(_model, input)| input.starts_with("detected."));
+    let mistake = |(model, input): (&Model, &String)| {
+        let message = format!("`{}` reads `{input}`, which is made after it", model.name);
+        model.statement_mistake(input, message, "move the model to `sql/detected/`")
+    };
+    backward.map(mistake).collect()
 }
 
 /// The shortest way from `start` through what it reads back to itself, as names; empty if none.

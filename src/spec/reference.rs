@@ -21,6 +21,9 @@ pub struct ReferenceSpec {
 pub struct ReferenceTable {
     /// CSV file (UTF-8, comma, header) below the reference folder.
     pub file: String,
+    /// Rows in the place of those of the file, of a table made from another declaration.
+    #[serde(skip)]
+    pub rows: Option<String>,
     /// What one row is.
     pub description: Bilingual,
     /// Where it comes from.

@@ -25,34 +25,12 @@ pub struct Settings {
     /// Reference tables.
     #[serde(default)]
     pub reference: ReferenceSettings,
-    /// How signals are found.
-    #[serde(default)]
-    pub detect: DetectSettings,
     /// Limits of queries.
     #[serde(default)]
     pub engine: EngineSettings,
     /// Limits of reading pages.
     #[serde(default)]
     pub intake: IntakeSettings,
-}
-
-/// How signals are found.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DetectSettings {
-    /// Method for emerging needs.
-    pub emerging_needs: EmergingMethod,
-}
-
-/// Method for emerging needs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EmergingMethod {
-    /// Pooled Gamma–Poisson model with exposure offset: the default, for short and sparse series.
-    #[default]
-    PooledGammaPoisson,
-    /// EARS C2 on exposure-adjusted counts, a year of baseline: the simplest method, to compare.
-    EarsC2,
 }
 
 /// Who answers for the release.

@@ -131,7 +131,8 @@ fn released(commons: &Commons) {
         .expect_code(0)
         .text();
     assert_eq!(answer, "district_code\nAMB-LODI\n");
-    let cell = "select n_requests, status from requests_by_district_need_quarter where district_code = 'AMB-LODI' and need_code = 'A2.20' and quarter = '2026-Q2'";
+    // One of the quarters may still be withheld, for the sake of other cells.
+    let cell = "select max(n_requests) as n_requests, min(status) as status from requests_by_district_need_quarter where district_code = 'AMB-LODI' and need_code = 'A2.20' and quarter >= '2026-Q1'";
     let ask = || {
         commons
             .antenne(&["query", cell, "--format", "csv"])

@@ -56,7 +56,7 @@ async fn duckdb_answers_the_models_as_the_lake_does() {
     let mut tables = BTreeMap::new();
     for (name, schema) in schemas
         .iter()
-        .filter(|(name, _)| !name.starts_with("source."))
+        .filter(|(name, _)| !name.starts_with("source.") && !name.starts_with("detected."))
     {
         let (zone, stem) = name.split_once('.').unwrap();
         let folder = commons.path("lake").join(zone).join(stem);
@@ -71,13 +71,22 @@ async fn duckdb_answers_the_models_as_the_lake_does() {
             .tables
             .get(stem)
             .filter(|_| zone == "reference");
-        let csv = csv.map(|table| commons.path("reference").join(&table.file));
+        let csv = csv.map(|table| match &table.rows {
+            None => commons.path("reference").join(&table.file),
+            // The thresholds of detection are no file: DuckDB is handed one.
+            Some(rows) => {
+                let file = format!("said/{}", table.file);
+                commons.write(&file, rows);
+                commons.path(&file)
+            }
+        });
         let table = json!({ "columns": columns(schema), "files": files, "csv": csv });
         tables.insert(name.clone(), table);
     }
     let models: Vec<Value> = declared
-        .derived
+        .models
         .iter()
+        .filter(|model| model.name.starts_with("derived."))
         .map(|model| json!({ "name": model.name, "sql": model.sql, "grain": model.header.grain }))
         .collect();
     let work = json!({

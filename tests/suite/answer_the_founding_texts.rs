@@ -63,7 +63,7 @@ fn mapping() -> Mapping {
 fn models() -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<String>) {
     let commons = Commons::load(repository()).unwrap();
     let stem = |name: &str| name.replace("derived.", "");
-    let columns = commons.derived.iter().map(|model| {
+    let columns = commons.models.iter().map(|model| {
         let columns = model.header.columns.keys().cloned().collect();
         (stem(&model.name), columns)
     });
@@ -144,7 +144,10 @@ fn every_statement_is_answered_by_a_column_or_a_signal_that_exists() {
 
 #[test]
 fn the_signals_that_answer_a_statement_are_raised_by_detection() {
-    let detect = fs::read_to_string(repository().join("src/stages/detect/mod.rs")).unwrap();
+    let models = fs::read_dir(repository().join("sql/detected")).unwrap();
+    let detect: String = models
+        .map(|model| fs::read_to_string(model.unwrap().path()).unwrap())
+        .collect();
     let evidence: Vec<String> = Commons::load(repository())
         .unwrap()
         .releases
@@ -156,7 +159,7 @@ fn the_signals_that_answer_a_statement_are_raised_by_detection() {
         .iter()
         .flat_map(|statement| &statement.signals)
     {
-        let is_known = evidence.contains(signal) || detect.contains(signal.as_str());
+        let is_known = evidence.contains(signal) || detect.contains(&format!("'{signal}'"));
         assert!(is_known, "no signal is a `{signal}`");
     }
 }

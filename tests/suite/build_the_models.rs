@@ -17,7 +17,8 @@
 //!
 //! Cells stand between ` | `; `NULL` is an absent value, `(empty)` an empty text, a key the bytes of its text.
 //! A column that an input does not name is absent in all its rows; its type is that of the declaration.
-//! Several `answer` parts may show different columns of the same rows; together they must show every column.
+//! A long series is written as a statement: `table NAME select`, and the lines of one that gives its columns.
+//! `answer where CONDITION` shows the rows of which it holds. Several `answer` parts may show different columns of the same rows; together they must show every column.
 //! `UPDATE_GOLDEN=1` rewrites the rows of the answers, to be read in review like code.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,8 @@ const FOLDER: &str = "tests/models";
 struct Part {
     /// Name of the input table; nothing for an answer.
     table: Option<String>,
+    /// Statement that gives the rows of the table, or condition of the answer's rows.
+    sql: Option<String>,
     /// Line of its header, from 1.
     line: usize,
     /// Columns.
@@ -83,22 +86,13 @@ fn parse(text: &str) -> Case {
         } else if line.trim().is_empty() {
             is_open = false;
         } else if !is_open {
-            let table = line
-                .strip_prefix("table ")
-                .map(|name| name.trim().to_owned());
-            assert!(
-                table.is_some() || line == "answer",
-                "line {number}: `table NAME` or `answer` expected, found `{line}`"
-            );
-            case.parts.push(Part {
-                table,
-                line: number,
-                columns: Vec::new(),
-                rows: Vec::new(),
-            });
+            case.parts.push(opened(line, number));
             is_open = true;
         } else if let Some(part) = case.parts.last_mut() {
-            if part.columns.is_empty() {
+            if let (Some(sql), Some(_table)) = (&mut part.sql, &part.table) {
+                sql.push_str(line);
+                sql.push('\n');
+            } else if part.columns.is_empty() {
                 part.columns = cells(line);
             } else {
                 part.rows.push(cells(line));
@@ -108,16 +102,42 @@ fn parse(text: &str) -> Case {
     case
 }
 
+/// The part that a line opens.
+fn opened(line: &str, number: usize) -> Part {
+    let table = line.strip_prefix("table ").map(str::trim);
+    let condition = line.strip_prefix("answer where ");
+    assert!(
+        table.is_some() || condition.is_some() || line == "answer",
+        "line {number}: `table NAME` or `answer` expected, found `{line}`"
+    );
+    let selected = table.and_then(|table| table.strip_suffix(" select"));
+    Part {
+        table: selected.or(table).map(str::to_owned),
+        sql: selected
+            .map(|_| String::new())
+            .or(condition.map(str::to_owned)),
+        line: number,
+        columns: Vec::new(),
+        rows: Vec::new(),
+    }
+}
+
 /// Writes a case, its columns aligned.
 fn written(case: &Case) -> String {
     let mut text = case.comment.join("\n");
     text.push('\n');
     for part in &case.parts {
-        let head = part
-            .table
-            .as_ref()
-            .map_or_else(|| "answer".to_owned(), |name| format!("table {name}"));
+        let head = match (&part.table, &part.sql) {
+            (Some(name), Some(_)) => format!("table {name} select"),
+            (Some(name), None) => format!("table {name}"),
+            (None, Some(condition)) => format!("answer where {condition}"),
+            (None, None) => "answer".to_owned(),
+        };
         text.extend(["\n", &head, "\n"]);
+        if let (Some(_), Some(sql)) = (&part.table, &part.sql) {
+            text.push_str(sql);
+            continue;
+        }
         let lines: Vec<&Vec<String>> = [&part.columns].into_iter().chain(&part.rows).collect();
         let width = |column: usize| {
             lines
@@ -183,12 +203,40 @@ fn input(part: &Part, schema: &SchemaRef) -> RecordBatch {
     RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(schema)), columns).unwrap()
 }
 
+/// A part whose rows are given by a statement, with them.
+async fn selected(part: &Part, sql: &str) -> Part {
+    let session = SessionContext::new();
+    antenne::functions::register(&session).unwrap();
+    let frame = session.sql(sql).await;
+    let frame = frame.unwrap_or_else(|error| panic!("line {}: {error}", part.line));
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let batches = frame.collect().await.unwrap();
+    let rows = arrow::compute::concat_batches(&schema, &batches).unwrap();
+    let columns: Vec<Vec<String>> = rows.columns().iter().map(texts).collect();
+    let row = |at: usize| columns.iter().map(|column| column[at].clone()).collect();
+    Part {
+        table: part.table.clone(),
+        sql: None,
+        line: part.line,
+        columns: schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect(),
+        rows: (0..rows.num_rows()).map(row).collect(),
+    }
+}
+
 /// A fresh session with the inputs of a case; what the model reads and the case leaves out is empty.
-fn session(model: &Model, case: &Case, schemas: &BTreeMap<String, SchemaRef>) -> SessionContext {
+async fn session(
+    model: &Model,
+    case: &Case,
+    schemas: &BTreeMap<String, SchemaRef>,
+) -> SessionContext {
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     antenne::functions::register(&session).unwrap();
     let catalog = session.catalog("datafusion").unwrap();
-    for schema in ["source", "conformed", "reference", "derived"] {
+    for schema in ["source", "conformed", "reference", "derived", "detected"] {
         let empty: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
         catalog.register_schema(schema, empty).unwrap();
     }
@@ -200,13 +248,13 @@ fn session(model: &Model, case: &Case, schemas: &BTreeMap<String, SchemaRef>) ->
             .parts
             .iter()
             .find(|part| part.table.as_deref() == Some(table));
-        let empty = Part {
-            table: None,
-            line: 0,
-            columns: Vec::new(),
-            rows: Vec::new(),
+        let batch = match given {
+            Some(part) => match &part.sql {
+                Some(sql) => input(&selected(part, sql).await, schema),
+                None => input(part, schema),
+            },
+            None => input(&opened("answer", 0), schema),
         };
-        let batch = input(given.unwrap_or(&empty), schema);
         let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
         session
             .register_table(table.as_str(), Arc::new(rows))
@@ -232,17 +280,18 @@ fn texts(column: &ArrayRef) -> Vec<String> {
         .collect()
 }
 
-/// What the model answers, by column.
+/// What the model answers, by column; only the rows of which a condition holds.
 async fn answer(
     model: &Model,
-    case: &Case,
+    (case, condition): (&Case, Option<&str>),
     schemas: &BTreeMap<String, SchemaRef>,
 ) -> Result<BTreeMap<String, Vec<String>>, String> {
-    let session = session(model, case, schemas);
-    let frame = session
-        .sql(&model.sql)
-        .await
-        .map_err(|error| error.to_string())?;
+    let session = session(model, case, schemas).await;
+    let sql = condition.map_or_else(
+        || model.sql.clone(),
+        |condition| format!("select * from ({}) as answer where {condition}", model.sql),
+    );
+    let frame = session.sql(&sql).await.map_err(|error| error.to_string())?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await.map_err(|error| error.to_string())?;
     let rows =
@@ -299,14 +348,18 @@ async fn failures(
             .is_some_and(|table| !model.inputs.contains(table))
     });
     found.extend(unread.map(|part| at(part.line, "the model does not read this table".to_owned())));
-    let answer = match answer(model, &case, schemas).await {
-        Ok(answer) => answer,
-        Err(error) => return vec![at(1, error)],
-    };
-    let mut unshown: BTreeSet<&String> = answer.keys().collect();
+    let mut answers = BTreeMap::new();
+    let asked = case.parts.iter().filter(|part| part.table.is_none());
+    for condition in asked.map(|part| part.sql.clone()).chain([None]) {
+        match answer(model, (&case, condition.as_deref()), schemas).await {
+            Ok(answer) => answers.insert(condition, answer),
+            Err(error) => return vec![at(1, error)],
+        };
+    }
+    let mut unshown: BTreeSet<&String> = answers[&None].keys().collect();
     for part in case.parts.iter_mut().filter(|part| part.table.is_none()) {
         unshown.retain(|column| !part.columns.contains(column));
-        match shown(part, &answer) {
+        match shown(part, &answers[&part.sql]) {
             Ok(rows) if rows == part.rows => {}
             Ok(rows) if updates() => part.rows = rows,
             Ok(rows) => found.push(at(
@@ -343,7 +396,7 @@ async fn every_model_answers_the_rows_of_its_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let commons = Commons::load(root).unwrap();
     let schemas = table_schemas(&commons).await.unwrap();
-    let models: Vec<&Model> = commons.conformed.iter().chain(&commons.derived).collect();
+    let models: Vec<&Model> = commons.conformed.iter().chain(&commons.models).collect();
     assert!(models.len() > 30, "{} models", models.len());
     let mut found = Vec::new();
     for model in &models {
@@ -364,7 +417,7 @@ async fn every_model_answers_the_rows_of_its_case() {
 #[test]
 fn every_case_belongs_to_a_model() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for layer in ["conformed", "derived"] {
+    for layer in ["conformed", "derived", "detected"] {
         for entry in fs::read_dir(root.join(FOLDER).join(layer)).unwrap() {
             let path = entry.unwrap().path();
             let stem = path.file_stem().unwrap().to_str().unwrap();

@@ -403,3 +403,25 @@ fn a_secret_or_a_key_that_is_written_down_is_not_repeated() {
     assert!(!drawn.contains("hunter2"), "{drawn}");
     insta::assert_snapshot!(drawn);
 }
+
+#[test]
+fn a_threshold_of_detection_that_cannot_be_meant_is_marked() {
+    let declared = Declared::new();
+    let file = "pipelines/detection.toml";
+    declared.plant_file(file, "rise_max_q = 5\nrise_min_ratio = 0.5\n");
+    let drawn = declared.drawn();
+    for words in [
+        "pipelines/detection.toml:1:1",
+        "`rise_max_q = 5` is no share or probability",
+        "pipelines/detection.toml:2:1",
+        "say a number from 1 on",
+    ] {
+        assert!(drawn.contains(words), "{words} in\n{drawn}");
+    }
+    declared.plant_file(file, "rise_max_p = 0.01\n");
+    let drawn = declared.drawn();
+    assert!(
+        drawn.contains("rise_max_p") && drawn.contains("`rise_max_q`"),
+        "{drawn}"
+    );
+}

@@ -74,7 +74,7 @@ fn misfits(schema: &Value, value: &Value) -> Vec<String> {
 }
 
 /// Asserts that a value fits a schema.
-fn assert_fits(name: &str, value: &Value, what: &str) {
+pub(crate) fn assert_fits(name: &str, value: &Value, what: &str) {
     let found = misfits(&schema(name), value);
     assert!(
         found.is_empty(),
@@ -211,6 +211,14 @@ fn the_declarations_of_this_repository_fit_their_schemas() {
             &path.display().to_string(),
         );
     }
+    let thresholds = root().join("pipelines/detection.toml");
+    if thresholds.is_file() {
+        assert_fits(
+            "detection",
+            &toml_as_json(&text(&thresholds)),
+            "pipelines/detection.toml",
+        );
+    }
     for path in files("sql/conformed", "sql")
         .into_iter()
         .chain(files("sql/derived", "sql"))
@@ -278,6 +286,7 @@ fn what_a_run_reports_fits_the_published_schemas() {
     let score = json(&commons, &["sample", "score", "--format", "json"]);
     assert_fits("sample-score", &score, "`sample score --format json`");
     let of_the_score = [
+        "decoys_by_kind",
         "decoys_flagged",
         "decoys_planted",
         "gaps_found",

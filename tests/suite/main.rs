@@ -81,6 +81,9 @@ mod leak_nothing;
 /// A source leaves records out, meaning it or not.
 #[cfg(test)]
 mod lose_nothing_silently;
+/// An operator finds words that the code list lacks.
+#[cfg(test)]
+mod name_new_words;
 /// An analyst changes a model and sees what it will do before it does it.
 #[cfg(test)]
 mod plan_a_change;
@@ -102,6 +105,9 @@ mod survive_a_kill;
 /// An operator hands what a run did to a catalogue.
 #[cfg(test)]
 mod tell_the_lineage;
+/// An operator tries the detectors before trusting them.
+#[cfg(test)]
+mod try_the_detectors;
 /// An operator runs the journey.
 #[cfg(test)]
 mod whole_journey;

@@ -29,7 +29,7 @@ struct Graph {
 fn graph(commons: &Commons) -> Graph {
     let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
     let mut arrows = Vec::new();
-    for model in &commons.derived {
+    for model in &commons.models {
         let mut own = 0;
         for input in &model.inputs {
             own = own.max(*depth.entry(input).or_default() + 1);

@@ -27,7 +27,7 @@ pub(super) fn data_dictionary(commons: &Commons, lineage: &Lineage) -> String {
     page.push_str("\n## Tabelle comuni · Canonical tables\n");
     canonical(&mut page);
     page.push_str("\n## Modelli · Models\n");
-    let mut models: Vec<&Model> = commons.derived.iter().collect();
+    let mut models: Vec<&Model> = commons.models.iter().collect();
     models.sort_by(|left, right| left.name.cmp(&right.name));
     for found in models {
         model(&mut page, found, lineage);

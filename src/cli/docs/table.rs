@@ -38,7 +38,7 @@ pub(super) fn entries(commons: &Commons, lineage: &Lineage) -> Vec<Entry> {
         from: String::new(),
     });
     let mut all: Vec<Entry> = canonical.collect();
-    let mut models: Vec<_> = commons.derived.iter().collect();
+    let mut models: Vec<_> = commons.models.iter().collect();
     models.sort_by(|left, right| left.name.cmp(&right.name));
     for model in models {
         let header = &model.header;

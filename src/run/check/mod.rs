@@ -13,13 +13,14 @@ use crate::canon::tables::{TABLES, Table};
 use crate::context::tables::reference_schema;
 use crate::engine::{self, Engine, Session};
 use crate::lake::plain::plain_schema;
+use crate::models;
 use crate::spec::commons::{Commons, Declared, Draft};
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::model::Model;
 use crate::spec::nearest;
 use crate::spec::reference::ReferenceSpec;
 use crate::spec::source::{ColumnKind, Keeping, SourceSpec, TableSpec};
-use crate::stages::{conform, derive};
+use crate::stages::conform;
 
 mod columns;
 mod release;
@@ -57,12 +58,12 @@ pub async fn check(draft: &Draft) -> Result<Vec<Diagnostic>, engine::Error> {
             mistakes.extend(check_mapping(&session, model).await);
         }
     }
-    for model in &draft.derived {
+    for model in &draft.models {
         if model.inputs.iter().any(|input| is_silent(&silent, input)) {
             silent.insert(model.name.clone());
             continue;
         }
-        match check_model(&session, (model, &draft.derived)).await? {
+        match check_model(&session, (model, &draft.models)).await? {
             Ok(found) => mistakes.extend(found),
             Err(broken) => {
                 silent.insert(model.name.clone());
@@ -72,7 +73,7 @@ pub async fn check(draft: &Draft) -> Result<Vec<Diagnostic>, engine::Error> {
     }
     for declared in draft.releases.values() {
         if !is_silent(&silent, &declared.spec.table) {
-            mistakes.extend(release::check(&session, &draft.derived, declared).await);
+            mistakes.extend(release::check(&session, &draft.models, declared).await);
         }
     }
     mistakes.extend(stale::check(draft).await);
@@ -116,7 +117,7 @@ async fn planned(
     for (table, schema) in &schemas {
         register(&session, table, schema)?;
     }
-    for model in &commons.derived {
+    for model in &commons.models {
         let schema = plain_schema(&session.columns(&model.name, &model.sql).await?);
         register(&session, &model.name, &schema)?;
         schemas.insert(model.name.clone(), schema);
@@ -246,7 +247,7 @@ async fn check_model(
         .grain
         .iter()
         .all(|name| schema.field_with_name(name).is_ok());
-    let circumstances = derive::Circumstances {
+    let circumstances = models::Circumstances {
         n_before: Some(1),
         today: chrono::NaiveDate::default(),
     };
@@ -254,7 +255,7 @@ async fn check_model(
         if check.contains("grain") && !is_grain_sound {
             continue;
         }
-        let read = derive::read_check(&model.name, &model.header.grain, (check, circumstances));
+        let read = models::read_check(&model.name, &model.header.grain, (check, circumstances));
         if let Err(error) = session
             .columns(&model.name, &read.statement(&model.name))
             .await

@@ -195,7 +195,7 @@ async fn protect_data_set(
     };
     let model = cx
         .commons
-        .derived
+        .models
         .iter()
         .find(|model| model.name == spec.table);
     if let Some(reason) = model.and_then(unreleasable) {
@@ -248,7 +248,7 @@ async fn copy_open(cx: &Context, name: &str) -> Result<(), Error> {
         .map_err(failed)?;
     let grain = cx
         .commons
-        .derived
+        .models
         .iter()
         .find(|found| found.name == model)
         .map(|found| found.header.grain.join(", "));

@@ -24,6 +24,36 @@ use crate::stats::{real, rounded};
 /// Name of the table, in `detected` and in `protected`.
 pub(super) const TABLE: &str = "signals";
 
+/// Columns that are published, as they are selected: not the exposure, which counts members, nor the districts of a group, each of
+/// which would need evidence of its own.
+const PUBLIC_COLUMNS: [&str; 25] = [
+    "signal_id",
+    "kind",
+    "aspect",
+    "district_code",
+    "need_code",
+    "quarter",
+    "first_month",
+    "last_month",
+    "observed",
+    "expected",
+    "expected_low",
+    "expected_high",
+    "excess",
+    "ratio",
+    "p_value",
+    "q_value",
+    "100 * exposure_change as exposure_change_pct",
+    "100 * completeness as completeness_pct",
+    "100 * coverage as coverage_pct",
+    "platforms",
+    "series",
+    "adjusted_for",
+    "method",
+    "method_version",
+    "reasons",
+];
+
 /// Aspects whose observed figure is the count that the evidence prints; of a wait it is days.
 const COUNTED_IN_PART: [&str; 3] = ["rise", "unmet_share", "no_offer"];
 
@@ -50,8 +80,9 @@ pub(super) async fn publishable(
         .open(&BTreeSet::from([model.clone()]))
         .await
         .map_err(failed)?;
+    let columns = PUBLIC_COLUMNS.join(", ");
     let select =
-        format!("select * from {model} order by quarter, district_code, need_code, aspect");
+        format!("select {columns} from {model} order by quarter, district_code, need_code, aspect");
     let rows = opened.plain_rows(&model, &select).await.map_err(failed)?;
     let column = |source| Error::Column {
         data_set: TABLE.to_owned(),

@@ -67,7 +67,7 @@ type Meaning = (
 );
 
 /// Columns whose meaning does not come from a model.
-const FIELDS: [Meaning; 23] = [
+const FIELDS: [Meaning; 26] = [
     (
         "signal_id",
         "key",
@@ -191,8 +191,29 @@ const FIELDS: [Meaning; 23] = [
         "completeness_pct",
         "measure",
         "%",
+        "Quota attesa delle richieste del trimestre già arrivate.",
+        "Expected share of the quarter's requests already recorded.",
+    ),
+    (
+        "coverage_pct",
+        "measure",
+        "%",
         "Quota di comuni e mesi del trimestre per cui ci sono dati.",
         "Share of comuni and months of the quarter with data.",
+    ),
+    (
+        "series",
+        "code",
+        "",
+        "Modello con la serie giudicata.",
+        "Model with the series judged.",
+    ),
+    (
+        "adjusted_for",
+        "code",
+        "",
+        "Di che cosa si è tenuto conto.",
+        "What was adjusted for.",
     ),
     (
         "platforms",

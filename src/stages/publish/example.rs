@@ -276,7 +276,7 @@ fn tables() -> Vec<ReleaseTable> {
 const NONE: f64 = f64::NAN;
 
 /// The figures of the six signals, column by column.
-const EVIDENCE: [(&str, [f64; 6]); 10] = [
+const EVIDENCE: [(&str, [f64; 6]); 11] = [
     ("observed", [1_419.0, 418.0, 623.0, 317.0, 41.0, NONE]),
     ("expected", [707.2, 1.3, 181.4, 288.0, 10.5, NONE]),
     ("expected_low", [604.0, 0.0, 122.0, 211.0, 8.0, NONE]),
@@ -286,6 +286,7 @@ const EVIDENCE: [(&str, [f64; 6]); 10] = [
     ("p_value", [0.000_25, 0.000_4, 0.0, NONE, 0.003, NONE]),
     ("q_value", [0.1, 0.04, 0.000_4, NONE, 0.09, NONE]),
     ("exposure_change_pct", [30.2, NONE, -4.4, NONE, NONE, NONE]),
+    ("coverage_pct", [100.0, 93.0, 97.0, NONE, 91.0, NONE]),
     ("completeness_pct", [88.4, 93.0, 97.0, NONE, 91.0, NONE]),
 ];
 

@@ -462,7 +462,7 @@ fn declared_table(
 ) -> Option<ReleaseTable> {
     let model = cx
         .commons
-        .derived
+        .models
         .iter()
         .find(|model| model.name == spec.table);
     let batch = tables.get(name)?.clone();
@@ -499,7 +499,7 @@ fn fixed_table(
     tables: &BTreeMap<String, RecordBatch>,
 ) -> Option<ReleaseTable> {
     let batch = tables.get(name)?.clone();
-    let model = cx.commons.derived.iter().find(|model| model.stem() == name);
+    let model = cx.commons.models.iter().find(|model| model.stem() == name);
     let (title, description) = columns::fixed_texts(name);
     let grain = model.map_or_else(
         || vec!["signal_id".to_owned()],

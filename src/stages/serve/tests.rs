@@ -187,6 +187,8 @@ async fn whatever_does_more_than_read_the_release_is_refused() {
         "select * from parquet_metadata('/etc/passwd')",
         "select * from conformed.exchanges",
         "select repeat('x', 1000000000)",
+        "select scan_clusters('a', 1, 1, 1, 0, 0) over ()",
+        "select fdr_bh(0.5) over ()",
         "select 1; select 2",
     ] {
         let reply = ask(address, sql).await;

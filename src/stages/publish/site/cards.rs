@@ -42,6 +42,15 @@ fn family_name<'a>(source: Source<'a>, signal: &Signal) -> &'a str {
         }
         (Family::Gap, Aspect::NoOffer) => source.say("Carenza: nessuna offerta", "Gap: no offer"),
         (Family::Gap, Aspect::LongWait) => source.say("Carenza: attese lunghe", "Gap: long waits"),
+        (Family::Gap, Aspect::LowUse) => source.say("Carenza: uso scarso", "Gap: low use"),
+        (Family::Gap, Aspect::PoorAccess) => {
+            source.say("Carenza: servizio lontano", "Gap: out of reach")
+        }
+        (Family::Gap, Aspect::MissingLevel) => source.say(
+            "Carenza: livello garantito assente",
+            "Gap: guaranteed level missing",
+        ),
+        (Family::Gap, Aspect::UnevenUse) => source.say("Carenza: uso diseguale", "Gap: uneven use"),
         (Family::Gap, _) => source.say("Carenza di servizio", "Service gap"),
     }
 }

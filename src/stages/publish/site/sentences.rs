@@ -18,11 +18,14 @@ const LEAST_CHANCE: f64 = 1e-6;
 pub(crate) fn finding(language: Language, signal: &Signal) -> String {
     let evidence = &signal.evidence;
     match signal.aspect {
-        Aspect::Rise | Aspect::Other => rise(language, evidence),
+        Aspect::Rise | Aspect::LowUse | Aspect::Other => rise(language, evidence),
         Aspect::NewLabel => new_label(language, evidence),
         Aspect::UnmetShare => unmet_share(language, evidence),
         Aspect::NoOffer => no_offer(language, evidence),
         Aspect::LongWait => long_wait(language, evidence),
+        Aspect::PoorAccess => poor_access(language, evidence),
+        Aspect::MissingLevel => missing_level(language, evidence),
+        Aspect::UnevenUse => uneven_use(language, evidence),
     }
 }
 
@@ -185,6 +188,46 @@ fn long_wait(language: Language, evidence: &Evidence) -> String {
     format!("{median}: {observed}{against}{times}.")
 }
 
+/// Few suppliers in reach, each shared with whoever else reaches them; figures are suppliers.
+fn poor_access(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let observed = decimal(language, observed, 0);
+    let against = against(language, evidence, language.say("offerenti", "suppliers"));
+    let subject = language.say(
+        "Offerenti che toccano a chi vi abita",
+        "Suppliers that fall to who lives there",
+    );
+    format!("{subject}: {observed}{against}.")
+}
+
+/// A guaranteed level that nobody offers; figures are answers, offers and events.
+fn missing_level(language: Language, evidence: &Evidence) -> String {
+    if evidence.observed.is_none() {
+        return withheld(language);
+    }
+    let subject = language.say(
+        "Nel trimestre nessuna risposta, offerta o evento",
+        "No answer, offer or event in the quarter",
+    );
+    format!("{subject}{}.", against(language, evidence, ""))
+}
+
+/// Use differs between places; figures are the requests that would have to come from elsewhere.
+fn uneven_use(language: Language, evidence: &Evidence) -> String {
+    let Some(observed) = evidence.observed else {
+        return withheld(language);
+    };
+    let observed = decimal(language, observed, 0);
+    let against = against(language, evidence, language.say("richieste", "requests"));
+    let subject = language.say(
+        "Richieste che dovrebbero venire da altrove perché l’uso sia pari",
+        "Requests that would have to come from elsewhere for use to be even",
+    );
+    format!("{subject}: {observed}{against}.")
+}
+
 /// How sure it is: the chance under no change, and how many alerts like this are false.
 pub(crate) fn certainty(language: Language, evidence: &Evidence) -> Option<String> {
     let chance = evidence.p_value.map(|value| chance(language, value));
@@ -243,7 +286,13 @@ pub(crate) fn since(language: Language, signal: &Signal) -> String {
                 language.say("Si distingue da", "It stands out since")
             )
         }
-        Aspect::UnmetShare | Aspect::NoOffer | Aspect::LongWait => String::new(),
+        Aspect::UnmetShare
+        | Aspect::NoOffer
+        | Aspect::LongWait
+        | Aspect::LowUse
+        | Aspect::PoorAccess
+        | Aspect::MissingLevel
+        | Aspect::UnevenUse => String::new(),
     }
 }
 
@@ -269,10 +318,23 @@ pub(crate) fn period(language: Language, signal: &Signal) -> String {
 pub(crate) fn notes(language: Language, signal: &Signal) -> Vec<String> {
     let evidence = &signal.evidence;
     let mut notes = Vec::new();
-    if let Some(share) = evidence.completeness_pct {
-        let share = percent(language, share, 0);
-        let text = language.say("Comuni e mesi con dati", "Comuni and months with data");
-        notes.push(format!("{text}: {share}."));
+    let shares = [
+        (
+            evidence.coverage_pct,
+            "Comuni e mesi con dati",
+            "Comuni and months with data",
+        ),
+        (
+            evidence.completeness_pct,
+            "Richieste già arrivate, a quanto si stima",
+            "Requests that are in, as far as can be estimated",
+        ),
+    ];
+    for (share, it, en) in shares {
+        if let Some(share) = share {
+            let share = percent(language, share, 0);
+            notes.push(format!("{}: {share}.", language.say(it, en)));
+        }
     }
     if let Some(more) = evidence.exposure_change_pct {
         let text = language.say(
@@ -300,7 +362,7 @@ fn reasons(language: Language, text: &str) -> Vec<String> {
 type Reason = (&'static str, &'static str, &'static str, &'static str);
 
 /// The reasons that have words, each with at most one figure.
-const REASONS: [Reason; 7] = [
+const REASONS: [Reason; 20] = [
     (
         "more_than_expected",
         "n_window_months",
@@ -320,6 +382,36 @@ const REASONS: [Reason; 7] = [
         "Other districts where the same need stands out: #.",
     ),
     (
+        "need_rises_somewhere",
+        "",
+        "Tutti gli ambiti sono giudicati insieme: che il bisogno cresca in almeno uno è pesato a parte.",
+        "All districts are judged together: that the need rises in at least one is weighed apart.",
+    ),
+    (
+        "no_part_accounts_for_it",
+        "",
+        "Nessuna parte, da sola, lo spiega: è la somma a distinguersi.",
+        "No part accounts for it alone: it is the sum that stands out.",
+    ),
+    (
+        "weeks_agree",
+        "",
+        "Anche le settimane, giudicate una per una, lo mostrano.",
+        "The weeks, judged one by one, show it too.",
+    ),
+    (
+        "weeks_above_course",
+        "n_weeks",
+        "Settimane sopra l’andamento degli anni passati: #.",
+        "Weeks above the course of the past years: #.",
+    ),
+    (
+        "neighbors_rise_together",
+        "n_districts",
+        "Ambiti vicini che crescono insieme: #.",
+        "Neighboring districts that rise together: #.",
+    ),
+    (
         "unmet_above_reference",
         "share_pct",
         "Quota senza risposta, sulle richieste concluse: # %.",
@@ -336,6 +428,54 @@ const REASONS: [Reason; 7] = [
         "reference_days",
         "Attesa mediana dell’anno prima, in giorni: #.",
         "Median wait of the year before, in days: #.",
+    ),
+    (
+        "half_not_answered",
+        "",
+        "Metà delle richieste del trimestre non ha ancora risposta: l’attesa detta è la minima.",
+        "Half of the quarter’s requests are not answered yet: the wait said is the least it can be.",
+    ),
+    (
+        "fewer_than_population_asks",
+        "",
+        "Si chiede meno di quanto gli abitanti fanno attendere: il bisogno può restare nascosto.",
+        "People ask less than the residents lead to expect: need may stay hidden.",
+    ),
+    (
+        "adjusted_for_age",
+        "",
+        "Il confronto tiene conto dell’età di chi vi abita.",
+        "Adjusted for the ages of who lives there.",
+    ),
+    (
+        "fewer_suppliers_in_reach",
+        "pct_of_usual",
+        "Offerenti raggiungibili per abitante, rispetto all’insieme degli ambiti: # %.",
+        "Suppliers in reach per resident, against all districts together: # %.",
+    ),
+    (
+        "level_not_offered",
+        "",
+        "È un livello garantito, che altrove si offre.",
+        "It is a guaranteed level, which is offered elsewhere.",
+    ),
+    (
+        "uneven_among_comuni",
+        "n_parts",
+        "Comuni confrontati, sull’ultimo anno: #.",
+        "Comuni compared, over the last year: #.",
+    ),
+    (
+        "uneven_among_districts",
+        "n_parts",
+        "Ambiti confrontati: #.",
+        "Districts compared: #.",
+    ),
+    (
+        "adjusted_for_usual_differences",
+        "",
+        "Le differenze consuete tra gli ambiti non contano.",
+        "The usual differences between districts do not count.",
     ),
     (
         "word_not_seen_before",
@@ -391,6 +531,7 @@ mod tests {
                 q_value: Some(0.1),
                 exposure_change_pct: Some(30.0),
                 completeness_pct: Some(88.0),
+                coverage_pct: Some(100.0),
             },
             platforms: "bacheca_digitale".to_owned(),
             method: "pooled 1".to_owned(),
@@ -407,6 +548,34 @@ mod tests {
         assert_eq!(
             finding(Language::English, &signal()),
             "Expected 4–11\u{a0}requests (best guess 7), observed 19: about 12 more than expected (2.7 times the expected)."
+        );
+    }
+
+    #[test]
+    fn gaps_of_access_levels_and_evenness_are_said_in_their_own_unit() {
+        let of = |aspect| Signal { aspect, ..signal() };
+        assert_eq!(
+            finding(Language::English, &of(Aspect::PoorAccess)),
+            "Suppliers that fall to who lives there: 19, against an expected range of 4–11\u{a0}suppliers (best guess 7)."
+        );
+        assert!(
+            finding(Language::Italian, &of(Aspect::MissingLevel))
+                .starts_with("Nel trimestre nessuna risposta, offerta o evento, contro")
+        );
+        assert!(
+            finding(Language::English, &of(Aspect::UnevenUse)).contains("to be even: 19, against")
+        );
+        assert_eq!(since(Language::English, &of(Aspect::LowUse)), "");
+        let notes = reasons(
+            Language::English,
+            r#"[{"code":"uneven_among_comuni","n_parts":6},{"code":"adjusted_for_age"}]"#,
+        );
+        assert_eq!(
+            notes,
+            [
+                "Comuni compared, over the last year: 6.",
+                "Adjusted for the ages of who lives there."
+            ]
         );
     }
 
@@ -438,10 +607,11 @@ mod tests {
     #[test]
     fn notes_say_completeness_users_and_the_reasons_that_have_words() {
         let notes = notes(Language::Italian, &signal());
-        assert_eq!(notes[0], "Comuni e mesi con dati: 88\u{a0}%.");
-        assert!(notes[1].ends_with("+30\u{a0}%."));
-        assert!(notes[2].ends_with("si distingue: 3."));
-        assert_eq!(notes.len(), 3);
+        assert_eq!(notes[0], "Comuni e mesi con dati: 100\u{a0}%.");
+        assert!(notes[1].ends_with("si stima: 88\u{a0}%."));
+        assert!(notes[2].ends_with("+30\u{a0}%."));
+        assert!(notes[3].ends_with("si distingue: 3."));
+        assert_eq!(notes.len(), 4);
     }
 
     #[test]

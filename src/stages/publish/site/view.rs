@@ -94,6 +94,14 @@ pub(crate) enum Aspect {
     NoOffer,
     /// People wait too long; figures are days.
     LongWait,
+    /// Fewer ask than the population leads to expect; figures are requests.
+    LowUse,
+    /// Few suppliers in reach; figures are suppliers.
+    PoorAccess,
+    /// A guaranteed level that nobody offers; figures are answers, offers and events.
+    MissingLevel,
+    /// Use differs between places; figures are requests out of place.
+    UnevenUse,
     /// An aspect these pages have no sentence for.
     Other,
 }
@@ -161,6 +169,8 @@ pub(crate) struct Evidence {
     pub(crate) exposure_change_pct: Option<f64>,
     /// Share of comuni and months with data, in percent.
     pub(crate) completeness_pct: Option<f64>,
+    /// Share of comuni and months with data, percent.
+    pub(crate) coverage_pct: Option<f64>,
 }
 
 /// The profile of a district; figures that are not known are none.
@@ -348,6 +358,7 @@ fn evidence(table: &PlainTable<'_>) -> Result<Vec<Evidence>, Error> {
     let q_value = table.figures("q_value")?;
     let exposure_change_pct = table.figures("exposure_change_pct")?;
     let completeness_pct = table.figures("completeness_pct")?;
+    let coverage_pct = table.figures("coverage_pct")?;
     let evidence = |row| Evidence {
         observed: at(&observed, row),
         expected: at(&expected, row),
@@ -359,6 +370,7 @@ fn evidence(table: &PlainTable<'_>) -> Result<Vec<Evidence>, Error> {
         q_value: at(&q_value, row),
         exposure_change_pct: at(&exposure_change_pct, row),
         completeness_pct: at(&completeness_pct, row),
+        coverage_pct: at(&coverage_pct, row),
     };
     Ok((0..table.batch.num_rows()).map(evidence).collect())
 }
@@ -380,6 +392,10 @@ fn aspect_of(aspect: &str) -> Aspect {
         "unmet_share" => Aspect::UnmetShare,
         "no_offer" => Aspect::NoOffer,
         "long_wait" => Aspect::LongWait,
+        "low_use" => Aspect::LowUse,
+        "poor_access" => Aspect::PoorAccess,
+        "missing_level" => Aspect::MissingLevel,
+        "uneven_use" => Aspect::UnevenUse,
         _ => Aspect::Other,
     }
 }

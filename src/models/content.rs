@@ -17,13 +17,12 @@ use arrow::datatypes::SchemaRef;
 use datafusion::datasource::empty::EmptyTable;
 use futures::future::BoxFuture;
 
-use super::Error;
+use super::{Error, zone_of};
 use crate::canon::fingerprint::fingerprint_of;
 use crate::context::Context;
 use crate::engine::reading::Reading;
 use crate::engine::{self, Session};
 use crate::functions;
-use crate::lake::Zone;
 use crate::lake::plain::plain_schema;
 use crate::spec::model::Model;
 
@@ -40,12 +39,11 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Opens what the models of a commons read.
+    /// Opens what these models read and do not make.
     ///
     /// # Errors
     /// When a table is missing.
-    pub(crate) async fn open(cx: &Context) -> Result<Self, Error> {
-        let models = &cx.commons.derived;
+    pub(crate) async fn open(cx: &Context, models: &[Model]) -> Result<Self, Error> {
         let names: BTreeSet<&String> = models.iter().map(|model| &model.name).collect();
         let inputs = models.iter().flat_map(|model| &model.inputs);
         let tables = inputs.filter(|input| !names.contains(input)).cloned();
@@ -74,7 +72,7 @@ impl Ground {
             let schema = plain_schema(&columns.map_err(failed)?);
             let empty = Arc::new(EmptyTable::new(Arc::clone(&schema)));
             self.session
-                .register(Zone::Derived.name(), model.stem(), empty)
+                .register(zone_of(model).name(), model.stem(), empty)
                 .map_err(failed)?;
             schemas.insert(model.name.clone(), schema);
         }
@@ -308,6 +306,18 @@ mod tests {
         let after = pair("select k, sum(a) as n, sum(b) as o from conformed.t group by k").await;
         assert_ne!(before[0], after[0]);
         assert_eq!(before[1], after[1]);
+    }
+
+    #[tokio::test]
+    async fn a_window_function_of_our_own_is_told_apart_by_its_arguments() {
+        let sql = |method: &str| {
+            format!("select k, ({method} over (order by k))['q'] as n from conformed.t")
+        };
+        let at_default = pair(&sql("fdr_tree(a, b)")).await;
+        assert_eq!(at_default, pair(&sql("fdr_tree(a, b)")).await);
+        for other in ["fdr_tree(a, c)", "fdr_tree(a, b, 0.1)"] {
+            assert_ne!(at_default, pair(&sql(other)).await);
+        }
     }
 
     #[tokio::test]

@@ -113,31 +113,60 @@ pub struct ModelReport {
     pub warnings: Vec<Warning>,
 }
 
-/// Runs every model meant, and those it reads, that is not up to date; as many side by side as the engine
-/// has threads, each after those it reads.
+/// Zone of a model's table.
+pub(crate) fn zone_of(model: &Model) -> Zone {
+    Zone::of(&model.name).unwrap_or(Zone::Derived)
+}
+
+/// The models of a zone and of those before it.
+fn up_to(cx: &Context, zone: Zone) -> &[Model] {
+    if zone == Zone::Derived {
+        cx.commons.derived_models()
+    } else {
+        &cx.commons.models
+    }
+}
+
+/// Zone and name of a table named `schema.name`.
+fn place_of(table: &str) -> (Zone, &str) {
+    let (_schema, name) = table.split_once('.').unwrap_or(("", table));
+    (Zone::of(table).unwrap_or(Zone::Derived), name)
+}
+
+/// Runs every model of a zone meant, and those it reads there, that is not up to date; as many side by side
+/// as the engine has threads, each after those it reads.
 ///
 /// A run over all models also takes away the tables of those that are no longer declared.
 ///
 /// # Errors
 /// That of the first model, in their order, that fails; what was built before it or beside it is visible, what
 /// reads it is untouched.
-pub async fn derive(cx: &Context, selection: &Selection) -> Result<Vec<ModelReport>, Error> {
-    let selection = selection.with_inputs(&cx.commons.derived);
-    let models = cx.commons.derived.iter().enumerate();
+pub(crate) async fn build(
+    cx: &Context,
+    selection: &Selection,
+    zone: Zone,
+) -> Result<Vec<ModelReport>, Error> {
+    let selection = selection.with_inputs(&cx.commons.models);
+    let models = cx.commons.models.iter().enumerate();
     let meant: Vec<usize> = models
-        .filter(|(_index, model)| selection.has(&model.name))
+        .filter(|(_index, model)| zone_of(model) == zone && selection.has(&model.name))
         .map(|(index, _model)| index)
         .collect();
     let total = u64::try_from(meant.len()).unwrap_or_default();
-    cx.progress.begin("derive", "models", Total::Rows(total));
-    let report = side_by_side(cx, meant).await?;
+    let verb = if zone == Zone::Detected {
+        "detect"
+    } else {
+        "derive"
+    };
+    cx.progress.begin(verb, "models", Total::Rows(total));
+    let report = side_by_side(cx, (zone, meant)).await?;
     let n_rebuilt = report
         .iter()
         .filter(|done| done.action == Action::Rebuilt)
         .count();
     if selection == Selection::All {
-        for removed in removed_models(cx).await? {
-            cx.lake.remove_table(Zone::Derived, &removed).await?;
+        for removed in removed_models(cx, zone).await? {
+            cx.lake.remove_table(zone, place_of(&removed).1).await?;
         }
     }
     cx.progress
@@ -184,9 +213,12 @@ impl<'a> Queue<'a> {
 }
 
 /// Builds models by their place in the commons; the account of each, in that order.
-async fn side_by_side(cx: &Context, meant: Vec<usize>) -> Result<Vec<ModelReport>, Error> {
-    let models = &cx.commons.derived;
-    let mut standing = Standing::open(cx).await?;
+async fn side_by_side(
+    cx: &Context,
+    (zone, meant): (Zone, Vec<usize>),
+) -> Result<Vec<ModelReport>, Error> {
+    let models = &cx.commons.models;
+    let mut standing = Standing::open(cx, zone).await?;
     let mut queue = Queue::new(models, meant);
     let mut running = JoinSet::new();
     let mut done = BTreeMap::new();
@@ -231,23 +263,28 @@ async fn carry_out(
     index: usize,
     work: Box<Work>,
 ) -> (usize, Result<ModelReport, Error>) {
-    let model = &cx.commons.derived[index];
+    let model = &cx.commons.models[index];
     (index, rebuild(&cx, model, *work).await)
 }
 
-/// Tables of models that are no longer declared, sorted.
-pub(crate) async fn removed_models(cx: &Context) -> Result<Vec<String>, Error> {
-    let declared = |name: &String| {
-        let models = &cx.commons.derived;
-        models.iter().any(|model| model.stem() == name)
+/// Tables beside the models that no model makes.
+const NOT_OF_MODELS: [&str; 1] = ["detected.signal_history"];
+
+/// Tables of models of a zone that are no longer declared, as `schema.name`, sorted.
+pub(crate) async fn removed_models(cx: &Context, zone: Zone) -> Result<Vec<String>, Error> {
+    let is_declared = |name: &String| {
+        let models = &cx.commons.models;
+        models.iter().any(|model| model.name == *name) || NOT_OF_MODELS.contains(&name.as_str())
     };
-    let mut tables = cx.lake.tables(Zone::Derived).await?;
-    tables.retain(|name| !declared(name));
-    Ok(tables)
+    let tables = cx.lake.tables(zone).await?.into_iter();
+    let named = tables.map(|table| format!("{}.{table}", zone.name()));
+    Ok(named.filter(|name| !is_declared(name)).collect())
 }
 
 /// What the models are made from now; planned only once a model may be out of date.
 struct Standing {
+    /// The zone that is built.
+    zone: Zone,
     /// What they read.
     ground: Ground,
     /// Their quick hashes.
@@ -286,10 +323,12 @@ struct Origin {
 
 impl Standing {
     /// Opens what the models read.
-    async fn open(cx: &Context) -> Result<Self, Error> {
-        let ground = Ground::open(cx).await?;
-        let coarse = ground.coarse(&cx.commons.derived);
+    async fn open(cx: &Context, zone: Zone) -> Result<Self, Error> {
+        let models = up_to(cx, zone);
+        let ground = Ground::open(cx, models).await?;
+        let coarse = ground.coarse(models);
         Ok(Self {
+            zone,
             ground,
             coarse,
             is_planned: false,
@@ -299,7 +338,7 @@ impl Standing {
 
     /// Whether a model is up to date; what it reads must be.
     async fn judge(&mut self, cx: &Context, model: &Model) -> Result<Fate, Error> {
-        let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
+        let before = cx.lake.snapshot(zone_of(model), model.stem()).await?;
         let origin = self.origin(cx, (model, before.as_ref())).await?;
         Ok(match origin {
             Some(origin) => Fate::Rebuild(Box::new(Work { before, origin })),
@@ -328,7 +367,7 @@ impl Standing {
         if was.is_some_and(|was| was.coarse == coarse) {
             return Ok(None);
         }
-        let models = &cx.commons.derived;
+        let models = up_to(cx, self.zone);
         if !self.is_planned {
             self.ground.know(models).await?;
             self.is_planned = true;
@@ -371,7 +410,7 @@ async fn rebuild(
     let n_rows = written.n_rows();
     let made = Made::of(model, &schema, (origin.inputs, origin.coarse));
     let commit = TableCommit {
-        zone: Zone::Derived,
+        zone: zone_of(model),
         table: model.stem(),
         run: cx.run,
         schema,
@@ -411,7 +450,7 @@ async fn write_aside(
     let schema = plain_schema(&columns);
     let rows = plain_rows(stream, model.name.clone(), Arc::clone(&schema));
     let target = Target {
-        zone: Zone::Derived,
+        zone: zone_of(model),
         table: model.stem(),
         schema: Arc::clone(&schema),
         statistics: &Statistics::default(),

@@ -9,12 +9,11 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use serde::Serialize;
 
-use super::Error;
 use super::content::Ground;
 use super::plan::{Fate, ModelPlan, Planned};
+use super::{Error, zone_of};
 use crate::context::Context;
 use crate::engine::Session;
-use crate::lake::Zone;
 use crate::spec::model::Model;
 
 /// Columns of a grain that say when.
@@ -66,9 +65,9 @@ pub async fn diff(
     plan: &ModelPlan,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Difference>, Error> {
-    let ground = Ground::open(cx).await?;
+    let ground = Ground::open(cx, &cx.commons.models).await?;
     let mut differences = Vec::new();
-    for (model, planned) in cx.commons.derived.iter().zip(&plan.models) {
+    for (model, planned) in cx.commons.models.iter().zip(&plan.models) {
         let failed = |source| Error::Query {
             model: model.name.clone(),
             source,
@@ -83,7 +82,7 @@ pub async fn diff(
         };
         ground
             .session
-            .register(Zone::Derived.name(), model.stem(), table)
+            .register(zone_of(model).name(), model.stem(), table)
             .map_err(failed)?;
         let is_compared = planned.is_rebuilt() && planned.fate != Fate::New;
         if is_compared && wanted(&model.name) && !model.header.grain.is_empty() {
@@ -108,7 +107,7 @@ async fn table_of(
     let opened = cx.open(&inputs).await.map_err(Error::Open)?;
     let snapshot = &opened.snapshots[&model.name];
     cx.lake
-        .provider(Zone::Derived, model.stem(), snapshot)
+        .provider(zone_of(model), model.stem(), snapshot)
         .map_err(|source| {
             Error::Open(crate::context::tables::Error::Open {
                 table: model.name.clone(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::content::{Ground, Known};
 use super::made::Made;
-use super::{Error, removed_models};
+use super::{Error, place_of, removed_models, zone_of};
 use crate::context::Context;
 use crate::lake::{Snapshot, Zone};
 use crate::spec::model::Model;
@@ -74,7 +74,7 @@ impl Planned {
 pub struct ModelPlan {
     /// Every model, in the order in which it would be built.
     pub models: Vec<Planned>,
-    /// Models that are no longer declared; their tables would be taken away.
+    /// Models that are no longer declared, as `schema.name`; their tables would be taken away.
     pub removed: Vec<String>,
 }
 
@@ -92,13 +92,15 @@ impl ModelPlan {
 /// # Errors
 /// When a table is missing, a statement does not plan, or the lake fails.
 pub async fn plan(cx: &Context) -> Result<ModelPlan, Error> {
-    let ground = Ground::open(cx).await?;
-    let models = &cx.commons.derived;
+    let models = &cx.commons.models;
+    let ground = Ground::open(cx, models).await?;
     let schemas = ground.know(models).await?;
-    let removed = removed_models(cx).await?;
+    let mut removed = removed_models(cx, Zone::Derived).await?;
+    removed.extend(removed_models(cx, Zone::Detected).await?);
     let mut gone = BTreeMap::new();
     for name in &removed {
-        let snapshot = cx.lake.snapshot(Zone::Derived, name).await?;
+        let (zone, stem) = place_of(name);
+        let snapshot = cx.lake.snapshot(zone, stem).await?;
         let made = snapshot.as_ref().and_then(Made::noted);
         gone.extend(made.map(|made| (made.sql, name.clone())));
     }
@@ -111,7 +113,7 @@ pub async fn plan(cx: &Context) -> Result<ModelPlan, Error> {
             source,
         };
         let (fingerprint, inputs) = contents.of_model(model).await.map_err(failed)?;
-        let before = cx.lake.snapshot(Zone::Derived, model.stem()).await?;
+        let before = cx.lake.snapshot(zone_of(model), model.stem()).await?;
         let mut one = unchanged(model, before.as_ref());
         let is_current = before
             .as_ref()
@@ -266,11 +268,8 @@ impl Sizes {
 
 /// Rows and bytes of a table of the lake; nothing for one that is not there or not in the lake.
 async fn size(cx: &Context, table: &str) -> Result<(u64, u64), Error> {
-    let (schema, name) = table.split_once('.').unwrap_or(("", table));
-    let zone = [Zone::Source, Zone::Conformed, Zone::Derived]
-        .into_iter()
-        .find(|zone| zone.name() == schema);
-    let Some(zone) = zone else {
+    let (_schema, name) = table.split_once('.').unwrap_or(("", table));
+    let Some(zone) = Zone::of(table) else {
         return Ok((0, 0));
     };
     let snapshot = cx.lake.snapshot(zone, name).await?;

@@ -7,10 +7,10 @@ use arrow::util::display::array_value_to_string;
 use serde::Serialize;
 
 use super::checks::Count;
-use super::{Check, Circumstances, Error, read_check};
+use super::{Check, Circumstances, Error, read_check, zone_of};
 use crate::context::Context;
 use crate::context::tables::{self, Opened};
-use crate::lake::{WrittenScope, Zone};
+use crate::lake::WrittenScope;
 use crate::spec::model::Model;
 
 /// Most rows at fault that are named.
@@ -39,7 +39,7 @@ pub(super) async fn check(
 ) -> Result<Vec<Warning>, Error> {
     let provider = cx
         .lake
-        .provider_of(Zone::Derived, model.stem(), schema, &written.files)
+        .provider_of(zone_of(model), model.stem(), schema, &written.files)
         .map_err(|source| Error::Inputs {
             model: model.name.clone(),
             source: tables::Error::Open {
@@ -49,7 +49,7 @@ pub(super) async fn check(
         })?;
     opened
         .session
-        .register(Zone::Derived.name(), model.stem(), provider)
+        .register(zone_of(model).name(), model.stem(), provider)
         .map_err(|source| Error::Query {
             model: model.name.clone(),
             source,
