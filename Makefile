@@ -21,10 +21,10 @@ ROWS ?= 5000000
 # Written when the peers of `bench-intake` are installed as their own requirements say.
 PEERS := target/bench-peers/installed
 
-.PHONY: bench bench-intake bench-models check clean format help run servers test tools
+.PHONY: attack bench bench-detection bench-intake bench-models check clean format help run servers test tools
 
 help: ## list these commands
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
 run: ## build, then the whole journey on the sample commons in this folder
 	$(CARGO) build --locked
@@ -45,8 +45,15 @@ format: $(TOOLS) ## rewrite Rust and TOML in the layout that `check` wants
 	$(CARGO) fmt
 	.venv/bin/taplo fmt
 
+attack: target/attack/installed ## the forty attacks on releases made by the built command; red while one breaks
+	$(CARGO) build --locked
+	target/attack/bin/python tests/attacks/campaign.py --binary target/debug/antenne --quick
+
 bench: ## time and memory of the journey on N invented exchanges (N=2000000)
 	benches/journey $(N)
+
+bench-detection: ## detection methods on one core: ours and R package surveillance in turn, then our scans
+	benches/detection
 
 bench-intake: $(PEERS) ## the intake job on ROWS rows per format: ours, DuckDB and Polars in turn (ROWS=5000000)
 	PYTHON=$(CURDIR)/target/bench-peers/bin/python benches/intake $(ROWS)
@@ -74,6 +81,11 @@ $(SERVERS): requirements-test.txt | .venv
 	    echo 'this needs Python 3 with venv (Debian and Ubuntu: apt-get install python3-venv)' >&2; \
 	    exit 2; }
 	$(PYTHON) -m venv .venv
+
+target/attack/installed: tests/attacks/requirements.txt
+	$(PYTHON) -m venv target/attack
+	target/attack/bin/pip install --quiet --disable-pip-version-check --requirement tests/attacks/requirements.txt
+	@touch $@
 
 $(PEERS): benches/peers/requirements.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
