@@ -11,6 +11,7 @@ pub(crate) mod json_spans;
 pub(crate) mod meanings;
 pub(crate) mod page;
 pub(crate) mod pseudonym;
+pub(crate) mod quarter;
 pub(crate) mod tables;
 pub(crate) mod text;
 pub(crate) mod workbook;

@@ -23,6 +23,7 @@ use arrow::record_batch::RecordBatch;
 use super::Error;
 use crate::canon::cells::{CellError, counts, numbers, texts};
 use crate::canon::fingerprint::fingerprint_of;
+use crate::canon::quarter;
 use crate::context::Context;
 use crate::lake::{WholeTable, Zone};
 
@@ -227,7 +228,7 @@ fn happened(
         .collect();
     let mut new = Vec::new();
     for signal in now {
-        let before = quarter_away(signal.quarter(), -1);
+        let before = quarter::away(signal.quarter(), -1);
         let stood_before = flags.contains(&(signal.flag(), before.as_str()));
         let event = match states.get(signal.place[0].as_str()) {
             None | Some((Event::Retracted, _)) if stood_before => Some(Event::Confirmed),
@@ -236,7 +237,7 @@ fn happened(
         };
         new.extend(event.map(|event| (event, signal.clone())));
         let is_over = signal.quarter() < last_quarter
-            && !flags.contains(&(signal.flag(), quarter_away(signal.quarter(), 1).as_str()));
+            && !flags.contains(&(signal.flag(), quarter::away(signal.quarter(), 1).as_str()));
         let was_lowered = states
             .get(signal.place[0].as_str())
             .is_some_and(|(state, _)| *state == Event::Lowered);
@@ -244,7 +245,7 @@ fn happened(
             new.push((Event::Lowered, signal.clone()));
         }
     }
-    let first_judged = quarter_away(last_quarter, 1 - i64::from(N_JUDGED_QUARTERS));
+    let first_judged = quarter::away(last_quarter, 1 - i64::from(N_JUDGED_QUARTERS));
     let gone = states.values().filter(|(state, was)| {
         *state != Event::Retracted
             && !standing.contains_key(was.place[0].as_str())
@@ -253,20 +254,6 @@ fn happened(
     new.extend(gone.map(|(_state, was)| (Event::Retracted, was.clone())));
     new.sort_by(|(_, a), (_, b)| (a.quarter(), &a.place[0]).cmp(&(b.quarter(), &b.place[0])));
     new
-}
-
-/// The quarter so many quarters later.
-fn quarter_away(quarter: &str, by: i64) -> String {
-    let parts = quarter.split_once("-Q");
-    let numbers = parts
-        .and_then(|(year, number)| Some((year.parse::<i64>().ok()?, number.parse::<i64>().ok()?)));
-    numbers.map_or_else(
-        || quarter.to_owned(),
-        |(year, number)| {
-            let ordinal = year * 4 + number - 1 + by;
-            format!("{}-Q{}", ordinal.div_euclid(4), ordinal.rem_euclid(4) + 1)
-        },
-    )
 }
 
 /// Columns of `detected.signal_history`.
@@ -414,12 +401,5 @@ mod tests {
         let old = signal("2023-Q1", 9);
         let found = after(&[(&[old], "2023-Q1"), (&[], "2025-Q1")]);
         assert_eq!(found, [event(Event::Raised, "2023-Q1")]);
-    }
-
-    #[test]
-    fn quarters_follow_each_other_over_the_year() {
-        assert_eq!(quarter_away("2025-Q4", 1), "2026-Q1");
-        assert_eq!(quarter_away("2026-Q1", -1), "2025-Q4");
-        assert_eq!(quarter_away("2026-Q3", -7), "2024-Q4");
     }
 }

@@ -17,6 +17,7 @@ use super::Error;
 use super::data_set::{Protected, Status};
 use super::protected::TOTAL;
 use crate::canon::cells::{CellError, count_at, counts, numbers, texts};
+use crate::canon::quarter;
 use crate::context::Context;
 use crate::stats::proportion::Share;
 use crate::stats::{real, rounded};
@@ -58,7 +59,7 @@ const PUBLIC_COLUMNS: [&str; 25] = [
 const COUNTED_IN_PART: [&str; 3] = ["rise", "unmet_share", "no_offer"];
 
 /// Quarters before the judged one that make its past.
-const N_PAST_QUARTERS: u32 = 4;
+const N_PAST_QUARTERS: i64 = 4;
 
 /// Requests a need must have had in the past for its own share to be a reference.
 const MIN_REFERENCE: u64 = 100;
@@ -268,17 +269,9 @@ fn reference_share(part: &Protected, whole: &Protected, quarter: &str, need: &st
 
 /// The quarters of the year before, oldest first.
 fn quarters_before(quarter: &str) -> Vec<String> {
-    let Some((year, number)) = quarter.split_once("-Q") else {
-        return Vec::new();
-    };
-    let (Ok(year), Ok(number)) = (year.parse::<u32>(), number.parse::<u32>()) else {
-        return Vec::new();
-    };
-    let ordinal = year * 4 + number - 1;
-    let first = ordinal.saturating_sub(N_PAST_QUARTERS);
-    (first..ordinal)
-        .map(|ordinal| format!("{}-Q{}", ordinal / 4, ordinal % 4 + 1))
-        .collect()
+    let last = quarter::ordinal(quarter);
+    let quarters = last.map(|last| last - N_PAST_QUARTERS..last);
+    quarters.into_iter().flatten().map(quarter::text).collect()
 }
 
 /// The signals with reasons that say nothing beyond what is printed.
