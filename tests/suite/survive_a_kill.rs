@@ -15,6 +15,9 @@ use crate::lake::{self, Table};
 /// How often the process is killed.
 const N_KILLS: usize = 50;
 
+/// Commons in which it is killed, each as often as the others.
+const N_COMMONS: usize = 10;
+
 /// Threads that kill.
 const N_THREADS: usize = 2;
 
@@ -55,7 +58,7 @@ struct Kill {
 }
 
 #[test]
-fn a_run_killed_at_any_moment_is_completed_by_the_next_one() {
+fn a_run_killed_at_any_moment_and_again_is_completed_by_the_next_one() {
     let origin = origin();
     let undisturbed = undisturbed(&origin);
     let next = AtomicUsize::new(0);
@@ -117,16 +120,20 @@ fn n_files(commons: &Commons) -> usize {
     written("lake") + written("releases")
 }
 
-/// Takes one moment after the other until none is left.
+/// Takes one commons after the other until none is left.
 fn kill_until_done(origin: &Commons, undisturbed: &Undisturbed, next: &AtomicUsize) -> Vec<Kill> {
     let mut kills = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= N_KILLS {
+        if number >= N_COMMONS {
             return kills;
         }
-        let moment = moment(number, undisturbed.n_files);
-        kills.push(kill_and_recover(origin, undisturbed, moment));
+        // One moment of every fifth of the journey: each run gets further than the one before.
+        let numbers = (number..N_KILLS).step_by(N_COMMONS);
+        let moments: Vec<Moment> = numbers
+            .map(|number| moment(number, undisturbed.n_files))
+            .collect();
+        kills.extend(kill_and_recover(origin, undisturbed, &moments));
     }
 }
 
@@ -156,23 +163,34 @@ impl Drawn {
     }
 }
 
-/// Kills a run, looks at the lake, and runs again.
-fn kill_and_recover(origin: &Commons, undisturbed: &Undisturbed, at: Moment) -> Kill {
+/// Kills one run after the other in the same commons, looks at the lake after each, and lets the
+/// last one end.
+fn kill_and_recover(origin: &Commons, undisturbed: &Undisturbed, moments: &[Moment]) -> Vec<Kill> {
     let commons = origin.twin();
-    let status = kill(&commons, at);
-    let found = lake::tables(&commons.path("lake"));
-    // Reads every row of every table.
-    let n_tables = found.values().map(lake::sorted_rows).count();
-    assert_readable(&commons, at);
+    let kills = moments.iter().map(|at| kill_and_look(&commons, *at));
+    let kills = kills.collect();
     commons.antenne(&["run"]).expect_code(0);
     let tables = lake::tables(&commons.path("lake"));
     let differences = lake::differences(&undisturbed.tables, &tables);
-    assert!(differences.is_empty(), "killed at {at:?}: {differences:?}");
+    assert!(
+        differences.is_empty(),
+        "killed at {moments:?}: {differences:?}"
+    );
     let releases = commons.files("releases");
     let is_same = releases == undisturbed.releases;
-    assert!(is_same, "killed at {at:?}: {:?}", releases.keys());
+    assert!(is_same, "killed at {moments:?}: {:?}", releases.keys());
     let ledger = commons.read("lake/releases.json");
-    assert_eq!(ledger, undisturbed.ledger, "killed at {at:?}");
+    assert_eq!(ledger, undisturbed.ledger, "killed at {moments:?}");
+    kills
+}
+
+/// Kills a run and reads whatever it left.
+fn kill_and_look(commons: &Commons, at: Moment) -> Kill {
+    let status = kill(commons, at);
+    let found = lake::tables(&commons.path("lake"));
+    // Reads every row of every table.
+    let n_tables = found.values().map(lake::sorted_rows).count();
+    assert_readable(commons, at);
     Kill {
         is_hit: status.code().is_none(),
         n_tables,
