@@ -22,6 +22,7 @@ use crate::functions;
 use crate::lake::Lake;
 use crate::spec::settings::EngineSettings;
 
+mod groups;
 pub(crate) mod lineage;
 mod pool;
 pub(crate) mod reading;
@@ -67,6 +68,19 @@ pub enum Error {
         /// Why.
         #[source]
         source: Box<DataFusionError>,
+    },
+    /// DataFusion would group the rows wrongly.
+    #[error(
+        "query `{label}` would be answered wrongly: the engine takes `{key}` to follow from `{by}` and would drop it from `group by`; \
+         where `{by}` is grouped first, before the join, select it as an expression, such as `nullif(…, '')`"
+    )]
+    LosesKey {
+        /// What the query was for.
+        label: String,
+        /// The key that would be dropped.
+        key: String,
+        /// The keys it is held to follow from.
+        by: String,
     },
     /// The statement made no progress, twice.
     #[error("query `{label}` made no progress for {} seconds, also on one thread; raise `engine.memory_mib`", STALL.as_secs())]
@@ -342,13 +356,21 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        self.context
-            .sql_with_options(sql, only_reading)
-            .await
-            .map_err(|source| Error::Query {
+        let failed = |source| Error::Query {
+            label: label.to_owned(),
+            source: Box::new(source),
+        };
+        let frame = self.context.sql_with_options(sql, only_reading).await;
+        let frame = frame.map_err(failed)?;
+        let plan = frame.logical_plan();
+        match groups::lost_key(&self.context.state(), plan).map_err(failed)? {
+            Some(lost) => Err(Error::LosesKey {
                 label: label.to_owned(),
-                source: Box::new(source),
-            })
+                key: lost.key,
+                by: Vec::from_iter(lost.by).join("`, `"),
+            }),
+            None => Ok(frame),
+        }
     }
 
     /// The same tables in a session on one thread.

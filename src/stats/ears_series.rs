@@ -12,36 +12,36 @@ use super::{real, real_len};
 
 /// The choices for a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SeriesEars {
+pub struct SeriesEars {
     /// How many points the baseline has, at least 2.
-    pub(crate) n_baseline: usize,
+    pub n_baseline: usize,
     /// The deviation is never taken smaller than this.
-    pub(crate) min_deviation: f64,
+    pub min_deviation: f64,
 }
 
 /// What the baselines say of one point; nothing where a baseline is too short or has no deviation.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Statistics {
+pub struct Statistics {
     /// `(y − m)/s` over the points just before.
-    pub(crate) c1: Option<f64>,
+    pub c1: Option<f64>,
     /// The same with two points left out.
-    pub(crate) c2: Option<f64>,
+    pub c2: Option<f64>,
     /// `Σ max(0, C2 − 1)` over this point and the two before.
-    pub(crate) c3: Option<f64>,
+    pub c3: Option<f64>,
 }
 
 /// Mean and deviation of a baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Moments {
+pub struct Moments {
     /// The mean `m`.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// The standard deviation `s` after the floor.
-    pub(crate) deviation: f64,
+    pub deviation: f64,
 }
 
 impl Moments {
     /// `(y − m)/s`; nothing without deviation.
-    pub(crate) fn standardized(self, y: f64) -> Option<f64> {
+    pub fn standardized(self, y: f64) -> Option<f64> {
         (self.deviation > 0.0).then(|| (y - self.mean) / self.deviation)
     }
 }
@@ -76,7 +76,7 @@ impl SeriesEars {
     /// The moments of the `n` points before each place from `n_baseline` on, up to just after the end.
     ///
     /// The first value belongs to place `n_baseline`. Nothing for a baseline of fewer than two points.
-    pub(crate) fn moments(self, counts: &[u64]) -> Vec<Moments> {
+    pub fn moments(self, counts: &[u64]) -> Vec<Moments> {
         let n = self.n_baseline;
         if n < 2 || counts.len() < n {
             return Vec::new();
@@ -121,7 +121,7 @@ impl SeriesEars {
     }
 
     /// The three statistics at every point.
-    pub(crate) fn statistics(self, counts: &[u64]) -> Vec<Statistics> {
+    pub fn statistics(self, counts: &[u64]) -> Vec<Statistics> {
         let moments = self.moments(counts);
         let n = self.n_baseline;
         let mut all = vec![Statistics::default(); counts.len()];
@@ -147,7 +147,7 @@ impl SeriesEars {
 
     /// The bounds of C1 (`n_gap = 0`) or C2 (`n_gap = 2`), `m + z₁₋α s`, with the moments; one per place from
     /// `n_baseline + n_gap` on.
-    pub(crate) fn bounds(self, counts: &[u64], n_gap: usize, alpha: f64) -> Vec<(Moments, f64)> {
+    pub fn bounds(self, counts: &[u64], n_gap: usize, alpha: f64) -> Vec<(Moments, f64)> {
         let z = normal_quantile(1.0 - alpha);
         let mut moments = self.moments(counts);
         moments.truncate(counts.len().saturating_sub(self.n_baseline + n_gap));
@@ -161,7 +161,7 @@ impl SeriesEars {
     ///
     /// `U = max(0, y_t + s_t (z₁₋α − Σ_{i=t−2,t−1} max(0, C2_i − 1)))`: the count itself does not matter. With no
     /// deviation a C2 is infinite to the side of its count, and where nothing follows from that there is no bound.
-    pub(crate) fn package_c3_bounds(self, counts: &[u64], alpha: f64) -> Vec<Option<f64>> {
+    pub fn package_c3_bounds(self, counts: &[u64], alpha: f64) -> Vec<Option<f64>> {
         let z = normal_quantile(1.0 - alpha);
         let moments = self.moments(counts);
         let first = self.n_baseline + 2;

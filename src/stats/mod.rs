@@ -28,7 +28,7 @@ pub(crate) mod cusum;
 /// EARS C1 and C2, for series too young for a fitted baseline.
 pub(crate) mod ears;
 /// EARS C1, C2 and C3 over whole series.
-pub(crate) mod ears_series;
+pub mod ears_series;
 /// Farrington flexible, for weekly series with some years of past.
 pub(crate) mod farrington;
 /// False-discovery control over the many cells of one period.
