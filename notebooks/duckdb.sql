@@ -53,8 +53,11 @@ create or replace macro age_class(years) as
         when years >= 85 then '85+'
         when years >= 0 then concat(years - years % 5, '-', years - years % 5 + 4)
     end;
+-- `least` passes over what is null, so the places are asked for first.
 create or replace macro distance_km(lat1, lon1, lat2, lon2) as
-    2.0 * 6371.0088 * asin(least(1.0, sqrt(
-        pow(sin(radians(lat2 - lat1) / 2.0), 2)
-        + cos(radians(lat1)) * cos(radians(lat2)) * pow(sin(radians(lon2 - lon1) / 2.0), 2)
-    )));
+    case when lat1 + lon1 + lat2 + lon2 is not null then
+        2.0 * 6371.0088 * asin(least(1.0, sqrt(
+            pow(sin(radians(lat2 - lat1) / 2.0), 2)
+            + cos(radians(lat1)) * cos(radians(lat2)) * pow(sin(radians(lon2 - lon1) / 2.0), 2)
+        )))
+    end;

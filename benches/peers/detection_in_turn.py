@@ -102,9 +102,8 @@ def against_r(method, is_peer_there):
         rates["ours"].append(n_points * n_ours / ours(words, often))
         if is_peer_there:
             rates["r"].append(n_points * n_theirs / theirs(word, some))
-    if name.startswith("ears"):
-        rates["csv_to_csv"] = rates.pop("ours")
-        rates["ours"] = by_itself
+    if by_itself:
+        rates = {"ours": by_itself, "r": rates["r"], "csv_to_csv": rates["ours"]}
     found = {side: statistics.median(values) for side, values in rates.items() if values}
     found["goal"] = goal
     if is_peer_there:
@@ -143,13 +142,29 @@ def scans():
     return {name: {"seconds": statistics.median(values), "goal": goals[name]} for name, values in seconds.items()}
 
 
+def region():
+    """Median processor seconds of the methods that judge a region of a hundred districts, forty needs and sixty months, the
+    last twenty-four of them month by month from what was there before."""
+    folder = bench / "region"
+    run([antenne, "sample", "panel", "--seed", "11", "--out", folder])
+    counts, series = folder / "counts.csv", folder / "series.csv"
+    with counts.open() as rows, series.open("w") as out:
+        out.write("unit,t,freq,observed\n")
+        out.writelines(f"{row['district']}_{row['category']},{row['month']},12,{row['count']}\n" for row in csv.DictReader(rows))
+    exposure = ["--exposure", folder / "exposure.csv"]
+    calls = [(["pooled", *exposure], counts), (["clusters", *exposure, "--places", folder / "districts.csv"], counts),
+             (["novelty"], counts), (["ears"], series), (["farrington"], series)]
+    seconds = [sum(ours(*call) for call in calls) for _ in range(TURNS)]
+    return {"region": {"seconds": statistics.median(seconds), "goal": 60}}
+
+
 def main():
     shutil.rmtree(bench, ignore_errors=True)
     bench.mkdir(parents=True)
     is_peer_there = has_peer()
     say(f"one core, CPU {CPU}, processor time, median of {TURNS} turns")
     found = dict(against_r(method, is_peer_there) for method in METHODS)
-    found |= scans()
+    found |= scans() | region()
     for name, one in found.items():
         if "seconds" in one:
             say(f"{name:15} {one['seconds']:12.2f} s   goal below {one['goal']} s")

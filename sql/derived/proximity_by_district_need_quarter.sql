@@ -9,6 +9,24 @@ checks = [
     "(n_same_comune = 0) = (n_persons_same_comune = 0)",
     "n_persons_not_same_comune <= n_comune_known - n_same_comune",
     "(n_comune_known = n_same_comune) = (n_persons_not_same_comune = 0)",
+    "n_persons_within_10_km <= n_within_10_km",
+    "(n_within_10_km = 0) = (n_persons_within_10_km = 0)",
+    "n_persons_beyond_10_km <= n_distance_known - n_within_10_km",
+    "(n_distance_known = n_within_10_km) = (n_persons_beyond_10_km = 0)",
+    "(n_distance_known = 0) = (within_10_km_pct is null)",
+    "within_10_km_pct between 0 and 100",
+    "within_10_km_pct_low <= within_10_km_pct + 1e-9",
+    "within_10_km_pct <= within_10_km_pct_high + 1e-9",
+    "n_persons_within_20_km <= n_within_20_km",
+    "(n_within_20_km = 0) = (n_persons_within_20_km = 0)",
+    "n_persons_beyond_20_km <= n_distance_known - n_within_20_km",
+    "(n_distance_known = n_within_20_km) = (n_persons_beyond_20_km = 0)",
+    "(n_distance_known = 0) = (within_20_km_pct is null)",
+    "within_20_km_pct between 0 and 100",
+    "within_20_km_pct_low <= within_20_km_pct + 1e-9",
+    "within_20_km_pct <= within_20_km_pct_high + 1e-9",
+    "n_within_10_km <= n_within_20_km and n_within_20_km <= n_distance_known",
+    "n_distance_known <= n_comune_known",
     "n_same_district between 0 and n_district_known",
     "n_persons_same_district <= n_same_district",
     "(n_same_district = 0) = (n_persons_same_district = 0)",
@@ -83,6 +101,48 @@ unit = "persons"
 it = "Persone dietro quelli tra comuni diversi."
 en = "Persons behind those between comuni."
 
+[columns.n_distance_known]
+role = "count"
+unit = "matches"
+it = "Abbinamenti di cui si sa quanto distano i comuni, in linea d'aria tra i loro centri."
+en = "Matches with a known distance between the comuni, as the crow flies between their centers."
+
+[columns.n_within_10_km]
+role = "count"
+unit = "matches"
+it = "Tra questi, entro 10 km; nello stesso comune la distanza è 0."
+en = "Of these, within 10 km; within one comune the distance is 0."
+
+[columns.n_persons_within_10_km]
+role = "count"
+unit = "persons"
+it = "Persone dietro gli abbinamenti entro 10 km."
+en = "Persons behind the matches within 10 km."
+
+[columns.n_persons_beyond_10_km]
+role = "count"
+unit = "persons"
+it = "Persone dietro quelli oltre 10 km."
+en = "Persons behind those beyond 10 km."
+
+[columns.n_within_20_km]
+role = "count"
+unit = "matches"
+it = "Tra questi, entro 20 km; nello stesso comune la distanza è 0."
+en = "Of these, within 20 km; within one comune the distance is 0."
+
+[columns.n_persons_within_20_km]
+role = "count"
+unit = "persons"
+it = "Persone dietro gli abbinamenti entro 20 km."
+en = "Persons behind the matches within 20 km."
+
+[columns.n_persons_beyond_20_km]
+role = "count"
+unit = "persons"
+it = "Persone dietro quelli oltre 20 km."
+en = "Persons behind those beyond 20 km."
+
 [columns.n_district_known]
 role = "count"
 unit = "matches"
@@ -151,6 +211,44 @@ it = "Limite inferiore al 95 %."
 en = "Lower 95 % limit."
 
 [columns.same_comune_pct_high]
+role = "measure"
+unit = "%"
+it = "Limite superiore al 95 %."
+en = "Upper 95 % limit."
+
+[columns.within_10_km_pct]
+role = "measure"
+unit = "%"
+it = "Quota entro 10 km."
+en = "Share within 10 km."
+rate = ["n_within_10_km", "n_distance_known"]
+
+[columns.within_10_km_pct_low]
+role = "measure"
+unit = "%"
+it = "Limite inferiore al 95 %."
+en = "Lower 95 % limit."
+
+[columns.within_10_km_pct_high]
+role = "measure"
+unit = "%"
+it = "Limite superiore al 95 %."
+en = "Upper 95 % limit."
+
+[columns.within_20_km_pct]
+role = "measure"
+unit = "%"
+it = "Quota entro 20 km."
+en = "Share within 20 km."
+rate = ["n_within_20_km", "n_distance_known"]
+
+[columns.within_20_km_pct_low]
+role = "measure"
+unit = "%"
+it = "Limite inferiore al 95 %."
+en = "Lower 95 % limit."
+
+[columns.within_20_km_pct_high]
 role = "measure"
 unit = "%"
 it = "Limite superiore al 95 %."
@@ -240,7 +338,29 @@ coverage as (
     from derived._coverage_by_district_quarter
 ),
 
--- How far apart two comuni lie is not known here: no bands of distance.
+places as (
+    select
+        comune_code,
+        latitude,
+        longitude
+    from reference.comune_places
+),
+
+-- As the crow flies between the centers; within one comune nobody has to leave it.
+distances as (
+    select
+        exchanges.exchange_id,
+        case
+            when exchanges.comune_code = exchanges.counterpart_comune_code then 0
+            else distance_km(here.latitude, here.longitude, there.latitude, there.longitude)
+        end as km
+    from exchanges
+    left join places as here
+        on exchanges.comune_code = here.comune_code
+    left join places as there
+        on exchanges.counterpart_comune_code = there.comune_code
+),
+
 matches as (
     select
         exchanges.district_code,
@@ -252,6 +372,9 @@ matches as (
         case
             when exchanges.comune_code = exchanges.counterpart_comune_code then 1 else 0
         end as is_same_comune,
+        case when distances.km is null then 0 else 1 end as is_distance_known,
+        case when distances.km <= 10 then 1 else 0 end as is_within_10_km,
+        case when distances.km <= 20 then 1 else 0 end as is_within_20_km,
         -- Of two comuni in no district nobody can say that they are the same.
         case
             when exchanges.counterpart_comune_code is null then 0
@@ -266,6 +389,8 @@ matches as (
     from exchanges
     inner join quarters
         on exchanges.quarter = quarters.quarter
+    inner join distances
+        on exchanges.exchange_id = distances.exchange_id
     -- Where the comune was on the day; `valid_to` is the last day that holds.
     left join districts
         on
@@ -285,6 +410,9 @@ persons as (
         count(*) as n_matches,
         sum(is_comune_known) as n_comune_known,
         sum(is_same_comune) as n_same_comune,
+        sum(is_distance_known) as n_distance_known,
+        sum(is_within_10_km) as n_within_10_km,
+        sum(is_within_20_km) as n_within_20_km,
         sum(is_district_known) as n_district_known,
         sum(is_same_district) as n_same_district,
         sum(is_performer_known) as n_performer_known,
@@ -305,6 +433,15 @@ platform_cells as (
         sum(case when n_same_comune > 0 then 1 else 0 end) as n_persons_same_comune,
         sum(case when n_same_comune < n_comune_known then 1 else 0 end)
             as n_persons_not_same_comune,
+        sum(n_distance_known) as n_distance_known,
+        sum(n_within_10_km) as n_within_10_km,
+        sum(case when n_within_10_km > 0 then 1 else 0 end) as n_persons_within_10_km,
+        sum(case when n_within_10_km < n_distance_known then 1 else 0 end)
+            as n_persons_beyond_10_km,
+        sum(n_within_20_km) as n_within_20_km,
+        sum(case when n_within_20_km > 0 then 1 else 0 end) as n_persons_within_20_km,
+        sum(case when n_within_20_km < n_distance_known then 1 else 0 end)
+            as n_persons_beyond_20_km,
         sum(n_district_known) as n_district_known,
         sum(n_same_district) as n_same_district,
         sum(case when n_same_district > 0 then 1 else 0 end) as n_persons_same_district,
@@ -329,6 +466,13 @@ cells as (
         sum(n_same_comune) as n_same_comune,
         max(n_persons_same_comune) as n_persons_same_comune,
         max(n_persons_not_same_comune) as n_persons_not_same_comune,
+        sum(n_distance_known) as n_distance_known,
+        sum(n_within_10_km) as n_within_10_km,
+        max(n_persons_within_10_km) as n_persons_within_10_km,
+        max(n_persons_beyond_10_km) as n_persons_beyond_10_km,
+        sum(n_within_20_km) as n_within_20_km,
+        max(n_persons_within_20_km) as n_persons_within_20_km,
+        max(n_persons_beyond_20_km) as n_persons_beyond_20_km,
         sum(n_district_known) as n_district_known,
         sum(n_same_district) as n_same_district,
         max(n_persons_same_district) as n_persons_same_district,
@@ -351,6 +495,13 @@ select
     cells.n_same_comune,
     cells.n_persons_same_comune,
     cells.n_persons_not_same_comune,
+    cells.n_distance_known,
+    cells.n_within_10_km,
+    cells.n_persons_within_10_km,
+    cells.n_persons_beyond_10_km,
+    cells.n_within_20_km,
+    cells.n_persons_within_20_km,
+    cells.n_persons_beyond_20_km,
     cells.n_district_known,
     cells.n_same_district,
     cells.n_persons_same_district,
@@ -363,6 +514,14 @@ select
     100 * cast(cells.n_same_comune as double) / nullif(cells.n_comune_known, 0) as same_comune_pct,
     100 * wilson_low(cells.n_same_comune, cells.n_comune_known) as same_comune_pct_low,
     100 * wilson_high(cells.n_same_comune, cells.n_comune_known) as same_comune_pct_high,
+    100 * cast(cells.n_within_10_km as double)
+    / nullif(cells.n_distance_known, 0) as within_10_km_pct,
+    100 * wilson_low(cells.n_within_10_km, cells.n_distance_known) as within_10_km_pct_low,
+    100 * wilson_high(cells.n_within_10_km, cells.n_distance_known) as within_10_km_pct_high,
+    100 * cast(cells.n_within_20_km as double)
+    / nullif(cells.n_distance_known, 0) as within_20_km_pct,
+    100 * wilson_low(cells.n_within_20_km, cells.n_distance_known) as within_20_km_pct_low,
+    100 * wilson_high(cells.n_within_20_km, cells.n_distance_known) as within_20_km_pct_high,
     100 * cast(cells.n_same_district as double)
     / nullif(cells.n_district_known, 0) as same_district_pct,
     100 * wilson_low(cells.n_same_district, cells.n_district_known) as same_district_pct_low,
