@@ -1,8 +1,9 @@
-"""Write N synthetic exchange records in two native formats, with planted faults, and the true answers. No real person is in them."""
+"""Write N synthetic exchange records in two native formats, with planted faults, and the true answers. No real person is in them.
+Usage: generate.py N FOLDER [csv] [ndjson]; without a format both are written."""
 import json, pathlib, sys
 import duckdb
 
-n, out = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+n, out, formats = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:] or ["csv", "ndjson"]
 out.mkdir(parents=True, exist_ok=True)
 reference = pathlib.Path(__file__).resolve().parents[2] / "reference/comuni.csv"
 con = duckdb.connect()
@@ -30,18 +31,20 @@ con.execute("""update t set descr = descr || case fault when 'email' then ' scri
    when 'codice_fiscale' then ' CF RSSMRA85T10A562S' when 'phone' then ' tel. 347 1234567' else '' end,
    comune = case fault when 'unknown_comune' then '999999' else comune end""")
 dates = {"it": "%d/%m/%Y", "iso": "%Y-%m-%dT08:30:00Z"}
-con.execute(f"""copy (select id as id_movimento, case fault when 'bad_date' then '31/02/2023' else strftime(d, '{dates["it"]}') end as data,
-   giver as id_socio_cedente, receiver as id_socio_ricevente, side as tipo_annuncio, category as categoria, descr as descr_breve,
-   case fault when 'bad_amount' then '12,3,4' else replace(printf('%.2f', amount), '.', ',') end as fidi, minutes as minuti, comune, wait as attesa, state as stato, seq
-   from t order by seq) to '{out}/mifido.utf8.csv' (delimiter ';', header)""")
-con.execute(f"""copy (select id, case fault when 'bad_date' then '2023-02-31T08:30:00Z' else strftime(d, '{dates["iso"]}') end as creato,
-   giver as persona, receiver as operatore, side as tipo, category as categoria, descr,
-   case fault when 'bad_amount' then '12,3,4' else printf('%.2f', amount) end as importo, minutes as minuti, comune, wait as attesa, state as stato, seq
-   from t order by seq) to '{out}/cura.ndjson' (format json)""")
-with open(out / "mifido.utf8.csv", encoding="utf-8") as source, open(out / "mifido.csv", "w", encoding="latin-1") as target:
-    while block := source.read(1 << 24):
-        target.write(block)
-(out / "mifido.utf8.csv").unlink()
+if "csv" in formats:
+    con.execute(f"""copy (select id as id_movimento, case fault when 'bad_date' then '31/02/2023' else strftime(d, '{dates["it"]}') end as data,
+       giver as id_socio_cedente, receiver as id_socio_ricevente, side as tipo_annuncio, category as categoria, descr as descr_breve,
+       case fault when 'bad_amount' then '12,3,4' else replace(printf('%.2f', amount), '.', ',') end as fidi, minutes as minuti, comune, wait as attesa, state as stato, seq
+       from t order by seq) to '{out}/mifido.utf8.csv' (delimiter ';', header)""")
+    with open(out / "mifido.utf8.csv", encoding="utf-8") as source, open(out / "mifido.csv", "w", encoding="latin-1") as target:
+        while block := source.read(1 << 24):
+            target.write(block)
+    (out / "mifido.utf8.csv").unlink()
+if "ndjson" in formats:
+    con.execute(f"""copy (select id, case fault when 'bad_date' then '2023-02-31T08:30:00Z' else strftime(d, '{dates["iso"]}') end as creato,
+       giver as persona, receiver as operatore, side as tipo, category as categoria, descr,
+       case fault when 'bad_amount' then '12,3,4' else printf('%.2f', amount) end as importo, minutes as minuti, comune, wait as attesa, state as stato, seq
+       from t order by seq) to '{out}/cura.ndjson' (format json)""")
 rejected = dict(con.sql("select fault, count(*) from t where fault <> 'none' group by 1").fetchall())
 valid, kept = con.sql("select count(*), count(distinct id) from t where fault = 'none'").fetchall()[0]
 answers = {"source": n, "rejected": rejected, "accepted_rows": valid, "superseded": valid - kept, "kept": kept}

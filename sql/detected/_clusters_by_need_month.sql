@@ -78,20 +78,8 @@ with panel as (
         month,
         n_requests,
         n_exposed,
-        completeness,
-        is_covered
-    from derived._panel_by_district_need_month
-    where district_code <> 'OUTSIDE' and need_code <> 'NEW'
-),
-
-limits as (
-    select max(case when name = 'min_completeness' then value end) as min_completeness
-    from reference.detection
-),
-
-last_quarter as (
-    select max(ends_on) as ends_on
-    from derived._complete_quarters
+        is_usable
+    from detected._usable_panel
 ),
 
 districts as (
@@ -111,13 +99,10 @@ located_panel as (
         panel.n_exposed,
         districts.longitude,
         districts.latitude,
-        panel.is_covered and panel.completeness >= limits.min_completeness as is_usable
+        panel.is_usable
     from panel
     inner join districts
         on panel.district_code = districts.district_code
-    cross join limits
-    cross join last_quarter
-    where panel.month <= last_quarter.ends_on
 ),
 
 scanned as (

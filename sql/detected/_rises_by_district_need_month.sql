@@ -123,36 +123,8 @@ with panel as (
         n_requests,
         n_exposed,
         completeness,
-        is_covered
-    from derived._panel_by_district_need_month
-    where district_code <> 'OUTSIDE' and need_code <> 'NEW'
-),
-
-limits as (
-    select max(case when name = 'min_completeness' then value end) as min_completeness
-    from reference.detection
-),
-
-last_quarter as (
-    select max(ends_on) as ends_on
-    from derived._complete_quarters
-),
-
--- Months after the last complete quarter are not whole yet. A month of which too little is in is
--- as good as not covered.
-whole_panel as (
-    select
-        panel.district_code,
-        panel.need_code,
-        panel.month,
-        panel.n_requests,
-        panel.n_exposed,
-        panel.completeness,
-        panel.is_covered and panel.completeness >= limits.min_completeness as is_usable
-    from panel
-    cross join limits
-    cross join last_quarter
-    where panel.month <= last_quarter.ends_on
+        is_usable
+    from detected._usable_panel
 ),
 
 judged as (
@@ -164,7 +136,7 @@ judged as (
         rise(need_code, district_code, month, n_requests, n_exposed, is_usable, 24) over (
             order by need_code, district_code, month
         ) as found
-    from whole_panel
+    from panel
 ),
 
 judgments as (

@@ -101,27 +101,15 @@ unit = "requests"
 it = "Limite superiore al 95 % per i tre mesi."
 en = "Upper 95 % limit for the three months."
 */
-with panel as (
+with usable_panel as (
     select
         district_code,
         need_code,
         month,
         n_requests,
-        n_exposed,
-        completeness,
-        is_covered
-    from derived._panel_by_district_need_month
-    where district_code <> 'OUTSIDE' and need_code <> 'NEW' and n_exposed > 0
-),
-
-limits as (
-    select max(case when name = 'min_completeness' then value end) as min_completeness
-    from reference.detection
-),
-
-last_quarter as (
-    select max(ends_on) as ends_on
-    from derived._complete_quarters
+        n_exposed
+    from detected._usable_panel
+    where is_usable and n_exposed > 0
 ),
 
 needs as (
@@ -145,22 +133,6 @@ district_provinces as (
         on districts.comune_code = comuni.comune_code
     where districts.valid_to is null
     group by districts.district_code, comuni.provincia_code
-),
-
-usable_panel as (
-    select
-        panel.district_code,
-        panel.need_code,
-        panel.month,
-        panel.n_requests,
-        panel.n_exposed
-    from panel
-    cross join limits
-    cross join last_quarter
-    where
-        panel.is_covered
-        and panel.completeness >= limits.min_completeness
-        and panel.month <= last_quarter.ends_on
 ),
 
 -- What a person asks for in a month on the whole: by it the exposures of different needs are made

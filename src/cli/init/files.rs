@@ -212,6 +212,10 @@ pub(super) const FILES: &[(&str, &str)] = &[
         include_str!("../../../sql/detected/_unmet_shares.sql"),
     ),
     (
+        "sql/detected/_usable_panel.sql",
+        include_str!("../../../sql/detected/_usable_panel.sql"),
+    ),
+    (
         "sql/detected/_wide_rise_signals.sql",
         include_str!("../../../sql/detected/_wide_rise_signals.sql"),
     ),
