@@ -79,7 +79,7 @@ activity as (
         district_code,
         month,
         n_active_members
-    from derived.activity_by_platform_district_month
+    from derived._members_by_platform_district_month
 ),
 
 coverage as (

@@ -273,6 +273,8 @@ rising_quarters as (
     cross join limits
     where
         quarter_months.rank_in_quarter = 1
+        -- What stands out must still do so when the quarter ends.
+        and judgments.q_value <= limits.max_q
         and judgments.quarter_observed > judgments.quarter_high
         and judgments.quarter_observed >= limits.min_ratio * judgments.quarter_expected
         and judgments.quarter_observed - greatest_months.n_requests

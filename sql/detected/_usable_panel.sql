@@ -1,5 +1,5 @@
 /* model
-description.it = "Il pannello fino all'ultimo trimestre completo, e i mesi che si possono giudicare."
+description.it = "Il pannello dei trimestri completi, e i mesi che si possono giudicare."
 description.en = "The panel up to the last complete quarter, and which months can be judged."
 grain = ["district_code", "need_code", "month"]
 checks = [

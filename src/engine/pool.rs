@@ -2,14 +2,13 @@
 //!
 //! An even split makes a lone aggregate write to disk while most of the memory lies idle; first come, first
 //! served leaves nothing for the sort that comes last. So an eighth is kept for what cannot write to disk,
-//! such as the merge of sorted runs; a quarter is split evenly among the operators that can, each sure of its
-//! part; and the rest goes to whoever asks first.
+//! such as the merge of sorted runs, whatever the joins hold already; a quarter is split evenly among the
+//! operators that can, each sure of its part; and the rest goes to whoever asks first.
 //!
 //! ```text
 //! 1280 MiB, four operators that can spill:
 //!     160 MiB for those that cannot · 4 × 80 MiB sure · 800 MiB free to all
 //! ```
-
 //!
 //! What passes rows from one operator to the next is never refused: when it writes two files at once it waits
 //! for itself for ever (apache/datafusion#24883, in 55.2). It holds little, because it stops taking rows in
@@ -28,7 +27,7 @@ use datafusion::execution::memory_pool::{
 /// The part of the memory, as a divisor, that is split evenly.
 const SURE: usize = 4;
 
-/// The part of the memory, as a divisor, that only what cannot write to disk may have.
+/// The part of the memory, as a divisor, that is left to what cannot write to disk beyond what it holds already.
 const KEPT: usize = 8;
 
 /// What passes rows from one operator to the next, as the engine names it.
@@ -151,10 +150,7 @@ impl MemoryPool for PartlyFair {
         let free = match may_spill(consumer) {
             Spills::Asked => {
                 let kept = held.kept_for_others(self.size, consumer.id());
-                let to_spill: usize = held.spillable.values().sum();
-                let within = self.size - self.size / KEPT;
-                let free = all.min(within.saturating_sub(to_spill));
-                free.saturating_sub(kept)
+                all.saturating_sub(self.size / KEPT + kept)
             }
             Spills::Cannot => all,
             Spills::Never => usize::MAX,
@@ -206,6 +202,20 @@ mod tests {
         let merge = MemoryConsumer::new("merge").register(&pool);
         merge.try_grow(200).unwrap();
         assert!(merge.try_grow(1).is_err());
+    }
+
+    #[test]
+    fn what_cannot_write_to_disk_finds_its_part_though_a_join_holds_much() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(PartlyFair::new(1600));
+        let join = MemoryConsumer::new("join").register(&pool);
+        join.try_grow(600).unwrap();
+        let sort = spillable(&pool, "sort");
+        sort.try_grow(800).unwrap();
+        assert!(sort.try_grow(1).is_err());
+        MemoryConsumer::new("merge")
+            .register(&pool)
+            .try_grow(200)
+            .unwrap();
     }
 
     /// An aggregate over two partitions whose exchange of rows asks for more than the pool has; whether it ended

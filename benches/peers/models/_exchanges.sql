@@ -10,17 +10,31 @@ columns.comune = { role = "code", it = "Comune.", en = "Comune." }
 columns.wait_days = { role = "count", it = "Attesa in giorni.", en = "Wait in days." }
 columns.state = { role = "code", it = "Stato.", en = "State." }
 */
+-- The engine holds the left side of a join in memory, and cannot tell how much a join before it gives: persons stand left.
+with given as (
+    select
+        exchanges.data,
+        givers.person_no,
+        exchanges.id_socio_ricevente,
+        exchanges.categoria,
+        exchanges.fidi,
+        exchanges.comune,
+        exchanges.attesa,
+        exchanges.stato
+    from derived._persons as givers
+    inner join source.bench__movimenti as exchanges
+        on givers.person_key = exchanges.id_socio_cedente
+)
+
 select
-    exchanges.data as requested_on,
-    givers.person_no as giver,
+    given.data as requested_on,
+    given.person_no as giver,
     receivers.person_no as receiver,
-    exchanges.categoria as category,
-    exchanges.fidi as amount,
-    exchanges.comune,
-    exchanges.attesa as wait_days,
-    exchanges.stato as state
-from source.bench__movimenti as exchanges
-inner join derived._persons as givers
-    on exchanges.id_socio_cedente = givers.person_key
-inner join derived._persons as receivers
-    on exchanges.id_socio_ricevente = receivers.person_key
+    given.categoria as category,
+    given.fidi as amount,
+    given.comune,
+    given.attesa as wait_days,
+    given.stato as state
+from derived._persons as receivers
+inner join given
+    on receivers.person_key = given.id_socio_ricevente

@@ -84,6 +84,10 @@ pub(super) const FILES: &[(&str, &str)] = &[
         include_str!("../../../sql/derived/_exchanges.sql"),
     ),
     (
+        "sql/derived/_members_by_platform_district_month.sql",
+        include_str!("../../../sql/derived/_members_by_platform_district_month.sql"),
+    ),
+    (
         "sql/derived/_panel_by_district_need_month.sql",
         include_str!("../../../sql/derived/_panel_by_district_need_month.sql"),
     ),

@@ -3,10 +3,12 @@
 //! ```text
 //! raised      it stands for the first time, and nothing stood there the quarter before
 //! confirmed   it stands for the first time, after one of the same kind the quarter before
-//! revised     it still stands, with other figures: records came in late or were corrected
-//! lowered     the quarter after it is complete, and nothing stands there any more
+//! revised     it still stands, with other figures, or was lowered too early: records came in late or were corrected
+//! lowered     the quarter after it is complete and could be judged, and nothing stands there any more
 //! retracted   it does not stand any more, though its quarter is still judged
 //! ```
+//!
+//! Where the last month of a quarter cannot be judged, such as for want of members, nothing is said of it.
 //!
 //! Events are only added; the last one of a signal is its state. They are dated by the data, not by the
 //! clock: the same records in the same steps make the same history.
@@ -28,10 +30,13 @@ use crate::context::Context;
 use crate::lake::{WholeTable, Zone};
 
 /// Version of what is written here; part of the fingerprint.
-const VERSION: &str = "signal-history-1";
+const VERSION: &str = "signal-history-2";
 
 /// Name of the table.
 const HISTORY: &str = "signal_history";
+
+/// The model that says which months of a district and need can be judged.
+const PANEL: &str = "_usable_panel";
 
 /// Complete quarters that are judged, the last ones.
 const N_JUDGED_QUARTERS: u32 = 8;
@@ -156,7 +161,7 @@ pub(super) async fn note(
     let now = standings(signals).map_err(wrong(super::SIGNALS))?;
     let past = events(&before).map_err(wrong("detected.signal_history"))?;
     let known = data(cx).await?;
-    let new = happened(&past, &now, &known.last_quarter);
+    let new = happened(&past, &now, &known);
     let mut n_events = BTreeMap::new();
     for (event, _standing) in &new {
         *n_events.entry(event.word().to_owned()).or_default() += 1;
@@ -175,11 +180,23 @@ pub(super) async fn note(
 }
 
 /// How far the data reach.
+#[derive(Debug, Default)]
 struct Data {
     /// Day of the last record.
     until: String,
     /// Last complete quarter.
     last_quarter: String,
+    /// Districts and needs of the panel, with the quarters whose last month can be judged.
+    judged: BTreeMap<(String, String), BTreeSet<String>>,
+}
+
+impl Data {
+    /// Whether nothing can be said of a signal's district and need in a quarter.
+    fn is_silent(&self, signal: &Standing, quarter: &str) -> bool {
+        let cell = (signal.place[2].clone(), signal.place[3].clone());
+        let quarters = self.judged.get(&cell);
+        quarters.is_some_and(|quarters| !quarters.contains(quarter))
+    }
 }
 
 /// How far the data reach.
@@ -205,15 +222,50 @@ async fn data(cx: &Context) -> Result<Data, Error> {
     Ok(Data {
         until: last(EXCHANGES, "cast(max(recorded_at) as date)").await?,
         last_quarter: last(QUARTERS, "max(quarter)").await?,
+        judged: judged(cx).await?,
     })
 }
 
+/// Districts and needs of the panel, with the quarters whose last month can be judged.
+async fn judged(cx: &Context) -> Result<BTreeMap<(String, String), BTreeSet<String>>, Error> {
+    let mut found: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    if cx.lake.snapshot(Zone::Detected, PANEL).await?.is_none() {
+        return Ok(found);
+    }
+    let table = format!("detected.{PANEL}");
+    let opened = cx.open(&BTreeSet::from([table.clone()])).await;
+    let opened = opened.map_err(Error::Inputs)?;
+    let sql = format!(
+        "select district_code, need_code, case when is_usable and n_exposed > 0
+             then concat(to_char(month, '%Y'), '-Q', cast(cast(date_part('quarter', month) as integer) as varchar))
+         end as quarter
+         from {table} where cast(date_part('month', month) as integer) % 3 = 0"
+    );
+    let rows = opened.plain_rows(&table, &sql).await;
+    let rows = rows.map_err(Error::Inputs)?;
+    let column = |name| {
+        texts(&rows, name).map_err(|source| Error::Column {
+            table: "detected._usable_panel",
+            source,
+        })
+    };
+    let (districts, needs, quarters) = (
+        column("district_code")?,
+        column("need_code")?,
+        column("quarter")?,
+    );
+    for ((district, need), quarter) in districts.iter().zip(needs).zip(quarters) {
+        let cell = (district.unwrap_or_default(), need.unwrap_or_default());
+        let cell = (cell.0.to_owned(), cell.1.to_owned());
+        let of_cell = found.entry(cell).or_default();
+        of_cell.extend(quarter.map(str::to_owned));
+    }
+    Ok(found)
+}
+
 /// What happened between the events so far and the signals of now, in order of quarter and identity.
-fn happened(
-    past: &[(Event, Standing)],
-    now: &[Standing],
-    last_quarter: &str,
-) -> Vec<(Event, Standing)> {
+fn happened(past: &[(Event, Standing)], now: &[Standing], known: &Data) -> Vec<(Event, Standing)> {
+    let last_quarter = known.last_quarter.as_str();
     let states: BTreeMap<&str, &(Event, Standing)> = past
         .iter()
         .map(|event| (event.1.place[0].as_str(), event))
@@ -236,13 +288,17 @@ fn happened(
             Some((_, was)) => (signal.differs_from(was) == Differs::Yes).then_some(Event::Revised),
         };
         new.extend(event.map(|event| (event, signal.clone())));
-        let is_over = signal.quarter() < last_quarter
-            && !flags.contains(&(signal.flag(), quarter::away(signal.quarter(), 1).as_str()));
+        let after = quarter::away(signal.quarter(), 1);
+        let stands_after = flags.contains(&(signal.flag(), after.as_str()));
+        let is_over =
+            signal.quarter() < last_quarter && !stands_after && !known.is_silent(signal, &after);
         let was_lowered = states
             .get(signal.place[0].as_str())
             .is_some_and(|(state, _)| *state == Event::Lowered);
         if is_over && (event.is_some() || !was_lowered) {
             new.push((Event::Lowered, signal.clone()));
+        } else if was_lowered && stands_after && event.is_none() {
+            new.push((Event::Revised, signal.clone()));
         }
     }
     let first_judged = quarter::away(last_quarter, 1 - i64::from(N_JUDGED_QUARTERS));
@@ -250,6 +306,7 @@ fn happened(
         *state != Event::Retracted
             && !standing.contains_key(was.place[0].as_str())
             && was.quarter() >= first_judged.as_str()
+            && !known.is_silent(was, was.quarter())
     });
     new.extend(gone.map(|(_state, was)| (Event::Retracted, was.clone())));
     new.sort_by(|(_, a), (_, b)| (a.quarter(), &a.place[0]).cmp(&(b.quarter(), &b.place[0])));
@@ -342,9 +399,23 @@ mod tests {
 
     /// The history after steps, each with the signals of then and the last complete quarter.
     fn after(steps: &[(&[Standing], &str)]) -> Vec<(Event, String)> {
+        let judged = |_: &str| BTreeMap::new();
+        after_judging(steps, judged)
+    }
+
+    /// The same, where so much of the panel could be judged at each last complete quarter.
+    fn after_judging(
+        steps: &[(&[Standing], &str)],
+        judged: impl Fn(&str) -> BTreeMap<(String, String), BTreeSet<String>>,
+    ) -> Vec<(Event, String)> {
         let mut history = Vec::new();
-        for (now, last_quarter) in steps {
-            let new = happened(&history, now, last_quarter);
+        for (step, (now, last_quarter)) in steps.iter().enumerate() {
+            let known = Data {
+                last_quarter: (*last_quarter).to_owned(),
+                judged: judged(&format!("{step} {last_quarter}")),
+                ..Data::default()
+            };
+            let new = happened(&history, now, &known);
             let again = batch(&new, "2026-01-01").unwrap();
             history.extend(events(&again).unwrap());
         }
@@ -394,6 +465,50 @@ mod tests {
             Event::Raised,
         ];
         assert_eq!(events, expected);
+    }
+
+    #[test]
+    fn where_members_are_missing_nothing_is_lowered_or_retracted() {
+        let (first, second) = (signal("2026-Q1", 9), signal("2026-Q2", 12));
+        let both = [first.clone(), second.clone()];
+        let panel = |step: &str| {
+            // In the second and third step the last month of 2026-Q2 has no members.
+            let quarters: &[&str] = match step {
+                "1 2026-Q2" | "2 2026-Q2" => &["2025-Q4", "2026-Q1"],
+                _ => &["2025-Q4", "2026-Q1", "2026-Q2"],
+            };
+            let quarters = quarters.iter().map(|quarter| (*quarter).to_owned());
+            BTreeMap::from([(("D".to_owned(), "N".to_owned()), quarters.collect())])
+        };
+        let steps: [(&[Standing], &str); 4] = [
+            (&both, "2026-Q2"),
+            (std::slice::from_ref(&first), "2026-Q2"),
+            (std::slice::from_ref(&first), "2026-Q2"),
+            (&both, "2026-Q2"),
+        ];
+        let expected = [
+            event(Event::Raised, "2026-Q1"),
+            event(Event::Confirmed, "2026-Q2"),
+        ];
+        assert_eq!(after_judging(&steps, panel), expected);
+    }
+
+    #[test]
+    fn a_flag_that_was_lowered_too_early_stands_again() {
+        let (first, second) = (signal("2026-Q1", 9), signal("2026-Q2", 12));
+        let both = [first.clone(), second];
+        let found = after(&[
+            (&[first], "2026-Q2"),
+            (&both, "2026-Q2"),
+            (&both, "2026-Q2"),
+        ]);
+        let expected = [
+            event(Event::Raised, "2026-Q1"),
+            event(Event::Lowered, "2026-Q1"),
+            event(Event::Revised, "2026-Q1"),
+            event(Event::Confirmed, "2026-Q2"),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]
