@@ -137,7 +137,12 @@ pub(crate) async fn last_prints(
     let folders = never_noted
         .iter()
         .map(|version| (version.as_str(), None))
-        .chain(noted.iter().rev().map(|one| (one.version.as_str(), Some(one))));
+        .chain(
+            noted
+                .iter()
+                .rev()
+                .map(|one| (one.version.as_str(), Some(one))),
+        );
     for (version, noted) in folders {
         let wanted: Vec<&str> = names
             .iter()
@@ -257,7 +262,13 @@ mod tests {
     #[test]
     fn a_whole_folder_that_was_never_noted_counts_and_the_newest_comes_first() {
         let place = tempfile::tempdir().unwrap();
-        for name in ["v2026.2.9", "v2026.2.10", "v2026.1.0", ".v2026.3.0.tmp", "v2026.4.0"] {
+        for name in [
+            "v2026.2.9",
+            "v2026.2.10",
+            "v2026.1.0",
+            ".v2026.3.0.tmp",
+            "v2026.4.0",
+        ] {
             std::fs::create_dir(place.path().join(name)).unwrap();
             if name != "v2026.4.0" {
                 std::fs::write(place.path().join(name).join(SUMS), "").unwrap();

@@ -17,8 +17,8 @@ use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
 use crate::canon::cells::CellError;
-use crate::context::{released, tables};
 use crate::context::{Action, Context, Total};
+use crate::context::{released, tables};
 use crate::lake::{self, WholeTable, Zone};
 use crate::spec::commons::Declared;
 use crate::spec::release::{ReleaseSpec, unreleasable};
@@ -248,14 +248,13 @@ async fn protect_data_set(
     let whole = spec.protect.of.as_ref().and_then(|whole| done.get(whole));
     let mut counted = data_set::Counted::read(spec, &rows, whole).map_err(column)?;
     let today = counted.take_out(|period| settled.is_closed(name, spec, period));
-    let new =
-        counted
-            .protect(spec, &coverage, whole)
-            .map_err(|(period, reason)| Error::Refused {
-                data_set: name.to_owned(),
-                period,
-                reason,
-            })?;
+    let new = counted
+        .protect(spec, &coverage, whole)
+        .map_err(|(period, reason)| Error::Refused {
+            data_set: name.to_owned(),
+            period,
+            reason,
+        })?;
     Ok(settled.join(name, new, &today))
 }
 

@@ -138,7 +138,9 @@ impl Settled {
             report.n_periods += 1;
             joined.cells.insert(period.clone(), all);
         }
-        let passed_over = today.keys().filter(|key| !printed.periods.contains_key(*key));
+        let passed_over = today
+            .keys()
+            .filter(|key| !printed.periods.contains_key(*key));
         report.n_left_out = passed_over.count() as u64;
         joined.settled = report;
         joined

@@ -106,9 +106,9 @@ pub(super) async fn publishable(
     let figures: Vec<Figures> = figures.into_iter().flatten().collect();
     let new = with_public_figures(&kept, &figures).map_err(built)?;
     let joined = match settled.signals() {
-        Some(before) => signals_settled::join(&new, before, |quarter| {
-            printed.is_settled(quarter, settled)
-        })?,
+        Some(before) => {
+            signals_settled::join(&new, before, |quarter| printed.is_settled(quarter, settled))?
+        }
         None => new,
     };
     Ok((joined, n_withheld))

@@ -57,21 +57,21 @@ fn chosen(all: &RecordBatch, is_wanted: impl Fn(&str) -> bool) -> Result<RecordB
 /// The rows in the columns and types of others; empty where a column is new.
 fn with_columns_of(others: &RecordBatch, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let schema = others.schema();
-    let columns = schema.fields().iter().map(|field| -> Result<ArrayRef, ArrowError> {
-        match rows.column_by_name(field.name()) {
-            Some(found) => cast(found, field.data_type()),
-            None => Ok(new_null_array(field.data_type(), rows.num_rows())),
-        }
-    });
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| -> Result<ArrayRef, ArrowError> {
+            match rows.column_by_name(field.name()) {
+                Some(found) => cast(found, field.data_type()),
+                None => Ok(new_null_array(field.data_type(), rows.num_rows())),
+            }
+        });
     let columns = columns.collect::<Result<_, _>>()?;
     RecordBatch::try_new(Arc::clone(&schema), columns)
 }
 
 /// A column of texts.
-fn column<'a>(
-    rows: &'a RecordBatch,
-    name: &str,
-) -> Result<&'a arrow::array::StringArray, Error> {
+fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a arrow::array::StringArray, Error> {
     texts(rows, name).map_err(|source| Error::Column {
         data_set: TABLE.to_owned(),
         source,
