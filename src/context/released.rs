@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
@@ -108,7 +109,7 @@ pub(crate) async fn ledger(cx: &Context) -> Result<Vec<Noted>, Error> {
 pub(crate) async fn note(cx: &Context, noted: &[Noted]) -> Result<(), Error> {
     let bytes = serde_json::to_vec_pretty(noted).map_err(Error::Ledger)?;
     let written = cx.lake.write(LEDGER, Bytes::from(bytes)).await;
-    written.map(|_| ()).map_err(Error::Lake)
+    written.map_err(Error::Lake)
 }
 
 /// Folder that holds all releases.
@@ -248,7 +249,7 @@ impl<'a> Folder<'a> {
             source,
         };
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(parquet)?;
-        let schema = builder.schema().clone();
+        let schema = Arc::clone(builder.schema());
         let reader = builder.build().map_err(parquet)?;
         let parts: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(batches)?;
         concat_batches(&schema, &parts).map(Some).map_err(batches)

@@ -278,3 +278,154 @@ impl Protected {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+
+    use super::super::data_set::{Counted, Coverage};
+    use super::*;
+
+    /// The declaration of a data set of the sample.
+    fn declared(text: &str) -> ReleaseSpec {
+        toml::from_str(text).unwrap()
+    }
+
+    /// The declaration of the requests.
+    fn requests() -> ReleaseSpec {
+        declared(include_str!(
+            "../../../pipelines/releases/requests_by_district_need_quarter.toml"
+        ))
+    }
+
+    /// The declaration of the requests left unmet.
+    fn unmet() -> ReleaseSpec {
+        declared(include_str!(
+            "../../../pipelines/releases/unmet_by_district_need_quarter.toml"
+        ))
+    }
+
+    /// Row, column, period, count and status.
+    type Line = (
+        &'static str,
+        &'static str,
+        &'static str,
+        Option<i64>,
+        &'static str,
+    );
+
+    /// A column of texts.
+    fn text(lines: &[Line], of: impl Fn(&Line) -> &'static str) -> ArrayRef {
+        Arc::new(
+            lines
+                .iter()
+                .map(|line| Some(of(line)))
+                .collect::<StringArray>(),
+        )
+    }
+
+    /// What a release printed.
+    fn print(spec: &ReleaseSpec, lines: &[Line]) -> PrintedTable {
+        let values: Int64Array = lines.iter().map(|line| line.3).collect();
+        let axes = &spec.axes;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            (&axes.rows, text(lines, |line| line.0)),
+            (&axes.columns, text(lines, |line| line.1)),
+            (&axes.period, text(lines, |line| line.2)),
+            (&spec.protect.measure, Arc::new(values)),
+            ("status", text(lines, |line| line.4)),
+        ];
+        PrintedTable {
+            version: "v2026.1.0".to_owned(),
+            batch: RecordBatch::try_from_iter_with_nullable(
+                columns
+                    .into_iter()
+                    .map(|(name, values)| (name, values, true)),
+            )
+            .unwrap(),
+        }
+    }
+
+    /// One district and need, withheld, with totals.
+    const PRINTED: [Line; 4] = [
+        ("OLD", "A", "2026-Q1", None, "suppressed"),
+        ("OLD", "TOTAL", "2026-Q1", Some(31), "published"),
+        ("TOTAL", "A", "2026-Q1", Some(31), "published"),
+        ("TOTAL", "TOTAL", "2026-Q1", Some(31), "published"),
+    ];
+
+    /// Counts of today, of twenty persons each, by row and period.
+    fn counted(spec: &ReleaseSpec, lines: &[(&'static str, &'static str, i64)]) -> Counted {
+        let lines: Vec<Line> = lines
+            .iter()
+            .map(|(row, period, value)| (*row, "A", *period, Some(*value), "wemi"))
+            .collect();
+        let values =
+            || -> ArrayRef { Arc::new(lines.iter().map(|line| line.3).collect::<Int64Array>()) };
+        let columns = [
+            ("district_code", text(&lines, |line| line.0)),
+            ("need_code", text(&lines, |line| line.1)),
+            ("quarter", text(&lines, |line| line.2)),
+            ("n_requests", values()),
+            ("n_persons", values()),
+            ("platforms", text(&lines, |line| line.4)),
+        ];
+        Counted::read(spec, &RecordBatch::try_from_iter(columns).unwrap(), None).unwrap()
+    }
+
+    #[test]
+    fn a_settled_period_is_printed_as_it_was_beside_a_new_one() {
+        let spec = requests();
+        let mut settled = Settled::default();
+        settled.add("r", &spec, &print(&spec, &PRINTED)).unwrap();
+        let today = [("NEW", "2026-Q1", 40), ("NEW", "2026-Q2", 50)];
+        let mut counted = counted(&spec, &today);
+        let closed = counted.take_out(|period| settled.is_closed("r", &spec, period));
+        let new = counted.protect(&spec, &Coverage::default(), None).unwrap();
+        let joined = settled.join("r", new, &closed);
+
+        let look_up = |period, row, column| joined.look_up(period, row, column).unwrap();
+        assert_eq!(look_up("2026-Q1", "OLD", "A"), (0, Status::Suppressed));
+        assert_eq!(look_up("2026-Q1", "TOTAL", "A"), (31, Status::Published));
+        assert_eq!(look_up("2026-Q1", "NEW", "A"), (0, Status::NotCovered));
+        assert_eq!(look_up("2026-Q2", "OLD", "A"), (0, Status::NotCovered));
+        assert_eq!(look_up("2026-Q2", "NEW", "A"), (50, Status::Published));
+        let wanted = SettledReport {
+            n_periods: 1,
+            n_withheld: 1,
+            // The total of the old district, two totals, the new district and its total.
+            n_outdated: 5,
+            n_left_out: 0,
+        };
+        assert_eq!(joined.settled, wanted);
+        assert_eq!(joined.batch().unwrap().num_rows(), 2 * 3 * 2);
+    }
+
+    #[test]
+    fn a_period_is_closed_for_the_whole_family_and_between_printed_ones() {
+        let (whole, part) = (requests(), unmet());
+        let name = part.protect.of.clone().unwrap();
+        let mut settled = Settled::default();
+        let mut lines = PRINTED.to_vec();
+        lines.extend(PRINTED.map(|line| (line.0, line.1, "2026-Q3", line.3, line.4)));
+        settled.add(&name, &whole, &print(&whole, &lines)).unwrap();
+        let closed = |period| settled.is_closed("unmet", &part, period);
+        assert_eq!(
+            ["2025-Q4", "2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4"].map(closed),
+            [false, true, true, true, false]
+        );
+        assert!(!settled.is_closed("offers", &whole, "2026-Q1"));
+    }
+
+    #[test]
+    fn other_columns_under_the_same_name_are_refused() {
+        let spec = requests();
+        let print = print(&spec, &PRINTED);
+        let mut other = spec.clone();
+        other.protect.measure = "n_persons".to_owned();
+        let found = Settled::default().add("r", &other, &print);
+        assert!(matches!(found, Err(Error::Redeclared { .. })), "{found:?}");
+    }
+}
