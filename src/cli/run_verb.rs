@@ -400,8 +400,9 @@ pub(super) fn account(stage: &str, detail: &serde_json::Value) -> Option<String>
                 detail.get("n_signals_published")?,
                 detail.get("n_signals_withheld")?,
             );
+            let settled = settled_lines(detail).concat();
             Some(format!(
-                "protect: {published} signal(s) published, {withheld} withheld with their evidence"
+                "protect: {published} signal(s) published, {withheld} withheld with their evidence{settled}"
             ))
         }
         "publish" if has_action(detail, "unchanged") => {
@@ -409,6 +410,26 @@ pub(super) fn account(stage: &str, detail: &serde_json::Value) -> Option<String>
         }
         _ => None,
     }
+}
+
+/// A line for every data set of which an earlier release printed periods.
+fn settled_lines(detail: &serde_json::Value) -> Vec<String> {
+    let list = detail.get("data_sets").and_then(|list| list.as_array());
+    let line = |one: &serde_json::Value| {
+        let settled = one.get("settled")?;
+        let [n_periods, n_outdated, n_left_out] =
+            ["n_periods", "n_outdated", "n_left_out"].map(|field| count(settled, field));
+        let left_out = match n_left_out {
+            0 => String::new(),
+            n => format!(", {n} period(s) left out as an earlier release passed them over"),
+        };
+        let said = format!(
+            "\n  {}: {n_periods} period(s) settled; {n_outdated} count(s) in them would be others today{left_out}",
+            word(one, "data_set")
+        );
+        (n_periods + n_left_out > 0).then_some(said)
+    };
+    list.into_iter().flatten().filter_map(line).collect()
 }
 
 /// One line about the pages.

@@ -35,7 +35,7 @@ pub(super) async fn status(shared: &Shared, arguments: &StatusArguments) -> Resu
     Ok(Exit::Done)
 }
 
-/// The last run in a line: its number, when it began, how it ended, what it pulled.
+/// The last run: its number, when it began, how it ended, what it pulled, what it protected.
 fn last_run(report: &RunReport) -> String {
     let pulled = report.stages.iter().find(|stage| stage.stage == "acquire");
     let pulled = pulled.and_then(|stage| run_verb::account("acquire", &stage.detail));
@@ -47,6 +47,12 @@ fn last_run(report: &RunReport) -> String {
         ending.as_str().unwrap_or_default(),
         pulled.as_deref().unwrap_or("nothing was to be pulled"),
     );
+    let protected = report.stages.iter().find(|stage| stage.stage == "protect");
+    let protected = protected.and_then(|stage| run_verb::account("protect", &stage.detail));
+    if let Some(line) = protected {
+        said.push_str(&line);
+        said.push('\n');
+    }
     said.push_str(&failures(report));
     said
 }

@@ -4,6 +4,8 @@
 //! Nothing below reads a clock, the environment or a random source: what a stage needs of them is
 //! in here, so that two runs over the same inputs write the same bytes.
 
+/// What releases printed.
+pub(crate) mod released;
 pub(crate) mod tables;
 mod terms;
 

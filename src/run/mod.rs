@@ -150,7 +150,10 @@ impl Error {
             self,
             Self::ErasureOpen
                 | Self::Protect(
-                    protect::Error::Refused { .. } | protect::Error::Unreleasable { .. }
+                    protect::Error::Refused { .. }
+                        | protect::Error::Unreleasable { .. }
+                        | protect::Error::Released(_)
+                        | protect::Error::Redeclared { .. }
                 )
                 | Self::Publish(
                     publish::release::Error::OpenBooks { .. } | publish::release::Error::NoQuarter

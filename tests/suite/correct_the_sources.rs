@@ -163,15 +163,15 @@ fn a_release_keeps_to_the_agreements_and_prints_them() {
     assert!(ask(&finished(), small) > 0);
     assert_eq!(ask(&commons, small), 0, "the strictest agreement counts");
     assert!(ask(&commons, of_one) > 0);
+    // What is printed stays printed, so the waiver ends where nothing is.
+    let commons = commons.twin();
     commons.edit(
         "pipelines/sources/wemi.toml",
         "rule = \"min_platforms\"",
         "rule = \"min_platforms\"\nuntil = \"2020-12-31\"",
     );
     commons.antenne(&["check"]).expect_code(0);
-    commons
-        .antenne(&["run", "--from", "protect"])
-        .expect_code(0);
+    commons.antenne(&["run"]).expect_code(0);
     assert_eq!(
         ask(&commons, of_one),
         0,

@@ -75,6 +75,9 @@ mod help_and_schemas;
 /// A contributor changes the repository and finds the house as its guide describes it.
 #[cfg(test)]
 mod keep_the_house;
+/// A researcher compares two releases and finds that what was printed stays as it was.
+#[cfg(test)]
+mod keep_what_was_printed;
 /// A person in the records appears in nothing made from them.
 #[cfg(test)]
 mod leak_nothing;

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use super::grid::{GridError, MUST_STAY_VISIBLE, Primary, Rule, Shape, TwoWay, UNCAPPED, Zeros};
 use super::parts::{Whole, must_hide_part, rest_of, suppress_with_rest, wholes};
 pub(super) use super::protected::{Protected, Status, TOTAL};
+use super::settled::{Counts, SettledReport, with_totals};
 use super::suppress::{Suppression, suppress};
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::spec::release::{ProtectPolicy, ReleaseSpec, ZeroPolicy};
@@ -202,6 +203,26 @@ impl Counted {
         Ok(counted)
     }
 
+    /// Takes out the closed periods, and says what the records make of them today.
+    pub(super) fn take_out(
+        &mut self,
+        is_closed: impl Fn(&str) -> bool,
+    ) -> BTreeMap<String, Counts> {
+        let all = std::mem::take(&mut self.periods);
+        let (closed, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.into_iter().partition(|(period, _)| is_closed(period));
+        self.periods = open;
+        let code = |codes: &[String], at: usize| codes.get(at).cloned().unwrap_or_default();
+        let counts = closed.into_iter().map(|(period, cells)| {
+            let body = cells.into_iter().map(|((row, column), cell)| {
+                let at = (code(&self.rows, row), code(&self.columns, column));
+                (at, cell.value)
+            });
+            (period, with_totals(body))
+        });
+        counts.collect()
+    }
+
     /// Protects every period; the period and the reason where one cannot be proved safe.
     pub(super) fn protect(
         self,
@@ -227,6 +248,7 @@ impl Counted {
             cells: BTreeMap::new(),
             n_primary: 0,
             n_secondary: 0,
+            settled: SettledReport::default(),
         };
         for (period, cells) in &self.periods {
             let with_margins = with_margins(shape, cells);

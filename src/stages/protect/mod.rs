@@ -6,6 +6,8 @@
 //! the first ones cannot be computed back, and an independent audit of what would be printed must
 //! agree. Signals follow their evidence: a signal whose count is withheld stays private.
 //!
+//! A period that a release has printed is settled: it is printed again as it was.
+//!
 //! What cannot be proved safe refuses the release. Nothing turns this off.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +17,8 @@ use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
 use crate::canon::cells::CellError;
-use crate::context::tables;
 use crate::context::{Action, Context, Total};
+use crate::context::{released, tables};
 use crate::lake::{self, WholeTable, Zone};
 use crate::spec::commons::Declared;
 use crate::spec::release::{ReleaseSpec, unreleasable};
@@ -30,11 +32,15 @@ pub(crate) mod flow;
 pub(crate) mod grid;
 mod parts;
 mod protected;
+mod settled;
 mod signals;
+mod signals_settled;
 /// Which further cells must be withheld to keep the first ones safe.
 pub(crate) mod suppress;
 
 use data_set::{Coverage, Protected};
+use settled::Settled;
+pub use settled::SettledReport;
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "protect-1";
@@ -84,6 +90,23 @@ pub enum Error {
         /// Which model, and why not.
         reason: String,
     },
+    /// What earlier releases printed cannot be known: the release is refused.
+    #[error("nothing is protected, because an earlier release cannot be read")]
+    Released(#[source] released::Error),
+    /// A data set was printed with other columns: the release is refused.
+    #[error(
+        "data set `{data_set}` has the columns {wanted} and was printed by release {version} with {found}; what was printed cannot be said in other columns, so publish it under another name, or take the former declaration back"
+    )]
+    Redeclared {
+        /// The data set.
+        data_set: String,
+        /// The release that printed it.
+        version: String,
+        /// The columns that it printed.
+        found: String,
+        /// The columns that are declared.
+        wanted: String,
+    },
     /// The protected rows do not make a table.
     #[error("protected table `{data_set}` cannot be built")]
     Build {
@@ -113,14 +136,16 @@ pub struct DataSetReport {
     pub action: Action,
     /// Cells of the complete grid.
     pub n_cells: u64,
-    /// Cells withheld for themselves.
+    /// Cells withheld for themselves, in periods that are not settled.
     pub n_primary: u64,
-    /// Cells withheld to protect others.
+    /// Cells withheld to protect others, in periods that are not settled.
     pub n_secondary: u64,
     /// Cells of places no platform covers, or whose source was down.
     pub n_without_data: u64,
     /// Cells printed.
     pub n_published: u64,
+    /// What is settled of it, because a release printed it.
+    pub settled: SettledReport,
 }
 
 /// What was done.
@@ -140,6 +165,7 @@ pub struct Report {
 /// [`Error::Refused`] when a data set cannot be proved safe.
 pub async fn protect(cx: &Context) -> Result<Report, Error> {
     let mut report = Report::default();
+    let settled = Settled::read(cx).await?;
     let mut done: BTreeMap<String, Protected> = BTreeMap::new();
     cx.progress.begin(
         "protect",
@@ -147,7 +173,7 @@ pub async fn protect(cx: &Context) -> Result<Report, Error> {
         Total::Rows(cx.commons.releases.len() as u64),
     );
     for (name, declared) in wholes_first(&cx.commons.releases) {
-        let protected = protect_data_set(cx, name, declared, &done).await?;
+        let protected = protect_data_set(cx, (name, declared), &done, &settled).await?;
         let batch = protected.batch().map_err(|source| Error::Build {
             data_set: name.clone(),
             source,
@@ -161,12 +187,17 @@ pub async fn protect(cx: &Context) -> Result<Report, Error> {
     for name in OPEN_MODELS {
         copy_open(cx, name).await?;
     }
-    let (published, n_withheld) = signals::publishable(cx, &done).await?;
+    let (published, n_withheld) = signals::publishable(cx, &done, &settled).await?;
     report.n_signals_published = published.num_rows() as u64;
     report.n_signals_withheld = n_withheld;
     write(cx, signals::TABLE, published).await?;
+    let outdated = report.data_sets.iter().map(|line| line.settled.n_outdated);
+    let outdated = match outdated.sum::<u64>() {
+        0 => String::new(),
+        n => format!(", {n} settled count(s) would be others today"),
+    };
     cx.progress.end(&format!(
-        "{} data set(s), {} signal(s) published, {n_withheld} withheld",
+        "{} data set(s), {} signal(s) published, {n_withheld} withheld{outdated}",
         done.len(),
         report.n_signals_published
     ));
@@ -185,25 +216,15 @@ fn wholes_first(
 /// Protects one data set in every period.
 async fn protect_data_set(
     cx: &Context,
-    name: &str,
-    declared: &Declared<ReleaseSpec>,
+    (name, declared): (&str, &Declared<ReleaseSpec>),
     done: &BTreeMap<String, Protected>,
+    settled: &Settled,
 ) -> Result<Protected, Error> {
     let spec = &ReleaseSpec {
         protect: cx.commons.policy_of(&declared.spec, cx.today()),
         ..declared.spec.clone()
     };
-    let model = cx
-        .commons
-        .models
-        .iter()
-        .find(|model| model.name == spec.table);
-    if let Some(reason) = model.and_then(unreleasable) {
-        return Err(Error::Unreleasable {
-            data_set: name.to_owned(),
-            reason,
-        });
-    }
+    refuse_private(cx, name, spec)?;
     let inputs = BTreeSet::from([spec.table.clone(), COVERAGE.to_owned()]);
     let failed = |source| Error::Inputs {
         data_set: name.to_owned(),
@@ -225,14 +246,32 @@ async fn protect_data_set(
     };
     let coverage = Coverage::read(&coverage).map_err(column)?;
     let whole = spec.protect.of.as_ref().and_then(|whole| done.get(whole));
-    let counted = data_set::Counted::read(spec, &rows, whole).map_err(column)?;
-    counted
+    let mut counted = data_set::Counted::read(spec, &rows, whole).map_err(column)?;
+    let today = counted.take_out(|period| settled.is_closed(name, spec, period));
+    let new = counted
         .protect(spec, &coverage, whole)
         .map_err(|(period, reason)| Error::Refused {
             data_set: name.to_owned(),
             period,
             reason,
-        })
+        })?;
+    Ok(settled.join(name, new, &today))
+}
+
+/// Refuses a data set over a model that is not for readers.
+fn refuse_private(cx: &Context, name: &str, spec: &ReleaseSpec) -> Result<(), Error> {
+    let model = cx
+        .commons
+        .models
+        .iter()
+        .find(|model| model.name == spec.table);
+    if let Some(reason) = model.and_then(unreleasable) {
+        return Err(Error::Unreleasable {
+            data_set: name.to_owned(),
+            reason,
+        });
+    }
+    Ok(())
 }
 
 /// Copies a model that is about places into the protected zone.

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use super::DataSetReport;
 use super::audit::{AuditError, Published, intervals};
 use super::grid::{Rule, Shape, UNCAPPED};
+use super::settled::SettledReport;
 
 /// Code of a margin.
 pub(super) const TOTAL: &str = "TOTAL";
@@ -41,10 +42,17 @@ impl Status {
             Self::SourceDown => "source_down",
         }
     }
+
+    /// The status of a word in the data; what is no such word stays withheld.
+    pub(super) fn of_word(word: &str) -> Self {
+        let known = [Self::Published, Self::NotCovered, Self::SourceDown];
+        let found = known.into_iter().find(|status| status.word() == word);
+        found.unwrap_or(Self::Suppressed)
+    }
 }
 
 /// A protected data set.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Protected {
     /// Rows of the grid, sorted, without the total.
     pub(super) rows: Vec<String>,
@@ -62,6 +70,8 @@ pub(super) struct Protected {
     pub(super) n_primary: u64,
     /// Cells withheld to protect others.
     pub(super) n_secondary: u64,
+    /// What is settled of it.
+    pub(super) settled: SettledReport,
 }
 
 impl Protected {
@@ -106,7 +116,7 @@ impl Protected {
     }
 
     /// Rows and columns.
-    fn shape(&self) -> Shape {
+    pub(super) fn shape(&self) -> Shape {
         Shape {
             n_rows: self.rows.len(),
             n_columns: self.columns.len(),
@@ -129,6 +139,7 @@ impl Protected {
             n_secondary: self.n_secondary,
             n_without_data: count(&[Status::NotCovered, Status::SourceDown]),
             n_published: count(&[Status::Published]),
+            settled: self.settled.clone(),
             ..DataSetReport::default()
         }
     }

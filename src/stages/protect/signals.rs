@@ -16,6 +16,8 @@ use arrow::record_batch::RecordBatch;
 use super::Error;
 use super::data_set::{Protected, Status};
 use super::protected::TOTAL;
+use super::settled::Settled;
+use super::signals_settled;
 use crate::canon::cells::{CellError, count_at, counts, numbers, texts};
 use crate::canon::quarter;
 use crate::context::Context;
@@ -71,6 +73,7 @@ const BANDS: [f64; 5] = [0.0001, 0.001, 0.01, 0.05, 1.0];
 pub(super) async fn publishable(
     cx: &Context,
     done: &BTreeMap<String, Protected>,
+    settled: &Settled,
 ) -> Result<(RecordBatch, u64), Error> {
     let model = format!("detected.{TABLE}");
     let failed = |source| Error::Inputs {
@@ -84,12 +87,13 @@ pub(super) async fn publishable(
     let columns = PUBLIC_COLUMNS.join(", ");
     let select =
         format!("select {columns} from {model} order by quarter, district_code, need_code, aspect");
-    let rows = opened.plain_rows(&model, &select).await.map_err(failed)?;
+    let all = opened.plain_rows(&model, &select).await.map_err(failed)?;
     let column = |source| Error::Column {
         data_set: TABLE.to_owned(),
         source,
     };
     let printed = Printed { cx, done };
+    let rows = signals_settled::open_rows(&all, |quarter| printed.is_settled(quarter, settled))?;
     let figures = printed.figures_of_all(&rows).map_err(column)?;
     let built = |source| Error::Build {
         data_set: TABLE.to_owned(),
@@ -100,10 +104,14 @@ pub(super) async fn publishable(
     let n_withheld = (rows.num_rows() - kept.num_rows()) as u64;
     let kept = with_public_reasons(&kept)?;
     let figures: Vec<Figures> = figures.into_iter().flatten().collect();
-    Ok((
-        with_public_figures(&kept, &figures).map_err(built)?,
-        n_withheld,
-    ))
+    let new = with_public_figures(&kept, &figures).map_err(built)?;
+    let joined = match settled.signals() {
+        Some(before) => {
+            signals_settled::join(&new, before, |quarter| printed.is_settled(quarter, settled))?
+        }
+        None => new,
+    };
+    Ok((joined, n_withheld))
 }
 
 /// What is expected of a quarter, as printed.
@@ -131,6 +139,15 @@ struct Printed<'a> {
 type Place<'a> = (&'a str, &'a str, &'a str);
 
 impl Printed<'_> {
+    /// Whether a data set that is evidence for any signal is closed for a quarter.
+    fn is_settled(&self, quarter: &str, settled: &Settled) -> bool {
+        let mut evidence = self.cx.commons.releases.iter();
+        evidence.any(|(name, declared)| {
+            let is_evidence = !declared.spec.evidence_for.is_empty();
+            is_evidence && settled.is_closed(name, &declared.spec, quarter)
+        })
+    }
+
     /// The figures of each signal that may be published; nothing for one that may not.
     fn figures_of_all(&self, rows: &RecordBatch) -> Result<Vec<Option<Figures>>, CellError> {
         let (aspect, quarter) = (texts(rows, "aspect")?, texts(rows, "quarter")?);

@@ -54,13 +54,15 @@ pub(crate) fn markdown(content: &ReleaseContent) -> String {
 const STATUSES: &str = "
 Nelle tabelle con la colonna `status` una cifra c'è solo dove lo stato è `published`; lo zero è una cifra pubblicata.
 `suppressed`: riservata, per proteggere le persone.
-`not_covered`: nessuna piattaforma copre quell'ambito in quel periodo.
+`not_covered`: nessuna piattaforma copre quell'ambito in quel periodo, o l'ambito o il bisogno non era nella tabella quando il periodo fu pubblicato per la prima volta.
 `source_down`: la fonte non ha risposto.
+Un periodo è ripubblicato come fu pubblicato la prima volta: non tiene conto di ciò che è arrivato o è stato corretto dopo.
 
 In tables with a column `status` a figure is there only where the status is `published`; zero is a published figure.
 `suppressed`: withheld, to protect persons.
-`not_covered`: no platform covers that district in that period.
+`not_covered`: no platform covers that district in that period, or the district or need was not in the table when the period was first published.
 `source_down`: the source did not answer.
+A period is published again as it was first published: what came in or was corrected later is not in it.
 ";
 
 /// One table of the dictionary.

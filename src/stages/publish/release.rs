@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::content::{
     BookLine, Closure, District, FieldText, NeedLabel, Origin, Publisher, ReleaseContent,
@@ -20,6 +19,7 @@ use super::content::{
 use super::facts::{books, districts, needs, sources};
 use super::{Written, columns, write_release};
 use crate::canon::cells::{CellError, texts};
+use crate::context::released::{self, Noted};
 use crate::context::tables;
 use crate::context::{Action, Context, Total};
 use crate::lake::{self, Zone};
@@ -29,9 +29,6 @@ use crate::spec::text::Bilingual;
 
 /// Version of what this stage writes; part of every fingerprint.
 const VERSION: &str = "publish-1";
-
-/// Ledger of releases in the lake.
-const LEDGER: &str = "releases.json";
 
 /// Tables that every release has besides the declared data sets, in their order for readers.
 const FIXED: [&str; 3] = [
@@ -87,28 +84,15 @@ pub enum Error {
     /// The lake failed.
     #[error("the lake failed while publishing")]
     Lake(#[source] lake::Error),
-    /// The ledger of releases is damaged.
-    #[error("the ledger of releases `{LEDGER}` in the lake is damaged")]
-    Ledger(#[source] serde_json::Error),
+    /// The ledger of releases cannot be read or written.
+    #[error("the releases of before cannot be known")]
+    Released(#[source] released::Error),
 }
 
 impl From<lake::Error> for Error {
     fn from(source: lake::Error) -> Self {
         Self::Lake(source)
     }
-}
-
-/// One release, as noted in the lake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
-    /// Version.
-    pub version: String,
-    /// Hash of everything it was made from.
-    pub fingerprint: String,
-    /// Hash of each protected table in it.
-    pub tables: BTreeMap<String, String>,
-    /// SHA-256 of its `SHA256SUMS`.
-    pub checksum: String,
 }
 
 /// What was done.
@@ -129,17 +113,14 @@ pub struct Report {
 /// Releases noted in the lake, oldest first.
 ///
 /// # Errors
-/// [`Error::Ledger`] when the ledger cannot be read.
+/// [`Error::Released`] when the ledger cannot be read.
 pub async fn ledger(cx: &Context) -> Result<Vec<Noted>, Error> {
-    match cx.lake.read(LEDGER).await? {
-        None => Ok(Vec::new()),
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(Error::Ledger),
-    }
+    released::ledger(cx).await.map_err(Error::Released)
 }
 
 /// Folder that holds all releases.
 pub fn releases_folder(cx: &Context) -> PathBuf {
-    cx.commons.root.join(&cx.commons.settings.publish.folder)
+    released::releases_folder(cx)
 }
 
 /// Publishes the protected tables as a release, unless the last one already says the same.
@@ -168,8 +149,7 @@ pub async fn publish(cx: &Context) -> Result<Report, Error> {
         tables: draft.hashes,
         checksum: written.sha256.clone(),
     });
-    let bytes = serde_json::to_vec_pretty(&noted).map_err(Error::Ledger)?;
-    cx.lake.write(LEDGER, Bytes::from(bytes)).await?;
+    released::note(cx, &noted).await.map_err(Error::Released)?;
     let n_files = written.files.len() as u64;
     cx.progress.end(&format!("{version}: {n_files} file(s)"));
     Ok(report(&root, &version, Action::Rebuilt, n_files))

@@ -76,6 +76,7 @@ Ogni riga ha uno stato, e solo `published` porta una cifra; lo zero è una cifra
 - `not_covered`: nessuna piattaforma copre l'ambito in quel periodo; non vuol dire che il bisogno non ci sia.
 - `source_down`: la piattaforma copre l'ambito ma non ha risposto.
 
+Un periodo è ripubblicato come fu pubblicato la prima volta: ciò che è arrivato o è stato corretto dopo non vi entra, e un ambito o un bisogno che allora non c'era vi è `not_covered`.
 Le righe con `TOTAL` sono i totali. I tassi si calcolano solo su cifre pubblicate.
 Per verificare i file: `sha256sum -c SHA256SUMS`.
 ";
@@ -93,6 +94,7 @@ Each row has a status, and only `published` carries a figure; zero is a figure l
 - `not_covered`: no platform covers the district in that period; it does not mean that there is no need.
 - `source_down`: the platform covers the district but did not answer.
 
+A period is published again as it was first published: what came in or was corrected later is not in it, and a district or need that was not there then is `not_covered` in it.
 Rows with `TOTAL` are totals. Rates are computed from published figures only.
 To verify the files: `sha256sum -c SHA256SUMS`.
 ";
