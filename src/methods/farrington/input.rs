@@ -111,6 +111,7 @@ pub(super) fn units(table: &Table) -> Result<Vec<Unit>, Error> {
     for same in names.chunk_by(|a, b| a == b) {
         let rows = first..first + same.len();
         first = rows.end;
+        in_order(&written[rows.clone()], &dates[rows.clone()], rows.start)?;
         let period = periods[rows.start]
             .parse()
             .ok()
@@ -132,6 +133,41 @@ pub(super) fn units(table: &Table) -> Result<Vec<Unit>, Error> {
     Ok(units)
 }
 
+/// Whether the points of a unit follow one another: the methods look back by rows, so a point that is missing or out of
+/// place would be compared with others than it seems.
+fn in_order(times: &[String], dates: &[String], first: usize) -> Result<(), Error> {
+    let wrong = |row: usize, column: &str, value: &str, expected| Error::Cell {
+        line: first + row + 2,
+        column: column.to_owned(),
+        value: value.to_owned(),
+        expected,
+    };
+    for (row, pair) in times.windows(2).enumerate() {
+        let numbers = (pair[0].parse::<i64>(), pair[1].parse::<i64>());
+        if let (Ok(before), Ok(after)) = numbers
+            && before.checked_add(1) != Some(after)
+        {
+            let expected =
+                "one more than the row before; give a point without cases a row of its own";
+            return Err(wrong(row + 1, "t", &pair[1], expected));
+        }
+    }
+    let days: Vec<Option<i64>> = dates.iter().map(|date| day(date)).collect();
+    let steps = days.windows(2).map(|pair| Some(pair[1]? - pair[0]?));
+    let is_weekly = matches!(days.as_slice(), [Some(one), Some(two), ..] if two - one == 7);
+    for (row, step) in steps.enumerate() {
+        let expected = match step {
+            Some(step) if step <= 0 => "after the date of the row before",
+            Some(step) if is_weekly && step != 7 => {
+                "a week after the row before; give a week without cases a row of its own"
+            }
+            _ => continue,
+        };
+        return Err(wrong(row + 1, "date", &dates[row + 1], expected));
+    }
+    Ok(())
+}
+
 /// The value of an option that is a share strictly between 0 and 1.
 pub(super) fn share(options: &Options, name: &str) -> Result<f64, Error> {
     let value: f64 = options.number(name)?;
@@ -143,4 +179,41 @@ pub(super) fn share(options: &Options, name: &str) -> Result<f64, Error> {
         value: options.word(name).to_owned(),
         expected: "between 0 and 1".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The error of a table that must have one.
+    fn error(text: &str) -> String {
+        units(&Table::parse(text).unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn points_that_are_missing_twice_or_out_of_order_are_refused_by_line() {
+        let found = error("unit,t,observed\na,1,0\na,2,0\na,4,1\n");
+        assert!(
+            found.starts_with("line 4, column `t`: `4` is not one more"),
+            "{found}"
+        );
+        let found = error("unit,t,observed\na,1,0\nb,7,0\nb,7,1\n");
+        assert!(found.starts_with("line 4, column `t`: `7`"), "{found}");
+        let found = error("date,observed\n2026-01-05,0\n2026-01-12,0\n2026-01-26,1\n");
+        assert!(
+            found.starts_with("line 4, column `date`: `2026-01-26` is not a week"),
+            "{found}"
+        );
+        let found = error("date,observed\n2026-03-01,0\n2026-02-01,0\n");
+        assert!(
+            found.starts_with("line 3, column `date`: `2026-02-01` is not after"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn months_years_and_units_of_their_own_are_taken() {
+        let text = "unit,t,date,freq,observed\na,5,2026-01-01,12,0\na,6,2026-02-01,12,1\na,7,2026-03-01,12,1\nb,1,2026-01-01,12,4\n";
+        assert_eq!(units(&Table::parse(text).unwrap()).unwrap().len(), 2);
+    }
 }
