@@ -95,16 +95,13 @@ def against_r(method, is_peer_there):
     if is_peer_there:
         theirs(word, once)
         compare(name, judged(bench / "ours.csv"), judged(bench / "theirs.csv"))
-    rates, by_itself = {"ours": [], "r": []}, []
-    for _ in range(TURNS):
-        if name.startswith("ears"):
-            by_itself.append(float(run([alone, name, some])[1]))
-        rates["ours"].append(n_points * n_ours / ours(words, often))
-        if is_peer_there:
-            rates["r"].append(n_points * n_theirs / theirs(word, some))
-    if by_itself:
-        rates = {"ours": by_itself, "r": rates["r"], "csv_to_csv": rates["ours"]}
-    found = {side: statistics.median(values) for side, values in rates.items() if values}
+    timers = {"ours": lambda: n_points * n_ours / ours(words, often)}
+    if name.startswith("ears"):
+        timers = {"ours": lambda: float(run([alone, name, some])[1]), "csv_to_csv": timers["ours"]}
+    if is_peer_there:
+        timers["r"] = lambda: n_points * n_theirs / theirs(word, some)
+    turns = [{side: rate() for side, rate in timers.items()} for _ in range(TURNS)]
+    found = {side: statistics.median(turn[side] for turn in turns) for side in timers}
     found["goal"] = goal
     if is_peer_there:
         found["ratio"] = found["ours"] / found["r"]

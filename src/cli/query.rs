@@ -12,11 +12,10 @@ use clap::Args;
 use parquet::arrow::ArrowWriter;
 
 use super::{Error, Exit, Shared, open, output};
-use crate::context::Context;
+use crate::context::{Context, released};
 use crate::engine::{self, Session};
 use crate::lake::Zone;
 use crate::run::with_causes;
-use crate::stages::publish::release;
 
 /// Arguments of `query`.
 #[derive(Debug, Args)]
@@ -111,13 +110,13 @@ async fn private_session(cx: &Context) -> Result<Session, Error> {
 
 /// A session over the files of the latest release, and nothing else.
 async fn public_session(cx: &Context) -> Result<Session, Error> {
-    let noted = release::ledger(cx)
+    let noted = released::ledger(cx)
         .await
         .map_err(|error| Error::failed(&error))?;
     let Some(last) = noted.last() else {
         return Err(Error::Request { message: "there is no release yet; run `antenne run` first, or query the lake with `--private`".to_owned() });
     };
-    let folder = release::releases_folder(cx)
+    let folder = released::releases_folder(cx)
         .join(&last.version)
         .join("data");
     let session = cx.engine.session().map_err(|error| Error::failed(&error))?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Error, Exit, Shared, open, report};
-use crate::stages::publish::release;
+use crate::context::released;
 use crate::stages::serve::{DEFAULT_ADDRESS, Limits, Plan, bind};
 
 /// Arguments of `serve`.
@@ -46,11 +46,11 @@ pub(super) async fn serve(shared: &Shared, arguments: &ServeArguments) -> Result
 /// Folder of the latest release.
 async fn latest(shared: &Shared) -> Result<PathBuf, Error> {
     let cx = open(shared).await?;
-    let noted = release::ledger(&cx)
+    let noted = released::ledger(&cx)
         .await
         .map_err(|error| Error::failed(&error))?;
     let last = noted.last().ok_or_else(|| Error::Request {
         message: "there is no release to serve yet; run `antenne run` first".to_owned(),
     })?;
-    Ok(release::releases_folder(&cx).join(&last.version))
+    Ok(released::releases_folder(&cx).join(&last.version))
 }

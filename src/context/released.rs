@@ -16,17 +16,16 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Context;
-use crate::canon::digits::hexadecimal;
+use crate::canon::digits::sha256;
 use crate::lake;
 
 /// Ledger of releases in the lake.
 const LEDGER: &str = "releases.json";
 
 /// The list of checksums in a release.
-const SUMS: &str = "SHA256SUMS";
+pub(crate) const SUMS: &str = "SHA256SUMS";
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -86,15 +85,15 @@ pub enum Error {
 
 /// One release, as noted in the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
+pub(crate) struct Noted {
     /// Version.
-    pub version: String,
+    pub(crate) version: String,
     /// Hash of everything it was made from.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
     /// Hash of each protected table in it.
-    pub tables: BTreeMap<String, String>,
+    pub(crate) tables: BTreeMap<String, String>,
     /// SHA-256 of its `SHA256SUMS`.
-    pub checksum: String,
+    pub(crate) checksum: String,
 }
 
 /// Releases noted in the lake, oldest first.
@@ -223,7 +222,7 @@ impl<'a> Folder<'a> {
             path: path.clone(),
             source,
         })?;
-        if checksum.is_some_and(|checksum| hexadecimal(&Sha256::digest(&bytes)) != checksum) {
+        if checksum.is_some_and(|checksum| sha256(&bytes) != checksum) {
             let version = self.version.to_owned();
             return Err(Error::Changed { version, path });
         }
@@ -290,7 +289,7 @@ mod tests {
         let release = place.path().join("v2026.1.0");
         std::fs::create_dir_all(release.join("data")).unwrap();
         std::fs::write(release.join("data/t.parquet"), "other").unwrap();
-        let sum = hexadecimal(&Sha256::digest(b"first"));
+        let sum = sha256(b"first");
         let sums = format!("{sum}  data/t.parquet\n{sum}  data/gone.parquet\n");
         std::fs::write(release.join(SUMS), sums).unwrap();
         let folder = Folder::open(place.path(), "v2026.1.0", None).unwrap();

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::forms::Forms;
 use super::request::Request;
 use super::rewrite::rewrite;
 use super::subjects::{Judge, Marks, Suppressed, domains};
-use crate::canon::digits::hexadecimal;
+use crate::canon::digits::sha256;
 use crate::context::{Context, Total};
 use crate::lake::Zone;
 use crate::lake::kept::{self, path_of};
@@ -222,7 +221,7 @@ async fn sweep_page(
     swept.n_records += done.n_dropped;
     swept.n_references += done.n_blanked;
     swept.n_mentions += done.n_mentions;
-    page.sha256 = hexadecimal(&Sha256::digest(&done.bytes));
+    page.sha256 = sha256(&done.bytes);
     page.n_bytes = done.bytes.len() as u64;
     page.n_erased += done.n_dropped;
     let mut arriving = cx.lake.arriving(platform, &page.table);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::freshness::{self, SourceFreshness};
 use super::{Book, Error};
-use crate::context::Context;
+use crate::context::{Context, released};
 use crate::spec::limits::Timeliness;
 use crate::stages::conform::drift::Drift;
 use crate::stages::{conform, publish};
@@ -103,7 +103,9 @@ pub async fn status(cx: &Context) -> Result<Status, Error> {
             fresh,
         }
     });
-    let noted = publish::release::ledger(cx).await.map_err(Error::Publish)?;
+    let noted = released::ledger(cx).await;
+    let noted =
+        noted.map_err(|source| Error::Publish(publish::release::Error::Released(source)))?;
     let sources: Vec<SourceStatus> = sources.collect();
     Ok(Status {
         sources,

@@ -36,7 +36,7 @@ const VERSION: &str = "signal-history-2";
 const HISTORY: &str = "signal_history";
 
 /// The model that says which months of a district and need can be judged.
-const PANEL: &str = "_usable_panel";
+const PANEL: &str = "detected._usable_panel";
 
 /// Complete quarters that are judged, the last ones.
 const N_JUDGED_QUARTERS: u32 = 8;
@@ -229,26 +229,24 @@ async fn data(cx: &Context) -> Result<Data, Error> {
 /// Districts and needs of the panel, with the quarters whose last month can be judged.
 async fn judged(cx: &Context) -> Result<BTreeMap<(String, String), BTreeSet<String>>, Error> {
     let mut found: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    if cx.lake.snapshot(Zone::Detected, PANEL).await?.is_none() {
+    if !cx.commons.models.iter().any(|model| model.name == PANEL) {
         return Ok(found);
     }
-    let table = format!("detected.{PANEL}");
-    let opened = cx.open(&BTreeSet::from([table.clone()])).await;
+    let opened = cx.open(&BTreeSet::from([PANEL.to_owned()])).await;
     let opened = opened.map_err(Error::Inputs)?;
     let sql = format!(
         "select district_code, need_code, case when is_usable and n_exposed > 0
              then concat(to_char(month, '%Y'), '-Q', cast(cast(date_part('quarter', month) as integer) as varchar))
          end as quarter
-         from {table} where cast(date_part('month', month) as integer) % 3 = 0"
+         from {PANEL} where cast(date_part('month', month) as integer) % 3 = 0"
     );
-    let rows = opened.plain_rows(&table, &sql).await;
+    let rows = opened.plain_rows(PANEL, &sql).await;
     let rows = rows.map_err(Error::Inputs)?;
-    let column = |name| {
-        texts(&rows, name).map_err(|source| Error::Column {
-            table: "detected._usable_panel",
-            source,
-        })
+    let wrong = |source| Error::Column {
+        table: PANEL,
+        source,
     };
+    let column = |name| texts(&rows, name).map_err(wrong);
     let (districts, needs, quarters) = (
         column("district_code")?,
         column("need_code")?,
@@ -399,20 +397,19 @@ mod tests {
 
     /// The history after steps, each with the signals of then and the last complete quarter.
     fn after(steps: &[(&[Standing], &str)]) -> Vec<(Event, String)> {
-        let judged = |_: &str| BTreeMap::new();
-        after_judging(steps, judged)
+        after_judging(steps, |_| BTreeMap::new())
     }
 
-    /// The same, where so much of the panel could be judged at each last complete quarter.
+    /// The same, where so much of the panel could be judged at each step.
     fn after_judging(
         steps: &[(&[Standing], &str)],
-        judged: impl Fn(&str) -> BTreeMap<(String, String), BTreeSet<String>>,
+        judged: impl Fn(usize) -> BTreeMap<(String, String), BTreeSet<String>>,
     ) -> Vec<(Event, String)> {
         let mut history = Vec::new();
         for (step, (now, last_quarter)) in steps.iter().enumerate() {
             let known = Data {
                 last_quarter: (*last_quarter).to_owned(),
-                judged: judged(&format!("{step} {last_quarter}")),
+                judged: judged(step),
                 ..Data::default()
             };
             let new = happened(&history, now, &known);
@@ -471,10 +468,10 @@ mod tests {
     fn where_members_are_missing_nothing_is_lowered_or_retracted() {
         let (first, second) = (signal("2026-Q1", 9), signal("2026-Q2", 12));
         let both = [first.clone(), second.clone()];
-        let panel = |step: &str| {
+        let panel = |step: usize| {
             // In the second and third step the last month of 2026-Q2 has no members.
             let quarters: &[&str] = match step {
-                "1 2026-Q2" | "2 2026-Q2" => &["2025-Q4", "2026-Q1"],
+                1 | 2 => &["2025-Q4", "2026-Q1"],
                 _ => &["2025-Q4", "2026-Q1", "2026-Q2"],
             };
             let quarters = quarters.iter().map(|quarter| (*quarter).to_owned());

@@ -8,8 +8,8 @@ use arrow::record_batch::RecordBatch;
 
 use super::grid::{GridError, MUST_STAY_VISIBLE, Primary, Rule, Shape, TwoWay, UNCAPPED, Zeros};
 use super::parts::{Whole, must_hide_part, rest_of, suppress_with_rest, wholes};
-pub(super) use super::protected::{Protected, Status, TOTAL};
-use super::settled::{Counts, SettledReport, with_totals};
+pub(super) use super::protected::{Protected, Status, codes};
+use super::settled::{Counts, SettledReport};
 use super::suppress::{Suppression, suppress};
 use crate::canon::cells::{CellError, count_at, counts, texts};
 use crate::spec::release::{ProtectPolicy, ReleaseSpec, ZeroPolicy};
@@ -203,6 +203,14 @@ impl Counted {
         Ok(counted)
     }
 
+    /// Rows and columns.
+    fn shape(&self) -> Shape {
+        Shape {
+            n_rows: self.rows.len(),
+            n_columns: self.columns.len(),
+        }
+    }
+
     /// Takes out the closed periods, and says what the records make of them today.
     pub(super) fn take_out(
         &mut self,
@@ -212,13 +220,12 @@ impl Counted {
         let (closed, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
             all.into_iter().partition(|(period, _)| is_closed(period));
         self.periods = open;
-        let code = |codes: &[String], at: usize| codes.get(at).cloned().unwrap_or_default();
+        let shape = self.shape();
         let counts = closed.into_iter().map(|(period, cells)| {
-            let body = cells.into_iter().map(|((row, column), cell)| {
-                let at = (code(&self.rows, row), code(&self.columns, column));
-                (at, cell.value)
-            });
-            (period, with_totals(body))
+            let all = with_margins(shape, &cells).into_iter().enumerate();
+            let counts =
+                all.map(|(cell, found)| (codes(&self.rows, &self.columns, cell), found.value));
+            (period, counts.collect())
         });
         counts.collect()
     }
@@ -230,10 +237,7 @@ impl Counted {
         coverage: &Coverage,
         whole: Option<&Protected>,
     ) -> Result<Protected, (String, String)> {
-        let shape = Shape {
-            n_rows: self.rows.len(),
-            n_columns: self.columns.len(),
-        };
+        let shape = self.shape();
         let mut protected = Protected {
             rows: self.rows.clone(),
             columns: self.columns.clone(),
@@ -320,7 +324,7 @@ impl Counted {
         };
         done.map_err(|refused| {
             let reason = refused.reason.to_string();
-            self.explain(period.shape, &refused.cells, &reason)
+            self.explain(&refused.cells, &reason)
         })
     }
 
@@ -344,20 +348,12 @@ impl Counted {
     }
 
     /// The smallest explanation of a refusal: which cells.
-    fn explain(&self, shape: Shape, cells: &[usize], reason: &str) -> String {
-        let name =
-            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
-        let named: Vec<String> = cells
-            .iter()
-            .take(5)
-            .map(|cell| {
-                format!(
-                    "{} × {}",
-                    name(&self.rows, shape.row_of(*cell)),
-                    name(&self.columns, shape.column_of(*cell))
-                )
-            })
-            .collect();
+    fn explain(&self, cells: &[usize], reason: &str) -> String {
+        let named = cells.iter().take(5).map(|cell| {
+            let (row, column) = codes(&self.rows, &self.columns, *cell);
+            format!("{row} × {column}")
+        });
+        let named: Vec<String> = named.collect();
         format!("{reason} ({} cell(s): {})", cells.len(), named.join("; "))
     }
 }

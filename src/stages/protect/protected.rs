@@ -16,6 +16,19 @@ use super::settled::SettledReport;
 /// Code of a margin.
 pub(super) const TOTAL: &str = "TOTAL";
 
+/// The codes of the row and column of a cell, in a grid of such rows and columns with their margins.
+pub(super) fn codes(rows: &[String], columns: &[String], cell: usize) -> (String, String) {
+    let shape = Shape {
+        n_rows: rows.len(),
+        n_columns: columns.len(),
+    };
+    let code = |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
+    (
+        code(rows, shape.row_of(cell)),
+        code(columns, shape.column_of(cell)),
+    )
+}
+
 /// Period, cell, count and status.
 type Printed<'a> = (&'a String, usize, u64, Status);
 
@@ -115,6 +128,11 @@ impl Protected {
         Ok(highs)
     }
 
+    /// The codes of the row and column of a cell.
+    pub(super) fn codes(&self, cell: usize) -> (String, String) {
+        codes(&self.rows, &self.columns, cell)
+    }
+
     /// Rows and columns.
     pub(super) fn shape(&self) -> Shape {
         Shape {
@@ -155,7 +173,6 @@ impl Protected {
             Field::new(measure, DataType::Int64, true),
             text(&"status".to_owned()),
         ]);
-        let shape = self.shape();
         let all: Vec<Printed<'_>> = self
             .cells
             .iter()
@@ -166,8 +183,6 @@ impl Protected {
                     .map(move |(cell, (value, status))| (period, cell, *value, *status))
             })
             .collect();
-        let code =
-            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
         let texts = |value: &dyn Fn(&Printed<'_>) -> String| -> ArrayRef {
             Arc::new(
                 all.iter()
@@ -184,8 +199,8 @@ impl Protected {
         RecordBatch::try_new(
             Arc::new(schema),
             vec![
-                texts(&|(_, cell, _, _)| code(&self.rows, shape.row_of(*cell))),
-                texts(&|(_, cell, _, _)| code(&self.columns, shape.column_of(*cell))),
+                texts(&|(_, cell, _, _)| self.codes(*cell).0),
+                texts(&|(_, cell, _, _)| self.codes(*cell).1),
                 texts(&|(period, _, _, _)| (*period).clone()),
                 Arc::new(values),
                 texts(&|(_, _, _, status)| status.word().to_owned()),

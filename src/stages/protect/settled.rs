@@ -16,7 +16,6 @@ use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
 use super::Error;
-use super::grid::Shape;
 use super::protected::{Protected, Status, TOTAL};
 use super::signals::TABLE as SIGNALS;
 use crate::canon::cells::{CellError, count_at, counts, texts};
@@ -248,35 +247,6 @@ fn read_cells(spec: &ReleaseSpec, batch: &RecordBatch) -> Result<Printed, CellEr
         cells.or_default().insert(at, (value, status));
     }
     Ok(printed)
-}
-
-/// Counts of the body with all their margins.
-pub(super) fn with_totals(body: impl Iterator<Item = ((String, String), u64)>) -> Counts {
-    let mut all = Counts::new();
-    for ((row, column), value) in body {
-        for at in [
-            (row.clone(), column.clone()),
-            (row.clone(), TOTAL.to_owned()),
-            (TOTAL.to_owned(), column),
-            (TOTAL.to_owned(), TOTAL.to_owned()),
-        ] {
-            *all.entry(at).or_default() += value;
-        }
-    }
-    all
-}
-
-impl Protected {
-    /// The codes of the row and column of a cell.
-    fn codes(&self, cell: usize) -> (String, String) {
-        let code =
-            |codes: &[String], at: usize| codes.get(at).map_or(TOTAL, String::as_str).to_owned();
-        let shape: Shape = self.shape();
-        (
-            code(&self.rows, shape.row_of(cell)),
-            code(&self.columns, shape.column_of(cell)),
-        )
-    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ const PUBLIC_COLUMNS: [&str; 25] = [
     "reasons",
 ];
 
+/// The columns that signals are sorted by.
+pub(super) const ORDER: [&str; 4] = ["quarter", "district_code", "need_code", "aspect"];
+
 /// Aspects whose observed figure is the count that the evidence prints; of a wait it is days.
 const COUNTED_IN_PART: [&str; 3] = ["rise", "unmet_share", "no_offer"];
 
@@ -84,21 +87,13 @@ pub(super) async fn publishable(
         .open(&BTreeSet::from([model.clone()]))
         .await
         .map_err(failed)?;
-    let columns = PUBLIC_COLUMNS.join(", ");
-    let select =
-        format!("select {columns} from {model} order by quarter, district_code, need_code, aspect");
+    let (columns, order) = (PUBLIC_COLUMNS.join(", "), ORDER.join(", "));
+    let select = format!("select {columns} from {model} order by {order}");
     let all = opened.plain_rows(&model, &select).await.map_err(failed)?;
-    let column = |source| Error::Column {
-        data_set: TABLE.to_owned(),
-        source,
-    };
     let printed = Printed { cx, done };
-    let rows = signals_settled::open_rows(&all, |quarter| printed.is_settled(quarter, settled))?;
+    let is_settled = |quarter: &str| printed.is_settled(quarter, settled);
+    let rows = signals_settled::open_rows(&all, is_settled)?;
     let figures = printed.figures_of_all(&rows).map_err(column)?;
-    let built = |source| Error::Build {
-        data_set: TABLE.to_owned(),
-        source,
-    };
     let keep: BooleanArray = figures.iter().map(|found| Some(found.is_some())).collect();
     let kept = filter_record_batch(&rows, &keep).map_err(built)?;
     let n_withheld = (rows.num_rows() - kept.num_rows()) as u64;
@@ -106,12 +101,26 @@ pub(super) async fn publishable(
     let figures: Vec<Figures> = figures.into_iter().flatten().collect();
     let new = with_public_figures(&kept, &figures).map_err(built)?;
     let joined = match settled.signals() {
-        Some(before) => {
-            signals_settled::join(&new, before, |quarter| printed.is_settled(quarter, settled))?
-        }
+        Some(before) => signals_settled::join(&new, before, is_settled)?,
         None => new,
     };
     Ok((joined, n_withheld))
+}
+
+/// A column of signals is not what it should be.
+pub(super) fn column(source: CellError) -> Error {
+    Error::Column {
+        data_set: TABLE.to_owned(),
+        source,
+    }
+}
+
+/// The table of signals cannot be built.
+pub(super) fn built(source: ArrowError) -> Error {
+    Error::Build {
+        data_set: TABLE.to_owned(),
+        source,
+    }
 }
 
 /// What is expected of a quarter, as printed.
@@ -296,10 +305,6 @@ fn quarters_before(quarter: &str) -> Vec<String> {
 /// A share beside its numerator would give the denominator, and the districts alike are counted
 /// among the published ones only.
 fn with_public_reasons(kept: &RecordBatch) -> Result<RecordBatch, Error> {
-    let column = |source| Error::Column {
-        data_set: TABLE.to_owned(),
-        source,
-    };
     let text = |name| texts(kept, name).map_err(column);
     let (aspect, need, quarter, reasons) = (
         text("aspect")?,

@@ -11,11 +11,8 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::Error;
-use super::signals::TABLE;
+use super::signals::{ORDER, built, column};
 use crate::canon::cells::texts;
-
-/// The columns that signals are sorted by.
-const ORDER: [&str; 4] = ["quarter", "district_code", "need_code", "aspect"];
 
 /// The rows whose quarter is not settled.
 pub(super) fn open_rows(
@@ -36,7 +33,7 @@ pub(super) fn join(
     let all = concat_batches(&new.schema(), [&settled, new]).map_err(built)?;
     let keys: Vec<_> = ORDER
         .iter()
-        .map(|name| column(&all, name))
+        .map(|name| texts(&all, name).map_err(column))
         .collect::<Result<_, _>>()?;
     let mut rows: Vec<(Vec<&str>, u32)> = (0..all.num_rows())
         .zip(0_u32..)
@@ -49,7 +46,7 @@ pub(super) fn join(
 
 /// The rows whose quarter is wanted.
 fn chosen(all: &RecordBatch, is_wanted: impl Fn(&str) -> bool) -> Result<RecordBatch, Error> {
-    let quarter = column(all, "quarter")?;
+    let quarter = texts(all, "quarter").map_err(column)?;
     let keep = (0..all.num_rows()).map(|row| Some(is_wanted(quarter.value(row))));
     filter_record_batch(all, &keep.collect::<BooleanArray>()).map_err(built)
 }
@@ -68,20 +65,4 @@ fn with_columns_of(others: &RecordBatch, rows: &RecordBatch) -> Result<RecordBat
         });
     let columns = columns.collect::<Result<_, _>>()?;
     RecordBatch::try_new(Arc::clone(&schema), columns)
-}
-
-/// A column of texts.
-fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a arrow::array::StringArray, Error> {
-    texts(rows, name).map_err(|source| Error::Column {
-        data_set: TABLE.to_owned(),
-        source,
-    })
-}
-
-/// What went wrong with the table.
-fn built(source: ArrowError) -> Error {
-    Error::Build {
-        data_set: TABLE.to_owned(),
-        source,
-    }
 }

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::Error;
-use crate::canon::digits::hexadecimal;
+use crate::canon::digits::sha256;
+use crate::context::released::SUMS;
 
 /// One file of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl Folder {
         let entry = FileEntry {
             path: path.to_owned(),
             n_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            sha256: sha256_hex(bytes),
+            sha256: sha256(bytes),
         };
         self.files.insert(path.to_owned(), entry.clone());
         Ok(entry)
@@ -76,11 +75,10 @@ impl Folder {
         for entry in self.files.values() {
             let _ = writeln!(sums, "{}  {}", entry.sha256, entry.path);
         }
-        self.put("SHA256SUMS", sums.as_bytes())?;
-        let sha256 = sha256_hex(sums.as_bytes());
+        self.put(SUMS, sums.as_bytes())?;
         Ok(Written {
             files: self.files.into_values().collect(),
-            sha256,
+            sha256: sha256(sums.as_bytes()),
         })
     }
 
@@ -97,22 +95,9 @@ impl Folder {
     }
 }
 
-/// SHA-256 of some bytes, in lowercase hexadecimal.
-fn sha256_hex(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_checksum_of_abc_is_the_one_in_fips_180_2() {
-        assert_eq!(
-            sha256_hex(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
 
     #[test]
     fn a_folder_that_holds_something_is_refused() {

@@ -110,30 +110,17 @@ pub struct Report {
     pub n_files: u64,
 }
 
-/// Releases noted in the lake, oldest first.
-///
-/// # Errors
-/// [`Error::Released`] when the ledger cannot be read.
-pub async fn ledger(cx: &Context) -> Result<Vec<Noted>, Error> {
-    released::ledger(cx).await.map_err(Error::Released)
-}
-
-/// Folder that holds all releases.
-pub fn releases_folder(cx: &Context) -> PathBuf {
-    released::releases_folder(cx)
-}
-
 /// Publishes the protected tables as a release, unless the last one already says the same.
 ///
 /// # Errors
 /// [`Error::OpenBooks`] and [`Error::NoQuarter`] when the release is refused.
 pub async fn publish(cx: &Context) -> Result<Report, Error> {
     cx.progress.begin("publish", "release", Total::Unknown);
-    let mut noted = ledger(cx).await?;
+    let mut noted = released::ledger(cx).await.map_err(Error::Released)?;
     let draft = Draft::read(cx).await?;
     refuse_open_books(&draft.books)?;
     let fingerprint = draft.fingerprint(cx);
-    let root = releases_folder(cx);
+    let root = released::releases_folder(cx);
     if let Some(last) = noted
         .last()
         .filter(|last| last.fingerprint == fingerprint && root.join(&last.version).is_dir())
@@ -221,7 +208,7 @@ fn place(content: &ReleaseContent, root: &Path, version: &str) -> Result<Option<
 /// Whether every file written in one folder is in the other, with the same bytes.
 fn says_the_same(written: &Written, one: &Path, other: &Path) -> std::io::Result<bool> {
     let paths = written.files.iter().map(|file| file.path.as_str());
-    for path in paths.chain(["SHA256SUMS"]) {
+    for path in paths.chain([released::SUMS]) {
         let there = other.join(path);
         if !there.is_file() || std::fs::read(one.join(path))? != std::fs::read(there)? {
             return Ok(false);
@@ -355,7 +342,7 @@ impl Draft {
         quarter: &str,
         noted: &[Noted],
     ) -> Result<(String, Written), Error> {
-        let root = releases_folder(cx);
+        let root = released::releases_folder(cx);
         let mut versions = next_versions(quarter, noted);
         loop {
             let version = versions.next().ok_or(Error::NoQuarter)?;
